@@ -1,0 +1,44 @@
+"""Make Paddle's bundled MKL run at full speed on AMD processors.
+
+MKL picks its instruction set by vendor and takes a slow path on AMD. The variable
+``MKL_DEBUG_CPU_TYPE`` overrides that choice: 7 is AVX-512, 5 is AVX2. It forces
+instructions that the processor must have, so the flags are read first, and it does
+nothing on Intel. It must be set before Paddle is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}
+_AVX2 = {"avx2", "fma"}
+
+
+def mkl_cpu_type(cpuinfo: str) -> str | None:
+    """The value of ``MKL_DEBUG_CPU_TYPE`` for a machine with this ``/proc/cpuinfo``, or None."""
+    vendor, flags = "", set()
+    for line in cpuinfo.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "vendor_id":
+            vendor = value.strip()
+        elif key.strip() == "flags":
+            flags = set(value.split())
+            break
+    if vendor != "AuthenticAMD":
+        return None
+    if _AVX512 <= flags:
+        return "7"
+    return "5" if _AVX2 <= flags else None
+
+
+def enable_fast_mkl() -> None:
+    """Set ``MKL_DEBUG_CPU_TYPE`` where it helps and the user has not set it already."""
+    if "MKL_DEBUG_CPU_TYPE" in os.environ:
+        return
+    try:
+        value = mkl_cpu_type(Path("/proc/cpuinfo").read_text())
+    except OSError:
+        return
+    if value is not None:
+        os.environ["MKL_DEBUG_CPU_TYPE"] = value
