@@ -1,7 +1,13 @@
 """Inflate and Shrink: fast text-image retrieval with PaddlePaddle (EMNLP 2021)."""
 
-from .cpu import enable_fast_mkl
+import warnings
+import zlib  # noqa: F401  before Paddle 2.6, whose library exports a zlib that breaks Python's
 
-enable_fast_mkl()  # before anything in the package imports Paddle
+from .cpu import enable_fast_mkl, use_all_cores
+
+enable_fast_mkl()  # both before anything in the package imports Paddle
+use_all_cores()
+warnings.filterwarnings("ignore", message="No ccache found")  # nothing here is compiled by Paddle
+warnings.filterwarnings("ignore", message="Setuptools is replacing distutils")
 
 __version__ = "0.1.0"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .cpu import keep_freed_memory
+
 
 class InputError(Exception):
     """Something the user gave is wrong.
@@ -20,6 +22,7 @@ def run_tool(main, argv=None) -> None:
     code 2; ``--debug`` anywhere on the command line keeps the traceback. Ctrl-C
     exits with 130, as shells expect.
     """
+    keep_freed_memory()
     argv = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in argv
     try:

@@ -1,0 +1,59 @@
+# On a fresh machine `make demo` and `make test` are enough: each installs what it needs first.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
+
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+VENV ?= .venv
+
+# Asked only when something is to be installed or run; a version given by hand means the CPU build.
+ifneq ($(filter env demo test,$(MAKECMDGOALS)),)
+ifdef PADDLE
+DEVICE ?= cpu
+else
+ifndef DEVICE
+DEVICE := $(shell sh tools/choose_paddle.sh)
+endif
+PADDLE := $(if $(filter gpu,$(DEVICE)),2.6.2,3.3.1)
+endif
+endif
+
+PY = $(VENV)/bin/python
+CONSTRAINTS = constraints/paddle-$(PADDLE).txt
+STAMP = $(VENV)/.installed-$(PADDLE)-$(DEVICE)
+OTHER_PADDLE = $(if $(filter gpu,$(DEVICE)),paddlepaddle,paddlepaddle-gpu)
+
+.PHONY: help env demo test clean
+
+help:
+	@echo 'make demo    install, then run the whole method on a small synthetic data set'
+	@echo 'make test    install, then run the tests'
+	@echo 'make env     install only'
+	@echo 'make clean   remove the output of the demo (runs/demo, data/demo)'
+	@echo
+	@echo 'PYTHON=...   the Python 3.11 to use (found by itself where it is on PATH)'
+	@echo 'VENV=...     where to install (.venv)'
+	@echo 'PADDLE=...   3.3.1 or 2.6.2, CPU build (by itself: 2.6.2 for a GPU it covers, else 3.3.1 on CPU)'
+
+env: $(STAMP)
+
+demo: env
+	$(PY) tools/demo.py
+
+test: env
+	$(PY) -m pytest tests
+
+clean:
+	rm -rf runs/demo data/demo
+
+# The stamp goes first and comes back last, so an interrupted install is repeated. As a variable
+# the constraints also hold for the isolated environments in which pip builds source packages.
+$(STAMP): setup.py $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("The pinned versions are for Python 3.11, this is %d.%d. Give PYTHON=/path/to/python3.11, or install without pins: pip install -e .[cpu,test]" % sys.version_info[:2])'
+	@rm -f $(VENV)/.installed-*
+	@echo 'Installing Paddle $(PADDLE) ($(DEVICE)) into $(VENV); this takes a few minutes.'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip uninstall -qq -y $(OTHER_PADDLE)
+	@PIP_CONSTRAINT=$(CONSTRAINTS) PIP_DISABLE_PIP_VERSION_CHECK=1 \
+		$(PY) -m pip install --progress-bar off -e '.[$(DEVICE),test]' \
+		| { grep --line-buffered -E '^(Collecting|Building|Installing)|Downloading .* MB' || true; }
+	@touch $@

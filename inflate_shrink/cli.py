@@ -1,0 +1,28 @@
+"""Command line options that several tools share. Imports nothing heavy: --help is instant."""
+
+from __future__ import annotations
+
+import argparse
+
+from .config import Config, load_config
+
+
+def tool_parser(doc: str) -> argparse.ArgumentParser:
+    """A parser whose help is the tool's docstring, with the examples as written."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
+    parser.add_argument("-c", "--config", required=required, metavar="FILE", help="YAML config")
+    parser.add_argument("-o", "--override", action="append", default=[], metavar="KEY=VALUE", help="section.key=value, over the file; repeatable")
+
+
+def training_config(doc: str, argv) -> tuple[Config, bool]:
+    """Config and resume flag of tools/train.py and tools/distill.py."""
+    parser = tool_parser(doc)
+    add_config_options(parser, required=True)
+    parser.add_argument("-r", "--resume", action="store_true", help="go on from the last checkpoint in run.dir, if there is one")
+    arguments = parser.parse_args(argv)
+    return load_config(arguments.config, arguments.override), arguments.resume

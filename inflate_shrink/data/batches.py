@@ -1,0 +1,78 @@
+"""Training batches: shuffled captions with the regions of their images."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Iterable, Iterator, NamedTuple
+
+import numpy as np
+
+from .store import Split, Store
+
+
+class Batch(NamedTuple):
+    """B pairs. ids (B, n) int64; regions (B, m, D) float32; counts (B,) valid regions;
+    captions (B,) and images (B,): their indices in the split."""
+
+    ids: np.ndarray
+    regions: np.ndarray
+    counts: np.ndarray
+    captions: np.ndarray
+    images: np.ndarray
+
+
+def batches_per_epoch(split: Split, batch_size: int) -> int:
+    """Whole batches in an epoch; the rest of the permutation is left out (losses sum over a batch)."""
+    return len(split.captions) // batch_size
+
+
+def epoch_batches(
+    store: Store, split: Split, ids: np.ndarray, batch_size: int, seed: int, epoch: int, first: int = 0
+) -> Iterator[Batch]:
+    """The batches of an epoch from number ``first`` on. Each caption is one sample (five an image, as released).
+
+    The order depends on ``seed`` and ``epoch`` alone, so a run can be taken up anywhere.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(split.captions))
+    for number in range(first, batches_per_epoch(split, batch_size)):
+        captions = order[number * batch_size : (number + 1) * batch_size]
+        images = split.caption_image[captions]
+        regions, counts = store.read_regions(split.image_rows[images])
+        yield Batch(ids[captions], regions, counts, captions, images)
+
+
+def prefetch(items: Iterable, depth: int = 2) -> Iterator:
+    """The same items, made ahead by one thread (a thread, so that memory-mapped features are not copied)."""
+    ready: queue.Queue = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(entry) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(entry, timeout=0.1)
+                return True
+            except queue.Full:
+                pass
+        return False
+
+    def produce():
+        try:
+            for item in items:
+                if not put((item, None)):
+                    return
+            put((None, StopIteration()))
+        except BaseException as error:  # raised again where the items are used
+            put((None, error))
+
+    threading.Thread(target=produce, daemon=True).start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item
+    finally:
+        stopped.set()

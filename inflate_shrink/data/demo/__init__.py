@@ -1,0 +1,1 @@
+"""A small synthetic data set: drawn scenes, region features from their pixels, captions from a grammar."""

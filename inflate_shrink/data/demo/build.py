@@ -1,0 +1,95 @@
+"""Build the demo data set: scenes, images, region features, captions and vocabulary in one store."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from ..clustering import cluster_regions
+from ..writer import StoreWriter
+from .captions import Caption, describe_scene
+from .regions import add_noise, describe_boxes, propose_boxes
+from .render import render
+from .scenes import Object, sample_scene
+from .spec import DemoSpec
+from .words import vocabulary
+
+SPLITS = ("train", "val", "test")
+FEATURES = 112  # of describe_boxes
+
+
+def build_demo(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = DemoSpec()) -> None:
+    """Write the demo data set to ``directory``; the same seed and spec give the same data.
+
+    Raises:
+        InputError: the directory already exists or cannot be written.
+    """
+    counts = {split: getattr(spec, split) for split in SPLITS}
+    dimension = FEATURES + spec.distractors
+    with StoreWriter(
+        directory,
+        images=sum(counts.values()),
+        dimension=dimension,
+        name="demo",
+        made_by="tools/make_demo_data.py",
+        seed=seed,
+        extractor=f"pixel statistics of {spec.boxes} boxes, {dimension} dimensions",
+        clustering="k-means to 32, see inflate_shrink/data/clustering.py",
+        extra={"demo": asdict(spec)},
+    ) as writer:
+        (writer.directory / "images").mkdir()
+        writer.write_vocabulary(vocabulary())
+        progress = tqdm(total=sum(counts.values()), desc="demo scenes", disable=not sys.stderr.isatty())
+        for split, count in counts.items():
+            for index in range(count):
+                _add_scene(writer, split, index, seed, spec)
+                progress.update()
+        progress.close()
+
+
+def is_built(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = DemoSpec()) -> bool:
+    """Whether ``directory`` already holds the demo data set of this seed and spec."""
+    try:
+        meta = json.loads((Path(directory) / "meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = json.loads(json.dumps(asdict(spec)))  # tuples become lists
+    return meta.get("name") == "demo" and meta.get("seed") == seed and meta.get("demo") == wanted
+
+
+def demo_scenes(split: str, seed: int = 0, spec: DemoSpec = DemoSpec()) -> Iterator[tuple[list[Object], list[Caption]]]:
+    """The scenes of a split with their captions, the truth behind what :func:`build_demo` writes."""
+    for index in range(getattr(spec, split)):
+        rng = _generator(seed, split, index)
+        scene = sample_scene(rng, spec)
+        yield scene, describe_scene(scene, rng, spec)
+
+
+def _add_scene(writer: StoreWriter, split: str, index: int, seed: int, spec: DemoSpec) -> None:
+    rng = _generator(seed, split, index)
+    scene = sample_scene(rng, spec)
+    captions = describe_scene(scene, rng, spec)
+    image = render(scene, rng, spec.image_side, spec.pixel_noise)
+    boxes = propose_boxes(scene, rng, spec)
+    features = add_noise(describe_boxes(image, boxes), rng, spec)
+    centres, centre_boxes, count = cluster_regions(features, boxes)
+
+    image_id = f"{split}-{index:05d}"
+    file = f"images/{image_id}.png"
+    Image.fromarray(image).save(writer.directory / file, compress_level=1)  # noise hardly compresses
+    writer.add_image(image_id, spec.image_side, spec.image_side, file, centres[:count], centre_boxes[:count])
+    for caption in captions:
+        writer.add_caption(split, image_id, caption.text)
+
+
+def _generator(seed: int, split: str, index: int) -> np.random.Generator:
+    """A stream of its own for every scene, so that one split's size does not change another."""
+    return np.random.default_rng([seed, SPLITS.index(split), index])

@@ -1,0 +1,240 @@
+"""The on-disk format of every data set: one directory, read lazily.
+
+    captions.tsv       header ``split  image_id  caption``, one caption a line
+    images.tsv         header ``image_id  width  height  file``, one line per row of the arrays
+    regions.npy        (N, R, D) float16 or float32 cluster centres, zeros after the valid ones
+    region_counts.npy  (N,) int32 valid regions of each image, 1..R
+    boxes.npy          (N, R, 4) float32 x1, y1, x2, y2 in pixels, for display only
+    vocab.txt          optional WordPiece vocabulary of the data set
+    meta.json          format version, origin, shapes
+
+:mod:`.writer` makes such a directory; this module opens and checks it. Everything that
+can be checked without reading the features is checked on opening; the features are
+checked as they are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from .npy import open_npy
+from .tsv import read_rows
+
+FORMAT = 1
+CAPTIONS_HEADER = ("split", "image_id", "caption")
+IMAGES_HEADER = ("image_id", "width", "height", "file")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The captions of one split and the images they describe, both in file order.
+
+    ``caption_image[c]`` indexes ``image_rows`` and ``image_ids``; ``image_rows[i]`` is a
+    row of the store's arrays. Images come in the order of their first caption.
+    """
+
+    name: str
+    captions: list[str]
+    caption_image: np.ndarray  # (n_captions,) int64
+    image_rows: np.ndarray  # (n_images,) int64
+    image_ids: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """An opened data set; arrays are memory-mapped read-only. Made by :func:`open_store`."""
+
+    directory: Path
+    meta: dict
+    image_ids: list[str]  # N
+    image_sizes: np.ndarray  # (N, 2) int64 width, height in pixels
+    image_files: list[str]  # N, relative to the directory, "" where there is none
+    caption_splits: list[str]  # M
+    caption_rows: np.ndarray  # (M,) int64 rows of the arrays
+    captions: list[str]  # M
+    regions: np.ndarray  # (N, R, D) float16 or float32
+    region_counts: np.ndarray  # (N,) int32
+    boxes: np.ndarray  # (N, R, 4) float32
+
+    @property
+    def vocabulary(self) -> Path | None:
+        """The data set's own WordPiece vocabulary, if it has one."""
+        path = self.directory / "vocab.txt"
+        return path if path.exists() else None
+
+    def split(self, name: str) -> Split:
+        """The captions and images of one split; raises InputError if no caption belongs to it."""
+        chosen = [i for i, split in enumerate(self.caption_splits) if split == name]
+        if not chosen:
+            existing = ", ".join(dict.fromkeys(self.caption_splits)) or "none"
+            raise InputError(
+                f"{self.directory / 'captions.tsv'}: no caption of split {name!r}; its splits are: {existing}"
+            )
+        rows, first, caption_image = np.unique(self.caption_rows[chosen], return_index=True, return_inverse=True)
+        order = np.argsort(first)  # np.unique sorts by row; we want first appearance
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        return Split(
+            name=name,
+            captions=[self.captions[i] for i in chosen],
+            caption_image=rank[caption_image.reshape(-1)],
+            image_rows=rows[order],
+            image_ids=[self.image_ids[row] for row in rows[order]],
+        )
+
+    def read_regions(self, rows) -> tuple[np.ndarray, np.ndarray]:
+        """Read the regions of some images.
+
+        Args:
+            rows: (B,) rows of the arrays, in any order, repeats allowed.
+
+        Returns:
+            ``(regions, counts)``: (B, R, D) float32 and (B,) int32, in the order asked for.
+
+        Raises:
+            InputError: a feature read is NaN or infinite.
+        """
+        rows = np.asarray(rows, np.int64)
+        order = np.argsort(rows, kind="stable")  # in file order, so that a disk is read forwards
+        regions = np.empty((len(rows), *self.regions.shape[1:]), np.float32)
+        for position in order:
+            regions[position] = self.regions[rows[position]]
+        self._check_finite(regions, rows)
+        return regions, self.region_counts[rows]
+
+    def _check_finite(self, regions: np.ndarray, rows: np.ndarray) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspects = np.flatnonzero(~np.isfinite(regions.sum((1, 2))))  # a finite sum has finite terms
+        for suspect in suspects:
+            if not np.isfinite(regions[suspect]).all():
+                row = rows[suspect]
+                raise InputError(
+                    f"{self.directory / 'regions.npy'}: row {row} (image {self.image_ids[row]}) contains NaN or infinity;"
+                    " extract this image again and rebuild the data set"
+                )
+
+    def fingerprint(self) -> str:
+        """16 hex digits that change with the data; reads the captions but not the features.
+
+        ``meta.json`` holds a checksum of the features, so other features of the same
+        size give another fingerprint.
+        """
+        digest = hashlib.sha256()
+        for name in ("meta.json", "images.tsv", "captions.tsv"):
+            digest.update((self.directory / name).read_bytes())
+        for name in ("regions.npy", "region_counts.npy", "boxes.npy"):
+            digest.update(f"{name} {os.path.getsize(self.directory / name)}".encode())
+        return digest.hexdigest()[:16]
+
+
+def open_store(directory: str | os.PathLike) -> Store:
+    """Open and validate a data set directory without reading its features.
+
+    Raises:
+        InputError: a file is missing, truncated or malformed, or two files disagree.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such data set directory; tools/make_demo_data.py makes the demo data set")
+    for name in ("meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy"):
+        if not (directory / name).is_file():
+            raise InputError(
+                f"{directory / name}: missing, so this is not a whole data set; build it with"
+                " tools/make_demo_data.py, or with inflate_shrink.data.writer from your own files"
+            )
+    meta = _read_meta(directory / "meta.json")
+    regions, region_counts, boxes = _open_arrays(directory, meta)
+    image_ids, image_sizes, image_files = _read_images(directory / "images.tsv", len(regions))
+    caption_splits, caption_rows, captions = _read_captions(directory / "captions.tsv", image_ids, meta)
+    return Store(
+        directory=directory,
+        meta=meta,
+        image_ids=image_ids,
+        image_sizes=image_sizes,
+        image_files=image_files,
+        caption_splits=caption_splits,
+        caption_rows=caption_rows,
+        captions=captions,
+        regions=regions,
+        region_counts=region_counts,
+        boxes=boxes,
+    )
+
+
+def _read_meta(path: Path) -> dict:
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # malformed JSON or UTF-8
+        raise InputError(f"{path}: not valid JSON ({error}); build the data set again") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        found = meta.get("format") if isinstance(meta, dict) else meta
+        raise InputError(f"{path}: key 'format' is {found!r}, this version reads {FORMAT}; build the data set again")
+    return meta
+
+
+def _open_arrays(directory: Path, meta: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shape, dtype = meta.get("regions_shape"), meta.get("regions_dtype")
+    if not (isinstance(shape, list) and len(shape) == 3) or dtype not in ("float16", "float32"):
+        raise InputError(
+            f"{directory / 'meta.json'}: expected regions_shape [images, regions, dimension] and regions_dtype"
+            f" float16 or float32, found {shape!r} and {dtype!r}; build the data set again"
+        )
+    shape = tuple(shape)
+    regions = open_npy(directory / "regions.npy", shape, dtype)
+    counts = np.array(open_npy(directory / "region_counts.npy", shape[:1], "int32"))
+    boxes = open_npy(directory / "boxes.npy", (*shape[:2], 4), "float32")
+    bad = np.flatnonzero((counts < 1) | (counts > shape[1]))
+    if bad.size:
+        raise InputError(f"{directory / 'region_counts.npy'}: row {bad[0]} is {counts[bad[0]]}, expected 1 to {shape[1]}")
+    return regions, counts, boxes
+
+
+def _read_images(path: Path, expected: int) -> tuple[list[str], np.ndarray, list[str]]:
+    ids, sizes, files, line_of = [], [], [], {}
+    for line, (image_id, width, height, file) in read_rows(path, IMAGES_HEADER):
+        if image_id in line_of:
+            raise InputError(
+                f"{path}: line {line}: image id {image_id!r} is already on line {line_of[image_id]}; ids must be unique"
+            )
+        if not (width.isdecimal() and height.isdecimal()):
+            raise InputError(
+                f"{path}: line {line}: expected width and height in whole pixels, found {width!r} and {height!r}"
+            )
+        line_of[image_id] = line
+        ids.append(image_id)
+        sizes.append((int(width), int(height)))
+        files.append(file)
+    if len(ids) != expected:
+        raise InputError(
+            f"{path}: {len(ids)} images, but regions.npy and meta.json have {expected}; the files belong to different builds"
+        )
+    return ids, np.array(sizes, np.int64).reshape(-1, 2), files
+
+
+def _read_captions(path: Path, image_ids: list[str], meta: dict) -> tuple[list[str], np.ndarray, list[str]]:
+    row_of = {image_id: row for row, image_id in enumerate(image_ids)}
+    splits, rows, captions = [], [], []
+    for line, (split, image_id, caption) in read_rows(path, CAPTIONS_HEADER):
+        row = row_of.get(image_id)
+        if row is None:
+            raise InputError(
+                f"{path}: line {line}: image id {image_id!r} is not in images.tsv; remove the line or add the image"
+            )
+        if not split or not caption.strip():
+            raise InputError(f"{path}: line {line}: the split or the caption is empty; remove the line")
+        splits.append(split)
+        rows.append(row)
+        captions.append(caption)
+    if len(captions) != meta.get("captions"):
+        raise InputError(
+            f"{path}: {len(captions)} captions, but meta.json counts {meta.get('captions')};"
+            " the file is cut short or was edited (then correct meta.json)"
+        )
+    return splits, np.array(rows, np.int64), captions

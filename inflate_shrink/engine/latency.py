@@ -1,0 +1,38 @@
+"""Milliseconds per text query (Sec. 5.3): encoding the query, and scoring it against a collection."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import Callable
+
+import numpy as np
+import paddle
+
+from ..model.encoder import DualEncoder
+from ..scoring import Fragments, late_interaction
+
+
+def query_latency(model: DualEncoder, ids: np.ndarray, image: Fragments, repeats: int = 30) -> tuple[float, float]:
+    """Median times in milliseconds of encoding one text and of scoring it against all of ``image``.
+
+    Args:
+        ids: (n, length) texts to take queries from.
+        image: the encoded collection; its fragments are not part of the time (they are encoded off-line).
+    """
+    queries = [paddle.to_tensor(ids[i % len(ids)][None]) for i in range(repeats)]
+    with paddle.no_grad():
+        text = model.encode_text(queries[0])
+        encode_ms = _median_ms(lambda i: model.encode_text(queries[i]).vectors, repeats)
+        score_ms = _median_ms(lambda i: late_interaction(text, image), repeats)
+    return encode_ms, score_ms
+
+
+def _median_ms(call: Callable[[int], paddle.Tensor], repeats: int) -> float:
+    times = []
+    for i in range(repeats):
+        start = time.perf_counter()
+        call(i)
+        paddle.device.synchronize()
+        times.append(1000 * (time.perf_counter() - start))
+    return median(times[2:])  # the first calls choose kernels

@@ -1,0 +1,81 @@
+"""What a long run tells its user: a bar on a terminal, lines in a log, and how to stop it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import paddle
+from tqdm import tqdm
+
+from ..errors import InputError
+
+
+class Progress:
+    """A bar with ETA on a terminal; everywhere, lines in ``log_file`` and on standard output."""
+
+    def __init__(self, log_file: Path, log_steps: int):
+        try:
+            log_file.parent.mkdir(parents=True, exist_ok=True)
+            self.file = open(log_file, "a", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{log_file}: cannot be written: {error.strerror}; choose another run.dir") from None
+        self.log_steps = log_steps
+        self.bar = None
+
+    def log(self, line: str) -> None:
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
+        self.file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        self.file.flush()
+
+    def start(self, total: int, done: int, pairs_per_step: int) -> None:
+        self.total, self.done, self.pairs_per_step = total, done, pairs_per_step
+        self.bar = tqdm(total=total, initial=done, unit="step", disable=None, dynamic_ncols=True, leave=False)
+        self.started, self.steps = time.monotonic(), 0
+
+    def step(self, loss: paddle.Tensor, lr: float, epoch: int) -> None:
+        """Count one update; every ``log_steps`` log its loss, which must be finite."""
+        self.done += 1
+        self.steps += 1
+        self.bar.update()
+        if self.done % self.log_steps and self.done != self.total:
+            return
+        value = float(loss)
+        if value != value or value in (float("inf"), float("-inf")):
+            raise InputError(f"the loss is {value} at step {self.done}: lower optim.lr or look at the features; the last checkpoint is kept")
+        per_step = (time.monotonic() - self.started) / self.steps
+        eta = timedelta(seconds=round(per_step * (self.total - self.done)))
+        line = f"epoch {epoch + 1} step {self.done}/{self.total}: loss {value:.2f}, lr {lr:.2g}, {self.pairs_per_step / per_step:.0f} pairs/s, ETA {eta}"
+        self.log(line) if self.bar.disable else self.bar.set_postfix_str(f"loss {value:.2f}, {self.pairs_per_step / per_step:.0f} pairs/s")
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+class _Stop:
+    requested = False
+
+
+@contextmanager
+def stop_on_signal():
+    """Turn the first SIGINT or SIGTERM into a request that the loop reads between steps; a second one interrupts."""
+    stop, previous = _Stop(), {}
+
+    def request(number, frame):
+        stop.requested = True
+        for signal_number, handler in previous.items():
+            signal.signal(signal_number, handler)
+
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        previous[signal_number] = signal.signal(signal_number, request)
+    try:
+        yield stop
+    finally:
+        for signal_number, handler in previous.items():
+            signal.signal(signal_number, handler)

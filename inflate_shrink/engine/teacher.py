@@ -1,0 +1,137 @@
+"""The frozen teacher of distillation (Sec. 4.2), with its fragments computed once where that fits on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import paddle
+from tqdm import tqdm
+
+from ..atomic import atomic_path
+from ..config import DistillConfig
+from ..data.batches import Batch
+from ..errors import InputError
+from ..scoring import Fragments, late_interaction
+from .checkpoint import Checkpoint, open_checkpoint
+from .encode import image_batches, text_batches
+from .training_data import TrainingData
+
+CACHE_DTYPE = np.float16  # cosines move by 1e-4, and half the disk
+
+
+class Teacher:
+    """Scores of a batch by a frozen model that is no part of the student.
+
+    Without dropout its fragments do not depend on the step: they are written to
+    ``cache_dir`` in one pass if they fit in ``cache_gb``, and read from there. Otherwise
+    each batch is encoded again.
+    """
+
+    def __init__(self, config: DistillConfig, checkpoint: Checkpoint, data: TrainingData, cache_dir: Path, log: Callable[[str], None]):
+        self.directory, self.model = checkpoint.directory, checkpoint.load_model()
+        self.cache = None
+        if config.teacher_dropout:
+            self.model.train()
+            return
+        needed = self._cache_bytes(data) / 2**30
+        if config.cache_gb == 0 or needed > config.cache_gb:
+            if config.cache_gb:
+                log(f"teacher: its fragments need {needed:.1f} GB, distill.cache_gb allows {config.cache_gb:g}: encoding every batch instead")
+            return
+        self.cache = _FragmentCache(cache_dir, self._cache_key(data))
+        if not self.cache.complete:
+            log(f"teacher: writing its fragments to {cache_dir} once ({needed:.2f} GB)")
+            self.cache.write(self.model, data)
+
+    def scores(self, batch: Batch) -> paddle.Tensor:
+        """The teacher's scores (B, B), rows images, without gradient."""
+        with paddle.no_grad():
+            if self.cache is not None:
+                return late_interaction(*self.cache.read(batch))
+            text = self.model.encode_text(paddle.to_tensor(batch.ids))
+            image = self.model.encode_image(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
+            return late_interaction(text, image)
+
+    def _cache_bytes(self, data: TrainingData) -> int:
+        c = self.model.config
+        vectors = 0
+        for n, inputs in ((len(data.train.ids), data.tokenizer.length), (len(data.train.split.image_rows), data.store.regions.shape[1])):
+            kept = inputs + c.codes if c.fragments == "all" else min(c.fragments, inputs + c.codes)
+            vectors += n * kept
+        return vectors * c.hidden * np.dtype(CACHE_DTYPE).itemsize
+
+    def _cache_key(self, data: TrainingData) -> str:
+        digest = hashlib.sha256()
+        for array in self.model.state_dict().values():
+            digest.update(array.numpy().tobytes())
+        digest.update(json.dumps([data.store.fingerprint(), data.train.split.name, data.tokenizer.fingerprint, data.tokenizer.length]).encode())
+        return digest.hexdigest()
+
+
+def open_teacher(config: DistillConfig, data: TrainingData) -> Checkpoint:
+    """The teacher's checkpoint, if its inputs are those of the data; else InputError."""
+    if not config.teacher:
+        raise InputError("distill.teacher is empty: set it to the teacher's checkpoint directory")
+    checkpoint = open_checkpoint(config.teacher)
+    tokenizer = checkpoint.tokenizer()
+    for what, found, expected in (
+        ("vocabulary", tokenizer.fingerprint, data.tokenizer.fingerprint),
+        ("data.text_length", tokenizer.length, data.tokenizer.length),
+        ("region dimension", checkpoint.state["region_dim"], data.region_dim),
+    ):
+        if found != expected:
+            raise InputError(f"{checkpoint.directory}: the teacher's {what} is {found}, the data's is {expected}; train a teacher on this data")
+    return checkpoint
+
+
+class _FragmentCache:
+    """A directory with text.npy and image.npy (n, l, D), their masks if any, and the key they belong to."""
+
+    def __init__(self, directory: Path, key: str):
+        self.directory, self.key, self.arrays = directory, key, {}
+        key_file = directory / "key"
+        self.complete = key_file.exists() and key_file.read_text() == key
+        if self.complete:
+            self._open()
+
+    def write(self, model, data: TrainingData) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)  # of another teacher or data set
+        split = data.train.split
+        with atomic_path(self.directory) as temporary:
+            temporary.mkdir()
+            _write_side(temporary, "text", text_batches(model, data.train.ids), len(data.train.ids))
+            _write_side(temporary, "image", image_batches(model, data.store, split.image_rows), len(split.image_rows))
+            (temporary / "key").write_text(self.key)
+        self._open()
+
+    def read(self, batch: Batch) -> tuple[Fragments, Fragments]:
+        return self._side("text", batch.captions), self._side("image", batch.images)
+
+    def _side(self, side: str, rows: np.ndarray) -> Fragments:
+        tensors = [paddle.to_tensor(np.asarray(self.arrays[name][rows], "float32")) for name in (side, f"{side}_mask") if name in self.arrays]
+        return Fragments(*tensors)
+
+    def _open(self) -> None:
+        self.arrays = {path.stem: np.load(path, mmap_mode="r") for path in self.directory.glob("*.npy")}
+
+
+def _write_side(directory: Path, side: str, batches, n: int) -> None:
+    files, start = {}, 0
+    with tqdm(total=n, desc=f"teacher {side}s", disable=None, leave=False) as bar:
+        for fragments in batches:
+            for name, tensor in ((side, fragments.vectors), (f"{side}_mask", fragments.mask)):
+                if tensor is None:
+                    continue
+                array = tensor.numpy().astype(CACHE_DTYPE)
+                if name not in files:
+                    files[name] = np.lib.format.open_memmap(directory / f"{name}.npy", "w+", CACHE_DTYPE, (n, *array.shape[1:]))
+                files[name][start : start + len(array)] = array
+            start += len(array)
+            bar.update(len(array))
+    for file in files.values():
+        file.flush()

@@ -1,0 +1,59 @@
+"""What a training step reads: the data set, its training and validation captions as ids."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..atomic import atomic_path
+from ..config import DataConfig
+from ..data.store import Split, Store, open_store
+from ..data.text import CaptionTokenizer
+from ..errors import InputError
+
+
+class TokenizedSplit(NamedTuple):
+    split: Split
+    ids: np.ndarray  # (captions, n) int64
+
+
+class TrainingData(NamedTuple):
+    store: Store
+    tokenizer: CaptionTokenizer
+    train: TokenizedSplit
+    val: TokenizedSplit
+
+    @property
+    def region_dim(self) -> int:
+        return self.store.regions.shape[-1]
+
+
+def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
+    """Open ``config.dir`` and tokenise its training and validation captions.
+
+    Raises InputError if a split is empty or smaller than a batch, or a file is wrong.
+    """
+    store = open_store(config.dir)
+    tokenizer = CaptionTokenizer(config.vocab or store.directory / "vocab.txt", config.text_length)
+    data = TrainingData(store, tokenizer, tokenize_split(store, config.train_split, tokenizer), tokenize_split(store, config.val_split, tokenizer))
+    captions = len(data.train.split.captions)
+    if captions < batch_size:
+        raise InputError(f"{config.dir}: split '{config.train_split}' has {captions} captions, fewer than optim.batch_size ({batch_size}); lower it")
+    return data
+
+
+def tokenize_split(store: Store, name: str, tokenizer: CaptionTokenizer) -> TokenizedSplit:
+    """A split with its captions as ids, kept in the data set's directory where it can be written."""
+    split = store.split(name)
+    key = f"{store.fingerprint()}-{tokenizer.fingerprint}-{tokenizer.length}"
+    cache = store.directory / ".ids" / f"{name}-{key}.npy"
+    if cache.exists():
+        return TokenizedSplit(split, np.load(cache))
+    ids = tokenizer(split.captions)
+    try:
+        with atomic_path(cache) as temporary, open(temporary, "wb") as file:
+            np.save(file, ids)
+    except InputError:
+        pass  # a read-only data set: tokenise every time
+    return TokenizedSplit(split, ids)

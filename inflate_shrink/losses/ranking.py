@@ -1,0 +1,78 @@
+"""Ranking losses (Eq. 4): pure functions of a score matrix.
+
+Everywhere ``scores`` is (B, B) float32, rows images, columns texts, matching pairs on
+the diagonal. ``same_image`` (B, B) bool marks pairs that show the same image: off the
+diagonal they are left out of the negatives. None treats all of them as negatives.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Callable
+
+import paddle
+import paddle.nn.functional as F
+
+from ..config import LossConfig
+
+
+def sum_of_hinges(scores, margin: float, same_image=None):
+    """Eq. 4: margin violations of all negatives, in both directions.
+
+    (The paper prints a minus sign before the sum; read so, it would be maximised.)
+    """
+    by_image, by_text = _violations(scores, margin, _negatives(scores, same_image))
+    return by_image.sum() + by_text.sum()
+
+
+def hardest_negative(scores, margin: float, same_image=None):
+    """The largest violation of each image and of each text (VSE++, Faghri et al. 2018)."""
+    by_image, by_text = _violations(scores, margin, _negatives(scores, same_image))
+    return by_image.max(1).sum() + by_text.max(0).sum()
+
+
+def smooth_maximum(scores, margin: float, same_image=None, power: int = 8, include_diagonal: bool = True):
+    """The authors' released loss: a power mean that tends to the hardest negative.
+
+    ``(sum h^power + 1e-5)^(1/power)`` for each image and text, summed. With the
+    diagonal in (as released) every term holds the constant margin^power.
+    """
+    kept = _negatives(scores, same_image)
+    if include_diagonal:
+        kept = kept + paddle.eye(scores.shape[0])
+    by_image, by_text = _violations(scores, margin, kept)
+    root = 1.0 / power
+    return ((by_image**power).sum(1) + 1e-5).pow(root).sum() + ((by_text**power).sum(0) + 1e-5).pow(root).sum()
+
+
+def ranking_loss(config: LossConfig) -> Callable:
+    """The loss that ``config`` describes, as ``f(scores, same_image) -> scalar`` (summed over the batch)."""
+    if config.ranking == "smooth_max":
+        loss = partial(smooth_maximum, margin=config.margin, power=config.power, include_diagonal=config.include_diagonal)
+    else:
+        loss = partial({"sum": sum_of_hinges, "hardest": hardest_negative}[config.ranking], margin=config.margin)
+    return lambda scores, same_image: loss(scores, same_image=same_image if config.mask_same_image else None)
+
+
+def landmarks(config: LossConfig, batch_size: int) -> tuple[float, float]:
+    """The loss of a batch whose pairs are all separated by the margin, and of one with all scores equal.
+
+    A run that stays at the second has collapsed.
+    """
+    loss = ranking_loss(config)
+    separated = paddle.eye(batch_size) * 2 * config.margin
+    return float(loss(separated, None)), float(loss(paddle.zeros([batch_size, batch_size]), None))
+
+
+def _negatives(scores, same_image):
+    """(B, B) float32: 1 where a pair is a negative, 0 elsewhere."""
+    off_diagonal = 1 - paddle.eye(scores.shape[0])
+    return off_diagonal if same_image is None else off_diagonal * (1 - same_image.astype("float32"))
+
+
+def _violations(scores, margin: float, kept):
+    """Hinges [margin - s(positive) + s(negative)]_+ against each row's and each column's positive."""
+    positive = paddle.diagonal(scores)
+    by_image = F.relu(margin + scores - positive.unsqueeze(1)) * kept
+    by_text = F.relu(margin + scores - positive.unsqueeze(0)) * kept
+    return by_image, by_text

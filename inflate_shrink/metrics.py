@@ -1,0 +1,82 @@
+"""Recall at K: pure functions of a score matrix. Ties count against us."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import InputError
+
+FOLD = 1000  # images in a fold of the 1K protocols
+PROTOCOLS = ("full", "first1k", "fold5")
+
+
+class Direction(NamedTuple):
+    """Recalls in percent and the median rank (1 is best) of one direction."""
+
+    r1: float
+    r5: float
+    r10: float
+    medr: float
+
+
+class Recalls(NamedTuple):
+    t2i: Direction
+    i2t: Direction
+
+    @property
+    def rsum(self) -> float:
+        return sum(self.t2i[:3]) + sum(self.i2t[:3])
+
+
+def recalls(scores: np.ndarray, caption_image: np.ndarray) -> Recalls:
+    """Recalls in both directions.
+
+    Args:
+        scores: (images, captions), higher is better.
+        caption_image: (captions,) the row of each caption's image; any number of
+            captions an image, but at least one.
+    """
+    return Recalls(_direction(text_to_image_ranks(scores, caption_image)), _direction(image_to_text_ranks(scores, caption_image)))
+
+
+def text_to_image_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
+    """For each caption, the number of other images that score as well as its own or better."""
+    captions = np.arange(scores.shape[1])
+    own = scores[caption_image, captions]
+    return (scores >= own).sum(0) - 1
+
+
+def image_to_text_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
+    """For each image, the number of others' captions that score as well as the best of its own or better."""
+    images = np.arange(scores.shape[0])
+    is_own = caption_image[None, :] == images[:, None]
+    best_own = np.where(is_own, scores, -np.inf).max(1, keepdims=True)
+    return ((scores >= best_own) & ~is_own).sum(1)
+
+
+def protocol_folds(protocol: str, n_images: int) -> list[slice]:
+    """The slices of images that ``protocol`` evaluates apart and averages.
+
+    full: all images at once. first1k: images 0 to 999, as the paper's MSCOCO1K. fold5:
+    consecutive thousands (the usual 1K protocol: five folds of MSCOCO's 5,000).
+    """
+    if protocol == "full":
+        return [slice(0, n_images)]
+    if protocol == "first1k":
+        if n_images < FOLD:
+            raise InputError(f"protocol first1k needs {FOLD} images, the split has {n_images}; use full")
+        return [slice(0, FOLD)]
+    if n_images == 0 or n_images % FOLD:
+        raise InputError(f"protocol fold5 needs whole thousands of images, the split has {n_images}; use full or first1k")
+    return [slice(start, start + FOLD) for start in range(0, n_images, FOLD)]
+
+
+def mean_recalls(folds: list[Recalls]) -> Recalls:
+    """The mean over folds of each number."""
+    return Recalls(*(Direction(*np.mean([getattr(fold, side) for fold in folds], axis=0).tolist()) for side in Recalls._fields))
+
+
+def _direction(ranks: np.ndarray) -> Direction:
+    return Direction(*(float(100.0 * np.mean(ranks < k)) for k in (1, 5, 10)), medr=float(np.floor(np.median(ranks)) + 1))

@@ -1,0 +1,74 @@
+"""The Transformer layers of Eq. 1 and Eq. 2, as in BERT (post-norm, exact GELU)."""
+
+from __future__ import annotations
+
+import math
+
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+LAYER_NORM_EPSILON = 1e-12  # BERT's; Paddle's default is 1e-5
+_MASKED = -1e4  # added to attention logits; fits fp16
+
+
+class Linear(nn.Linear):
+    """``nn.Linear`` whose bias is added by a product with ones.
+
+    The bias' gradient is then a product too; Paddle's CPU kernel for that sum takes
+    longer than both products of the layer.
+    """
+
+    def forward(self, x):
+        if x.place.is_gpu_place():
+            return super().forward(x)
+        ones = paddle.ones([*x.shape[:-1], 1], x.dtype)
+        return paddle.matmul(x, self.weight) + paddle.matmul(ones, self.bias.unsqueeze(0))
+
+
+class TransformerLayer(nn.Layer):
+    def __init__(self, hidden: int, heads: int, ffn: int, dropout: float):
+        super().__init__()
+        self.heads = heads
+        self.query = Linear(hidden, hidden)
+        self.key = Linear(hidden, hidden)
+        self.value = Linear(hidden, hidden)
+        self.attention_output = Linear(hidden, hidden)
+        self.attention_norm = nn.LayerNorm(hidden, epsilon=LAYER_NORM_EPSILON)
+        self.intermediate = Linear(hidden, ffn)
+        self.output = Linear(ffn, hidden)
+        self.output_norm = nn.LayerNorm(hidden, epsilon=LAYER_NORM_EPSILON)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, attention_bias):
+        """x: (B, L, D); attention_bias: (B, 1, 1, L), added to the logits. Returns (B, L, D)."""
+        attended = self._merge_heads(paddle.matmul(self.dropout(self.attention(x, attention_bias)), self._split_heads(self.value(x))))
+        x = self.attention_norm(x + self.dropout(self.attention_output(attended)))
+        return self.output_norm(x + self.dropout(self.output(F.gelu(self.intermediate(x)))))
+
+    def attention(self, x, attention_bias):
+        """Attention probabilities (B, heads, L, L) of the input (B, L, D)."""
+        query, key = self._split_heads(self.query(x)), self._split_heads(self.key(x))
+        logits = paddle.matmul(query, key, transpose_y=True) / math.sqrt(query.shape[-1])
+        return F.softmax(logits + attention_bias, axis=-1)
+
+    def _split_heads(self, x):  # (B, L, D) -> (B, heads, L, D / heads)
+        return x.reshape([x.shape[0], x.shape[1], self.heads, -1]).transpose([0, 2, 1, 3])
+
+    def _merge_heads(self, x):  # (B, heads, L, D / heads) -> (B, L, D)
+        return x.transpose([0, 2, 1, 3]).reshape([x.shape[0], x.shape[2], -1])
+
+
+class Transformer(nn.Layer):
+    """The stack shared by text and image (Sec. 3.1, 5)."""
+
+    def __init__(self, layers: int, hidden: int, heads: int, ffn: int, dropout: float):
+        super().__init__()
+        self.layers = nn.LayerList([TransformerLayer(hidden, heads, ffn, dropout) for _ in range(layers)])
+
+    def forward(self, x, mask):
+        """x: (B, L, D); mask: (B, L), 1 where a position may be attended to. Returns (B, L, D)."""
+        attention_bias = ((1 - mask) * _MASKED).unsqueeze([1, 2])
+        for layer in self.layers:
+            x = layer(x, attention_bias)
+        return x

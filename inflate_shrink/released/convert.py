@@ -1,0 +1,185 @@
+"""The authors' released checkpoints as ours.
+
+A released file is ``{"model": [weights], ...}``. It holds one or several BERTs of 12
+layers, of which the first 3 run, and everything that is shared beside them:
+
+    mode           what it holds
+    base, fast     `encoder`
+    inflate        `encoder` and the codes
+    shrinktobase   teacher I: `encoder` and the codes; student B: `encoder2`
+    shrinktofast   teacher B: `encoder2`; student F: `encoder3`; a rest of I
+
+In all of them the word embeddings are those of `encoder`, and the region projection
+`fc` and its LayerNorm `norm` are shared.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from paddle import nn
+
+from ..config import Config, config_from_dict
+from ..engine.checkpoint import new_model
+from ..errors import InputError
+from ..model.encoder import DualEncoder
+from .torch_file import read_torch_file
+
+HEAD_SIZE = 64  # of every released BERT; it cannot be read from the shapes
+
+
+class _Released(NamedTuple):
+    stack: str  # the BERT whose Transformer layers run
+    codes: bool
+    fragments: str | int
+
+
+_MODELS = {
+    ("base", "student"): _Released("encoder", False, "all"),
+    ("fast", "student"): _Released("encoder", False, 1),
+    ("inflate", "student"): _Released("encoder", True, "all"),
+    ("shrinktobase", "teacher"): _Released("encoder", True, "all"),
+    ("shrinktobase", "student"): _Released("encoder2", False, "all"),
+    ("shrinktofast", "teacher"): _Released("encoder2", False, "all"),
+    ("shrinktofast", "student"): _Released("encoder3", False, 1),
+}
+_INPUTS = {
+    "encoder.embeddings.word_embeddings.weight": "text_embedding.word.weight",
+    "encoder.embeddings.position_embeddings.weight": "text_embedding.position.weight",
+    "encoder.embeddings.token_type_embeddings.weight": "text_embedding.token_type.weight",
+    "encoder.embeddings.LayerNorm.weight": "text_embedding.norm.weight",
+    "encoder.embeddings.LayerNorm.bias": "text_embedding.norm.bias",
+    "fc.weight": "region_embedding.projection.weight",
+    "fc.bias": "region_embedding.projection.bias",
+    "norm.weight": "region_embedding.norm.weight",
+    "norm.bias": "region_embedding.norm.bias",
+}
+_CODES = {
+    "poly_code_embeddings_t.weight": "codes.text",
+    "poly_code_embeddings_v.weight": "codes.image",
+}
+_LAYER = {
+    "attention.self.query": "query",
+    "attention.self.key": "key",
+    "attention.self.value": "value",
+    "attention.output.dense": "attention_output",
+    "attention.output.LayerNorm": "attention_norm",
+    "intermediate.dense": "intermediate",
+    "output.dense": "output",
+    "output.LayerNorm": "output_norm",
+}
+_UNUSED = {  # what else a file may hold, and why it is left behind; the first that matches
+    r"fc[23]\.": "a head of the pretraining, no score needs it",
+    r"encoder\d?\.pooler\.": "the pooler, no score needs it",
+    r"encoder\d\.embeddings\.": "all models of the file share the embeddings of `encoder`",
+    r"poly_code_embeddings": "the inflated model's codes",
+    r"encoder\d?\.encoder\.layer\.": "a Transformer layer of another model",
+    r"": "not known",
+}
+
+
+class Conversion(NamedTuple):
+    config: Config
+    model: DualEncoder
+    report: list[str]  # a line for each released parameter
+
+
+def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3) -> Conversion:
+    """One model of a released file.
+
+    Args:
+        path: the ``.pth.tar`` file.
+        mode: what the file was trained as: base, fast, inflate, shrinktobase or shrinktofast.
+        part: "student", or "teacher" in the last two; the only model of the others is a "student".
+        layers: Transformer layers that run, from the bottom.
+
+    Returns:
+        The model in evaluation mode, its configuration (sizes read from the shapes, the
+        recipe and margins of the released code) and the report.
+
+    Raises InputError for a file that is not in this layout or lacks a parameter.
+    """
+    released = _released(mode, part)
+    names = parameter_names(mode, part, layers)
+    weights = _read(path)
+    for name, ours in names.items():
+        if name not in weights:
+            raise InputError(f"{path}: has no '{name}', which '{ours}' is read from; check mode ({mode}) and layers ({layers})")
+    hidden = weights["fc.bias"].size
+    config = config_from_dict(
+        {
+            "name": f"released {mode} {part}",
+            "recipe": "released",
+            "model": {
+                "codes": weights["poly_code_embeddings_t.weight"].size // hidden if released.codes else 0,
+                "fragments": released.fragments,
+                "hidden": hidden,
+                "layers": layers,
+                "heads": hidden // HEAD_SIZE,
+                "ffn": weights[f"{released.stack}.encoder.layer.0.intermediate.dense.bias"].size,
+            },
+            "loss": {"margin": 0.2 if released.fragments == 1 else 0.6},
+        },
+        str(path),
+    )
+    vocab_size = weights["encoder.embeddings.word_embeddings.weight"].size // hidden
+    model = new_model(config, vocab_size, region_dim=weights["fc.weight"].size // hidden)
+    _fill(path, model, weights, names)
+    model.eval()
+    return Conversion(config, model, _report(model, weights, names, released.stack))
+
+
+def parameter_names(mode: str, part: str, layers: int) -> dict[str, str]:
+    """Released name -> our name, for every parameter of one model. Raises InputError if there is no such model."""
+    released = _released(mode, part)
+    names = {**_INPUTS, **(_CODES if released.codes else {})}
+    for layer in range(layers):
+        for theirs, ours in _LAYER.items():
+            for kind in ("weight", "bias"):
+                names[f"{released.stack}.encoder.layer.{layer}.{theirs}.{kind}"] = f"transformer.layers.{layer}.{ours}.{kind}"
+    return names
+
+
+def _released(mode: str, part: str) -> _Released:
+    if (mode, part) in _MODELS:
+        return _MODELS[mode, part]
+    choices = ", ".join(f"{mode} {part}" for mode, part in _MODELS)
+    raise InputError(f"no released model '{mode} {part}': mode and part are one of {choices}")
+
+
+def _read(path: str | Path) -> dict[str, np.ndarray]:
+    """The parameters in a released file, by name, without the prefix ``module.``."""
+    content = read_torch_file(path)
+    try:
+        weights = content["model"][0].items()
+        return {name.removeprefix("module."): value for name, value in weights if isinstance(value, np.ndarray)}
+    except (TypeError, KeyError, IndexError, AttributeError):
+        raise InputError(f"{path}: not a released checkpoint: expected a dict with a list of weights in 'model'") from None
+
+
+def _fill(path, model: DualEncoder, weights, names) -> None:
+    # PyTorch keeps a Linear's weight as (out, in), Paddle as (in, out)
+    transposed = {f"{name}.weight" for name, layer in model.named_sublayers() if isinstance(layer, nn.Linear)}
+    parameters = model.state_dict()
+    for name, ours in names.items():
+        value = weights[name].T if ours in transposed else weights[name]
+        if list(value.shape) != list(parameters[ours].shape):
+            raise InputError(f"{path}: '{name}' has shape {weights[name].shape}, '{ours}' needs {tuple(parameters[ours].shape)}")
+        parameters[ours].set_value(value.astype("float32"))
+
+
+def _report(model: DualEncoder, weights, names, stack: str) -> list[str]:
+    state = model.state_dict()
+    lines = []
+    for name, value in weights.items():
+        if name in names:
+            use = f"-> {names[name]} {tuple(state[names[name]].shape)}"
+        elif name.startswith(f"{stack}.encoder.layer."):
+            use = "unused: a layer above those that run"
+        else:
+            use = "unused: " + next(reason for pattern, reason in _UNUSED.items() if re.match(pattern, name))
+        lines.append(f"{name} {value.shape} {use}")
+    return lines

@@ -1,0 +1,47 @@
+"""Installation of the package; constraints/ holds the exact versions it is tested with."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+# Read, not imported: importing the package would need Paddle to be installed already.
+VERSION = re.search(
+    r'^__version__ = "([^"]+)"', (ROOT / "inflate_shrink" / "__init__.py").read_text(encoding="utf-8"), re.M
+).group(1)
+
+setup(
+    name="inflate-shrink",
+    version=VERSION,
+    description="Inflate and Shrink: fast text-image retrieval with PaddlePaddle (EMNLP 2021)",
+    license="Apache-2.0",
+    python_requires=">=3.9",
+    packages=find_packages(include=["inflate_shrink*"]),
+    package_data={"inflate_shrink": ["*.yaml", "recipes/*.yaml"]},
+    install_requires=[
+        # Paddle 2.6.2 and paddlenlp's tool-helpers are built against NumPy 1.
+        "numpy<2",
+        "pyyaml",
+        "pillow",
+        "tqdm",
+        # The last release that runs on both Paddle 2.6 and Paddle 3.
+        "paddlenlp==2.8.1",
+        # The rest is what paddlenlp 2.8.1 asks for without an upper bound.
+        # Later releases have no aistudio_sdk.hub.download.
+        "aistudio-sdk==0.2.6",
+        # Later releases drop names that paddlenlp imports (repo_type_and_id_from_hf_id).
+        "huggingface_hub<0.30",
+        # Later releases need a newer huggingface_hub or dill than the above allow.
+        "datasets<3.7",
+        # Later releases, which datasets would pull in, refuse NumPy 1.
+        "pyarrow<25",
+    ],
+    extras_require={
+        # A range, so that a constraints file can choose; pip alone takes 3.3.1.
+        "cpu": ["paddlepaddle>=2.6.2,<3.4"],
+        # The last GPU build on PyPI.
+        "gpu": ["paddlepaddle-gpu==2.6.2"],
+        "test": ["pytest"],
+    },
+)

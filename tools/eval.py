@@ -1,0 +1,57 @@
+#!/usr/bin/env python
+"""Evaluate a checkpoint: text-to-image and image-to-text R@1/5/10, median rank, rsum.
+
+  python tools/eval.py -c configs/demo/I-B-F.yaml
+  python tools/eval.py --checkpoint runs/demo/B --data data/demo --split test --json B.json
+  python tools/eval.py --checkpoint runs/demo/B --fragments 8
+
+Protocols: full, all images of the split at once; first1k, its first 1,000 images (the
+paper's MSCOCO1K); fold5, the mean over consecutive thousands (the usual MSCOCO 1K).
+"""
+
+import json
+from pathlib import Path
+
+from inflate_shrink.atomic import atomic_path
+from inflate_shrink.cli import add_config_options, tool_parser
+from inflate_shrink.config import load_config
+from inflate_shrink.errors import InputError, run_tool
+from inflate_shrink.metrics import PROTOCOLS
+
+
+def main(argv):
+    parser = tool_parser(__doc__)
+    add_config_options(parser, required=False)
+    parser.add_argument("--checkpoint", metavar="DIR", help="checkpoint or run directory (default: run.dir of -c)")
+    parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
+    parser.add_argument("--split", metavar="NAME", help="split (default: the checkpoint's data.test_split)")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="full")
+    parser.add_argument("--fragments", type=int, metavar="L", help="score only the first L fragments of each side (Table 6)")
+    parser.add_argument("--json", metavar="FILE", help="also write the result here")
+    arguments = parser.parse_args(argv)
+    if not (arguments.config or arguments.checkpoint):
+        raise InputError("give -c CONFIG or --checkpoint DIR")
+    if arguments.fragments is not None and arguments.fragments < 1:
+        raise InputError(f"--fragments must be 1 or more, found {arguments.fragments}")
+
+    config = load_config(arguments.config, arguments.override) if arguments.config else None
+    from inflate_shrink.engine.checkpoint import open_checkpoint
+    from inflate_shrink.engine.evaluate import describe, evaluate_checkpoint
+
+    checkpoint = open_checkpoint(arguments.checkpoint or config.run.dir)
+    source = config or checkpoint.config
+    result = evaluate_checkpoint(
+        checkpoint,
+        arguments.data or source.data.dir,
+        arguments.split or source.data.test_split,
+        arguments.protocol,
+        arguments.fragments or "all",
+    )
+    print(describe(result))
+    if arguments.json:
+        with atomic_path(Path(arguments.json)) as temporary:
+            temporary.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    run_tool(main)
