@@ -43,7 +43,7 @@ def main(argv):
     config, model, report = convert(arguments.checkpoint, arguments.mode, arguments.part, arguments.layers)
     words = len(vocabulary.splitlines())
     if words != model.vocab_size:
-        raise InputError(f"{arguments.vocab}: has {words} lines, but the file's word embeddings are {model.vocab_size}; give --vocab the one it was trained with")
+        raise InputError(f"{arguments.vocab}: has {words} lines, but the word embeddings of the checkpoint are {model.vocab_size}; give --vocab the file it was trained with")
     write_checkpoint(out, model, config, vocabulary, {"converted_from": Path(arguments.checkpoint).name})
     print("\n".join(report))
     print(f"{out}: {config.name}, {config.model.layers} layers, codes {config.model.codes}, fragments {config.model.fragments}")

@@ -22,10 +22,9 @@ def main(argv):
     parser = tool_parser(__doc__)
     parser.add_argument("--out", metavar="DIR", default="data/demo", help="the new data set (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other scenes (default: %(default)s)")
-    parser.add_argument(
-        "--scenes", type=int, nargs=3, metavar=("TRAIN", "VAL", "TEST"), default=defaults,
-        help="scenes of each split (default: %d %d %d, under a minute)" % defaults,
-    )  # fmt: skip
+    counts = ("TRAIN", "VAL", "TEST")
+    help = "scenes of each split (default: %d %d %d, under a minute)" % defaults
+    parser.add_argument("--scenes", type=int, nargs=3, metavar=counts, default=defaults, help=help)
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:
         raise InputError(f"--seed must be 0 or more, found {arguments.seed}")

@@ -57,7 +57,7 @@ def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tup
         order = _slot_order(members)
         members, central = members[order], np.where(members, distance, np.inf).argmin(1)[order]
         count = len(members)
-        centres = _weights(members).astype(np.float32) @ features
+        centres = members.astype(np.float32) @ features / members.sum(1, keepdims=True, dtype=np.float32)
     padded_centres = np.zeros((k, dimension), np.float32)
     padded_boxes = np.zeros((k, 4), np.float32)
     padded_centres[:count], padded_boxes[:count] = centres, boxes[central]

@@ -124,7 +124,11 @@ class StoreWriter:
         self._checksum = zlib.crc32(np.ascontiguousarray(regions), self._checksum)
 
     def add_caption(self, split: str, image_id: str, caption: str) -> None:
-        """Append one caption of an image already added; raises InputError if the image is unknown or the text empty."""
+        """Append one caption of an image added before.
+
+        Raises:
+            InputError: the image is unknown, the text is empty or holds a tab or a newline.
+        """
         image_id = str(image_id)
         if image_id not in self._rows:
             raise InputError(f"{self._target}: caption {caption[:40]!r} names image {image_id!r}, which was not added")

@@ -80,11 +80,16 @@ def write_checkpoint(directory: Path, model: DualEncoder, config: Config, vocabu
 def point(run_dir: Path, link: str, checkpoint: Path) -> None:
     """Let RUN/last or RUN/best be ``checkpoint``, and delete checkpoints that no link names."""
     atomic_symlink(checkpoint.name, run_dir / link)
+    discard_unlinked(run_dir)
+
+
+def discard_unlinked(run_dir: Path) -> None:
+    """Delete the checkpoints that neither link names, and what a killed run left half-written."""
     kept = {os.readlink(run_dir / name) for name in LINKS if (run_dir / name).is_symlink()}
     for old in run_dir.glob("step-*"):
         if old.name not in kept:
             shutil.rmtree(old, ignore_errors=True)
-    for leftover in run_dir.glob(".step-*.tmp-*"):  # of a run that was killed while writing
+    for leftover in run_dir.glob(".step-*.tmp-*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -103,8 +108,8 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     try:
         state = json.loads((directory / "state.json").read_text())
         values = yaml.safe_load((directory / "config.yaml").read_text())
-    except ValueError as error:
-        raise InputError(f"{directory}: state.json is damaged: {error}") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{directory}: state.json or config.yaml is damaged: {error}") from None
     return Checkpoint(directory, config_from_dict(values, str(directory / "config.yaml")), state)
 
 

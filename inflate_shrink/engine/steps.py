@@ -20,15 +20,17 @@ from .training_data import TrainingData, open_training_data
 
 def train(config: Config, resume: bool = False) -> None:
     """Train ``config.model`` with the ranking loss. Checkpoints appear in ``config.run.dir``."""
-    progress, data = _prepare(config)
+    data = _open_data(config)
     model = _initial_model(config, data, None)
-    fit(config, data, model, RankingObjective(config.loss), progress, resume)
+    fit(config, data, model, RankingObjective(config.loss), _progress(config), resume)
 
 
 def distill(config: Config, resume: bool = False) -> None:
     """Distil ``config.distill.teacher`` into ``config.model``. Checkpoints appear in ``config.run.dir``."""
-    progress, data = _prepare(config)
+    data = _open_data(config)
     checkpoint = open_teacher(config.distill, data)
+    _check_sizes(config, checkpoint.config)
+    progress = _progress(config)
     teacher = Teacher(config.distill, checkpoint, data, Path(config.run.dir) / "teacher_fragments", progress.log)
     model = _initial_model(config, data, teacher.model)
     if config.distill.share_inputs:
@@ -36,11 +38,15 @@ def distill(config: Config, resume: bool = False) -> None:
     fit(config, data, model, DistillationObjective(config.distill, teacher), progress, resume)
 
 
-def _prepare(config: Config) -> tuple[Progress, TrainingData]:
+def _open_data(config: Config) -> TrainingData:
     if not config.run.dir:
         raise InputError("run.dir is empty: set it to the directory for this run's checkpoints")
-    data = open_training_data(config.data, config.optim.batch_size)
-    return Progress(Path(config.run.dir) / "train.log", config.run.log_steps), data
+    return open_training_data(config.data, config.optim.batch_size)
+
+
+def _progress(config: Config) -> Progress:
+    """Made once the input is known to be right: it creates the run's directory."""
+    return Progress(Path(config.run.dir) / "train.log", config.run.log_steps)
 
 
 def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | None) -> DualEncoder:
@@ -58,13 +64,11 @@ def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | No
 def _copy_matching(model: DualEncoder, teacher: DualEncoder) -> None:
     """Start from the teacher's weights: all but the codes, whose number may differ."""
     weights = {name: value for name, value in teacher.state_dict().items() if not name.startswith("codes.")}
-    _check_sizes(model, teacher)
     model.set_state_dict(weights)
 
 
 def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
     """Take the teacher's word embeddings and region projection, frozen (as released)."""
-    _check_sizes(model, teacher)
     for part in ("text_embedding", "region_embedding"):
         layer = getattr(model, part)
         layer.set_state_dict(getattr(teacher, part).state_dict())
@@ -72,8 +76,8 @@ def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
             parameter.stop_gradient = True
 
 
-def _check_sizes(model: DualEncoder, teacher: DualEncoder) -> None:
+def _check_sizes(config: Config, teacher: Config) -> None:
     for key in ("hidden", "layers", "ffn"):
-        ours, theirs = getattr(model.config, key), getattr(teacher.config, key)
-        if ours != theirs:
+        ours, theirs = getattr(config.model, key), getattr(teacher.model, key)
+        if ours != theirs and (config.model.init == "teacher" or config.distill.share_inputs):
             raise InputError(f"model.{key} is {ours}, the teacher's is {theirs}: with model.init teacher or distill.share_inputs they must be equal")

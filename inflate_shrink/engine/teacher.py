@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Callable
 
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from ..atomic import atomic_path
 from ..config import DistillConfig
 from ..data.batches import Batch
+from ..data.npy import create_npy
 from ..errors import InputError
 from ..scoring import Fragments, late_interaction
 from .checkpoint import Checkpoint, open_checkpoint
@@ -69,7 +71,7 @@ class Teacher:
         digest = hashlib.sha256()
         for array in self.model.state_dict().values():
             digest.update(array.numpy().tobytes())
-        digest.update(json.dumps([data.store.fingerprint(), data.train.split.name, data.tokenizer.fingerprint, data.tokenizer.length]).encode())
+        digest.update(json.dumps([asdict(self.model.config), data.store.fingerprint(), data.train.split.name, data.tokenizer.fingerprint, data.tokenizer.length]).encode())
         return digest.hexdigest()
 
 
@@ -100,7 +102,8 @@ class _FragmentCache:
             self._open()
 
     def write(self, model, data: TrainingData) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)  # of another teacher or data set
+        for old in (self.directory, *self.directory.parent.glob(f".{self.directory.name}.tmp-*")):
+            shutil.rmtree(old, ignore_errors=True)  # of another teacher or data set, or of a run that was killed while writing
         split = data.train.split
         with atomic_path(self.directory) as temporary:
             temporary.mkdir()
@@ -129,7 +132,7 @@ def _write_side(directory: Path, side: str, batches, n: int) -> None:
                     continue
                 array = tensor.numpy().astype(CACHE_DTYPE)
                 if name not in files:
-                    files[name] = np.lib.format.open_memmap(directory / f"{name}.npy", "w+", CACHE_DTYPE, (n, *array.shape[1:]))
+                    files[name] = create_npy(directory / f"{name}.npy", (n, *array.shape[1:]), CACHE_DTYPE)
                 files[name][start : start + len(array)] = array
             start += len(array)
             bar.update(len(array))

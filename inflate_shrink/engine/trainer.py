@@ -16,7 +16,7 @@ from ..data.batches import Batch, batches_per_epoch, epoch_batches, prefetch
 from ..errors import InputError
 from ..model.encoder import DualEncoder
 from ..scoring import late_interaction
-from .checkpoint import load_train_state, load_weights, open_checkpoint, point, write_checkpoint
+from .checkpoint import discard_unlinked, load_train_state, load_weights, open_checkpoint, point, write_checkpoint
 from .evaluate import describe, evaluate
 from .objectives import Objective
 from .optimizer import build_optimizer, learning_rate
@@ -42,6 +42,8 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
     model, optimizer = precision.decorate(model, optimizer)
     if (run_dir / "last").exists():
         state = _restore(config, run_dir, state["data"], model, optimizer, precision, resume)
+    else:
+        discard_unlinked(run_dir)  # of a run that was killed before its first RUN/last
     if state["finished"]:
         progress.log(f"{run_dir} is finished: nothing to do")
         return
@@ -53,6 +55,8 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
     total = steps_per_epoch * config.optim.epochs
 
     def save(links=("last",)) -> None:
+        if not all(paddle.isfinite(parameter).all() for parameter in model.parameters()):
+            raise InputError(f"the weights are not finite at step {state['step']}: lower optim.lr or look at the features; the last checkpoint is kept")
         directory = run_dir / f"step-{state['step']:06d}"
         if not directory.exists():  # it may: this run was killed after writing it, and came here again
             train_state = {"optimizer": optimizer.state_dict(), "scaler": precision.scaler.state_dict()}
@@ -100,7 +104,8 @@ def _update(model, optimizer, objective, precision, config, batches, step, lr) -
         loss = objective(_batch_scores(model, batch, precision), batch) / accumulate
         precision.scaler.scale(loss).backward()
         total = total + loss.detach()
-    precision.scaler.step(optimizer)
+    with paddle.utils.unique_name.guard():  # the optimizer names its state at its first step: the same in every process
+        precision.scaler.step(optimizer)
     precision.scaler.update()
     optimizer.clear_grad()
     return total

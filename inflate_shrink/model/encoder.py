@@ -11,10 +11,8 @@ from paddle import nn
 
 from ..config import ModelConfig
 from ..scoring import Fragments, late_interaction, normalize
-from .inputs import InflatingCodes, RegionEmbedding, TextEmbedding, append_codes
+from .inputs import PAD_ID, InflatingCodes, RegionEmbedding, TextEmbedding, append_codes
 from .transformer import Transformer
-
-PAD_ID = 0
 
 
 class DualEncoder(nn.Layer):

@@ -7,6 +7,7 @@ from paddle import nn
 
 from .transformer import LAYER_NORM_EPSILON, Linear
 
+PAD_ID = 0
 MAX_POSITIONS = 512  # BERT's table; only the first text_length rows are used
 
 
@@ -23,9 +24,11 @@ class TextEmbedding(nn.Layer):
 
     def forward(self, ids):
         """ids: (B, n) int. Returns (B, n, D)."""
-        positions = paddle.arange(ids.shape[1])
-        token_type = paddle.zeros([1], "int64")
-        return self.dropout(self.norm(self.word(ids) + self.position(positions) + self.token_type(token_type)))
+        words = self.word(ids)
+        # as in PyTorch's BERT the row of [PAD] gets no gradient; Paddle's padding_idx would read zeros there
+        words = paddle.where((ids == PAD_ID).unsqueeze(-1), words.detach(), words)
+        positions, token_type = paddle.arange(ids.shape[1]), paddle.zeros([1], "int64")
+        return self.dropout(self.norm(words + self.position(positions) + self.token_type(token_type)))
 
 
 class RegionEmbedding(nn.Layer):

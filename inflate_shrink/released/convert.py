@@ -72,8 +72,8 @@ _LAYER = {
     "output.LayerNorm": "output_norm",
 }
 _UNUSED = {  # what else a file may hold, and why it is left behind; the first that matches
-    r"fc[23]\.": "a head of the pretraining, no score needs it",
-    r"encoder\d?\.pooler\.": "the pooler, no score needs it",
+    r"fc[23]\.": "a head that no score needs",
+    r"encoder\d?\.pooler\.": "the pooler, which no score needs",
     r"encoder\d\.embeddings\.": "all models of the file share the embeddings of `encoder`",
     r"poly_code_embeddings": "the inflated model's codes",
     r"encoder\d?\.encoder\.layer\.": "a Transformer layer of another model",

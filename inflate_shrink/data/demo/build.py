@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Iterator
@@ -32,11 +31,11 @@ def build_demo(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = Dem
     Raises:
         InputError: the directory already exists or cannot be written.
     """
-    counts = {split: getattr(spec, split) for split in SPLITS}
+    scenes = [(split, index) for split in SPLITS for index in range(getattr(spec, split))]
     dimension = FEATURES + spec.distractors
     with StoreWriter(
         directory,
-        images=sum(counts.values()),
+        images=len(scenes),
         dimension=dimension,
         name="demo",
         made_by="tools/make_demo_data.py",
@@ -47,22 +46,18 @@ def build_demo(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = Dem
     ) as writer:
         (writer.directory / "images").mkdir()
         writer.write_vocabulary(vocabulary())
-        progress = tqdm(total=sum(counts.values()), desc="demo scenes", disable=not sys.stderr.isatty())
-        for split, count in counts.items():
-            for index in range(count):
-                _add_scene(writer, split, index, seed, spec)
-                progress.update()
-        progress.close()
+        for split, index in tqdm(scenes, desc="demo scenes", disable=None):  # None: silent unless on a terminal
+            _add_scene(writer, split, index, seed, spec)
 
 
 def is_built(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = DemoSpec()) -> bool:
     """Whether ``directory`` already holds the demo data set of this seed and spec."""
     try:
         meta = json.loads((Path(directory) / "meta.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = [meta[key] for key in ("name", "seed", "demo")]
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    wanted = json.loads(json.dumps(asdict(spec)))  # tuples become lists
-    return meta.get("name") == "demo" and meta.get("seed") == seed and meta.get("demo") == wanted
+    return found == ["demo", seed, json.loads(json.dumps(asdict(spec)))]  # as JSON has it, tuples are lists
 
 
 def demo_scenes(split: str, seed: int = 0, spec: DemoSpec = DemoSpec()) -> Iterator[tuple[list[Object], list[Caption]]]:

@@ -19,17 +19,18 @@ _LAGS = ((0, 1), (1, 0), (0, 3), (3, 0), (3, 3), (3, -3), (0, 6), (6, 0), (1, 1)
 def propose_boxes(scene: list[Object], rng: np.random.Generator, spec: DemoSpec) -> np.ndarray:
     """(boxes, 4) float32 x1, y1, x2, y2 in pixels: half around objects, a fifth around pairs, the rest random."""
     centres = np.array([(thing.x, thing.y) for thing in scene])
-    radii = np.array([thing.radius for thing in scene])[:, None]
-    tight = np.concatenate([centres - radii, centres + radii], 1)  # (objects, 4)
+    radii = np.array([thing.radius for thing in scene])
+    tight = np.concatenate([centres - radii[:, None], centres + radii[:, None]], 1)  # (objects, 4)
 
     n_single, n_pair = spec.boxes // 2, spec.boxes // 5
-    single = tight[np.arange(n_single) % len(scene)]
-    single = single + rng.normal(0, 0.12, single.shape) * np.tile(radii, (1, 4))[np.arange(n_single) % len(scene)]
+    which = np.arange(n_single) % len(scene)
+    single = tight[which] + rng.normal(0, 0.12, (n_single, 4)) * radii[which, None]
 
-    distance = np.linalg.norm(centres[:, None] - centres, axis=-1) + 9 * np.eye(len(scene))
-    first = np.arange(n_pair) % len(scene)
-    second = np.argsort(distance, 1)[first, np.arange(n_pair) // len(scene) % 2]  # nearest, then second nearest
-    pair = np.concatenate([np.minimum(tight[first], tight[second])[:, :2], np.maximum(tight[first], tight[second])[:, 2:]], 1)
+    distance = np.linalg.norm(centres[:, None] - centres, axis=-1)
+    neighbours = np.argsort(distance, 1)[:, 1:3]  # the nearest two, after the object itself
+    first, second = np.arange(n_pair) % len(scene), np.arange(n_pair) // len(scene) % 2
+    one, other = tight[first], tight[neighbours[first, second]]
+    pair = np.concatenate([np.minimum(one, other)[:, :2], np.maximum(one, other)[:, 2:]], 1)
     pair = pair + rng.normal(0, 0.02, pair.shape)
 
     n_random = spec.boxes - n_single - n_pair

@@ -1,0 +1,128 @@
+import errno
+import json
+import os
+
+import numpy as np
+import pytest
+
+from inflate_shrink.data.store import open_store
+from inflate_shrink.data.writer import StoreWriter
+from inflate_shrink.errors import InputError
+
+BOX = np.zeros((1, 4))
+
+
+def writer(directory, images=1, **options):
+    return StoreWriter(directory, images=images, dimension=2, regions=2, name="x", made_by="a test", **options)
+
+
+def leftovers(directory):
+    return os.listdir(directory.parent)
+
+
+def test_round_trip_in_float16(tmp_path, write_animals):
+    write_animals(tmp_path / "a", dtype="float16", seed=7, extractor="e", clustering="c", extra={"note": "n"})
+    store = open_store(tmp_path / "a")
+    assert store.regions.dtype == np.float16
+    assert store.read_regions([0])[0].tolist() == [[[1, 2, 3], [4, 5, 6]]]
+    expected = dict(format=1, name="animals", made_by="a test", seed=7, extractor="e", clustering="c", note="n")
+    expected.update(images=3, captions=4, regions_shape=[3, 2, 3], regions_dtype="float16")
+    assert expected.items() <= store.meta.items()
+
+
+def test_same_input_same_bytes(tmp_path, write_animals):
+    write_animals(tmp_path / "a")
+    write_animals(tmp_path / "b")
+    for name in os.listdir(tmp_path / "a"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_vocabulary(tmp_path):
+    with writer(tmp_path / "a", images=0) as made:
+        made.write_vocabulary(["[PAD]", "naïve"])
+    assert open_store(tmp_path / "a").vocabulary.read_text(encoding="utf-8") == "[PAD]\nnaïve\n"
+
+
+def test_nothing_appears_before_the_end(tmp_path):
+    with writer(tmp_path / "a", images=0):
+        assert not (tmp_path / "a").exists()
+    assert leftovers(tmp_path / "a") == ["a"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, InputError, ValueError])
+def test_nothing_remains_after_an_error(tmp_path, error):
+    with pytest.raises(error):
+        with writer(tmp_path / "a") as made:
+            made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
+            raise error
+    assert leftovers(tmp_path / "a") == []
+
+
+def test_existing_directory_is_kept(animals, write_animals):
+    before = (animals / "meta.json").read_bytes()
+    with pytest.raises(InputError, match="already exists"):
+        write_animals(animals)
+    assert (animals / "meta.json").read_bytes() == before
+
+
+def test_full_disk(tmp_path, monkeypatch, write_animals):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    with pytest.raises(InputError, match="No space left on device"):
+        write_animals(tmp_path / "a")
+    assert leftovers(tmp_path / "a") == []
+
+
+def test_fewer_images_than_announced(tmp_path):
+    with pytest.raises(InputError, match="2 images were announced, 1 added"):
+        with writer(tmp_path / "a", images=2) as made:
+            made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
+    assert leftovers(tmp_path / "a") == []
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("1", 1, 1, "", np.ones((1, 2)), BOX), "'1' was added twice"),
+        (("2", 1, 1, "", np.ones((1, 3)), BOX), r"\(1, 3\)"),
+        (("2", 1, 1, "", np.ones((3, 2)), np.zeros((3, 4))), r"n from 1 to 2, found \(3, 2\)"),
+        (("2", 1, 1, "", np.ones((0, 2)), np.zeros((0, 4))), r"\(0, 2\)"),
+        (("2", 1, 1, "", np.ones((1, 2)), np.zeros((2, 4))), r"\(2, 4\)"),
+        (("2", 1, 1, "", np.array([[1, np.nan]]), BOX), "image '2': a feature is NaN"),
+        (("2", 1, 1, "", np.array([[1, 7e4]]), BOX), "too large for float16"),
+        (("2", 1, 1, "a\tb", np.ones((1, 2)), BOX), "tab"),
+    ],
+)
+def test_bad_image(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        with writer(tmp_path / "a", images=2) as made:
+            made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
+            made.add_image(*arguments)
+
+
+def test_more_images_than_announced(tmp_path):
+    with pytest.raises(InputError, match="one more than the 0 announced"):
+        with writer(tmp_path / "a", images=0) as made:
+            made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
+
+
+@pytest.mark.parametrize(
+    "caption, message",
+    [
+        (("train", "2", "A cat."), "'2', which was not added"),
+        (("train", "1", " "), "empty"),
+        (("", "1", "A cat."), "empty"),
+        (("train", "1", "Two\nlines."), "newline"),
+    ],
+)
+def test_bad_caption(tmp_path, caption, message):
+    with pytest.raises(InputError, match=message):
+        with writer(tmp_path / "a") as made:
+            made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
+            made.add_caption(*caption)
+
+
+def test_meta_is_readable_json(animals):
+    assert json.loads((animals / "meta.json").read_text(encoding="utf-8"))["images"] == 3

@@ -1,0 +1,145 @@
+"""Converted models compute what the authors' code computes, for weights both can rebuild from names.
+
+The reference outputs of the authors' code do not belong to the project: without
+``../shared/parity`` beside the repository these tests are skipped.
+"""
+
+import json
+import shutil
+import zlib
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from released_files import released_shapes, save_released
+
+from inflate_shrink.losses.distillation import full_cross_entropy
+from inflate_shrink.losses.ranking import smooth_maximum
+from inflate_shrink.released.convert import convert, parameter_names
+
+REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "parity"
+pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no reference outputs in {REFERENCE.parent.name}/{REFERENCE.name}")
+
+SIZES = dict(hidden=768, ffn=3072, layers=3, words=1000, region_dim=2048)
+
+
+def weight(name, shape):
+    """The parameter that reference and test rebuild from its name."""
+    random = np.random.RandomState(zlib.crc32(name.encode()) & 0x7FFFFFFF)
+    values = random.normal(0, 0.04, shape).astype("float32")
+    return 1 + values if name.endswith(("LayerNorm.weight", "norm.weight")) else values
+
+
+@pytest.fixture(scope="module")
+def reference():
+    with np.load(REFERENCE / "released_reference.npz") as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="module")
+def inputs(reference):
+    """ids (6, 32), regions (6, 32, 2048), counts (6,)."""
+    random = np.random.RandomState(7)
+    ids = np.zeros((6, 32), "int64")
+    for row, length in zip(ids, (4, 9, 14, 20, 31, 32)):
+        row[:length] = random.randint(1, 1000, length)
+    assert (ids == reference["ids"]).all()
+    regions = abs(random.normal(0, 1, (6, 32, 2048))).astype("float32")
+    return paddle.to_tensor(ids), paddle.to_tensor(regions), paddle.full([6], 32, "int64")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Mode -> released file. B of `shrinktofast` is the student of `shrinktobase`, F runs the layers of `base`."""
+    folder = tmp_path_factory.mktemp("released")
+
+    def write(mode, berts, codes):
+        weights = {name: weight(name, shape) for name, shape in released_shapes(berts, codes, **SIZES).items()}
+        if mode == "shrinktofast":
+            for name in parameter_names("base", "student", 3):
+                if ".layer." in name:
+                    weights[name.replace("encoder.", "encoder3.", 1)] = weights[name]
+                    weights[name] = np.zeros_like(weights[name])
+        save_released(folder / f"{mode}.pth.tar", weights)
+
+    write("base", ["encoder"], 0)
+    write("inflate", ["encoder"], 32)
+    write("shrinktobase", ["encoder", "encoder2"], 32)
+    write("shrinktofast", ["encoder", "encoder2", "encoder3"], 0)
+    (folder / "fast.pth.tar").symlink_to("base.pth.tar")  # the two differ in what is scored
+    yield lambda mode: folder / f"{mode}.pth.tar"
+    shutil.rmtree(folder)  # 700 MB
+
+
+def test_layout_is_the_released_one():
+    shapes = json.loads((REFERENCE / "released_parameter_shapes.json").read_text())
+    assert released_shapes(["encoder", "encoder2"], 32, **SIZES) == {name: tuple(shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("mode", ["base", "inflate"])
+def test_ranking(mode, files, inputs, reference):
+    ids, regions, counts = inputs
+    model = convert(files(mode), mode).model
+    check_fragments(mode, model, inputs, reference)
+    scores = model(ids, regions, counts)
+    check("scores", scores.numpy(), reference[f"{mode}/scores"])
+    check_loss(mode, model, smooth_maximum(scores, margin=0.6, include_diagonal=True), reference)
+
+
+def test_distillation(files, inputs, reference):
+    ids, regions, counts = inputs
+    teacher = convert(files("shrinktobase"), "shrinktobase", "teacher").model
+    student = convert(files("shrinktobase"), "shrinktobase").model
+    check_fragments("shrinktobase", student, inputs, reference)
+    teacher_scores, student_scores = teacher(ids, regions, counts).detach(), student(ids, regions, counts)
+    check("teacher scores", teacher_scores.numpy(), reference["shrinktobase/scores"])
+    check("student scores", student_scores.numpy(), reference["shrinktobase/student_scores"])
+    check_loss("shrinktobase", student, full_cross_entropy(teacher_scores, student_scores, 16, 16), reference)
+
+
+def test_base_as_teacher(files, inputs, reference):
+    with paddle.no_grad():
+        scores = convert(files("shrinktofast"), "shrinktofast", "teacher").model(*inputs)
+    check("scores", scores.numpy(), reference["shrinktobase/student_scores"])
+
+
+def test_fast(files, inputs, reference):
+    """No reference outputs: cosines of the first fragments of `base`, which has them."""
+    ids, regions, counts = inputs
+    with paddle.no_grad():
+        base = convert(files("base"), "base").model
+        check("scores", base(ids, regions, counts).numpy(), reference["base/scores"])
+        text, image = (side.vectors.numpy()[:, 0].astype("float64") for side in (base.encode_text(ids), base.encode_image(regions, counts)))
+        norms = np.outer(np.linalg.norm(image, axis=1), np.linalg.norm(text, axis=1))
+        for mode in ("fast", "shrinktofast"):
+            model = convert(files(mode), mode).model
+            check(mode, model(ids, regions, counts).numpy(), image @ text.T / norms)
+
+
+def check_fragments(mode, model, inputs, reference):
+    ids, regions, counts = inputs
+    with paddle.no_grad():
+        for side, fragments in (("text", model.encode_text(ids)), ("image", model.encode_image(regions, counts))):
+            check(f"{side} fragments", fragments.vectors.numpy()[..., :16], reference[f"{mode}/{side}_fragments"])
+
+
+def check_loss(mode, model, loss, reference):
+    check("loss", loss.numpy(), reference[f"{mode}/loss"])
+    loss.backward()
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    expected = json.loads(str(reference[f"{mode}/grad_norms"]))
+    names = parameter_names(mode, "student", 3)
+    assert names.keys() == expected.keys()
+    # a key's bias moves all logits of a row alike: its gradient is rounding noise
+    noise = 1e-7 * max(expected.values())
+    for name, norm in expected.items():
+        # in float64: Paddle's own norm of a large matrix is off by 1e-3 on the CPU
+        found = np.linalg.norm(gradients[names[name]].numpy().astype("float64"))
+        np.testing.assert_allclose(found, norm, rtol=1e-3, atol=noise, err_msg=f"gradient of {name}")
+
+
+def check(what, found, expected):
+    """To 1e-4 of the largest: single dimensions of a fragment may be near 0."""
+    assert np.shape(found) == np.shape(expected)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * abs(expected).max(), err_msg=what)
