@@ -1,10 +1,36 @@
-"""Command line options that several tools share. Imports nothing heavy: --help is instant."""
+"""What the tools share: how they run, and their options. Imports nothing heavy: --help is instant."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import Callable, Sequence
 
 from .config import Config, load_config
+from .cpu import keep_freed_memory
+from .errors import InputError
+
+
+def run_tool(main: Callable[[list[str]], None], argv: Sequence[str] | None = None) -> None:
+    """Run ``main(argv)`` as a command line tool and exit the process.
+
+    An InputError is printed as one line with exit code 2; ``--debug`` keeps its traceback.
+    Ctrl-C exits with 130, as shells expect.
+    """
+    keep_freed_memory()
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        main(argv)
+    except InputError as error:
+        if "--debug" in argv:
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        if "--debug" in argv:
+            raise
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def tool_parser(doc: str) -> argparse.ArgumentParser:

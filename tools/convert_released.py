@@ -8,16 +8,16 @@ Modes: base, fast, inflate, shrinktobase (teacher I, student B), shrinktofast (t
 student F). The last two hold two models: the student is converted, or with
 --part teacher the teacher. A file does not say its mode; it is the one it was trained with.
 
-The file holds no vocabulary. It was trained with that of bert-base-uncased: its
-vocab.txt has one WordPiece a line, 30522 lines.
+The file holds no vocabulary, and without one a checkpoint encodes ids but no captions.
+It was trained with that of bert-base-uncased: vocab.txt, 30522 lines.
 
 Prints, for each parameter of the file, where it went or why it is not used.
 """
 
 from pathlib import Path
 
-from inflate_shrink.cli import tool_parser
-from inflate_shrink.errors import InputError, run_tool
+from inflate_shrink.cli import run_tool, tool_parser
+from inflate_shrink.errors import InputError
 
 
 def main(argv):
@@ -25,28 +25,32 @@ def main(argv):
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="released file, .pth.tar")
     parser.add_argument("--mode", required=True, help="what it was trained as, see above")
     parser.add_argument("--out", required=True, metavar="DIR", help="checkpoint directory to write; must not exist")
-    parser.add_argument("--vocab", required=True, metavar="FILE", help="vocab.txt of bert-base-uncased")
+    parser.add_argument("--vocab", metavar="FILE", help="vocab.txt of bert-base-uncased")
     parser.add_argument("--part", default="student", help="student (default) or teacher")
     parser.add_argument("--layers", type=int, default=3, help="Transformer layers that run (default: 3)")
     arguments = parser.parse_args(argv)
     out = Path(arguments.out)
     if out.exists():
         raise InputError(f"{out}: exists already; give --out a new directory")
-    try:
-        vocabulary = Path(arguments.vocab).read_bytes()
-    except OSError as error:
-        raise InputError(f"{arguments.vocab}: cannot be read: {error.strerror}; give --vocab the vocab.txt of bert-base-uncased") from None
+    vocabulary = _read(arguments.vocab) if arguments.vocab else None
 
     from inflate_shrink.engine.checkpoint import write_checkpoint
     from inflate_shrink.released.convert import convert
 
     config, model, report = convert(arguments.checkpoint, arguments.mode, arguments.part, arguments.layers)
-    words = len(vocabulary.splitlines())
+    words = model.vocab_size if vocabulary is None else len(vocabulary.splitlines())
     if words != model.vocab_size:
         raise InputError(f"{arguments.vocab}: has {words} lines, but the word embeddings of the checkpoint are {model.vocab_size}; give --vocab the file it was trained with")
     write_checkpoint(out, model, config, vocabulary, {"converted_from": Path(arguments.checkpoint).name})
     print("\n".join(report))
     print(f"{out}: {config.name}, {config.model.layers} layers, codes {config.model.codes}, fragments {config.model.fragments}")
+
+
+def _read(vocab_file):
+    try:
+        return Path(vocab_file).read_bytes()
+    except OSError as error:
+        raise InputError(f"{vocab_file}: cannot be read: {error.strerror}; give --vocab the vocab.txt of bert-base-uncased") from None
 
 
 if __name__ == "__main__":

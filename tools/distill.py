@@ -6,8 +6,7 @@
   python tools/distill.py -c configs/demo/I-B-F.yaml --resume
 """
 
-from inflate_shrink.cli import training_config
-from inflate_shrink.errors import run_tool
+from inflate_shrink.cli import run_tool, training_config
 
 
 def main(argv):

@@ -13,9 +13,9 @@ import json
 from pathlib import Path
 
 from inflate_shrink.atomic import atomic_path
-from inflate_shrink.cli import add_config_options, tool_parser
+from inflate_shrink.cli import add_config_options, run_tool, tool_parser
 from inflate_shrink.config import load_config
-from inflate_shrink.errors import InputError, run_tool
+from inflate_shrink.errors import InputError
 from inflate_shrink.metrics import PROTOCOLS
 
 

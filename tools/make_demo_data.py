@@ -11,10 +11,10 @@ import time
 # Before NumPy is imported: the matrices are so small that BLAS threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from inflate_shrink.cli import tool_parser
+from inflate_shrink.cli import run_tool, tool_parser
 from inflate_shrink.data.demo.build import build_demo, is_built
 from inflate_shrink.data.demo.spec import DemoSpec
-from inflate_shrink.errors import InputError, run_tool
+from inflate_shrink.errors import InputError
 
 
 def main(argv):

@@ -41,6 +41,8 @@ class Checkpoint(NamedTuple):
         return self.directory / "vocab.txt"
 
     def tokenizer(self) -> CaptionTokenizer:
+        if not self.vocab_file.exists():
+            raise InputError(f"{self.directory}: holds no vocab.txt, so it cannot read captions: put the vocabulary there that it was trained with")
         return CaptionTokenizer(self.vocab_file, self.config.data.text_length)
 
     def load_model(self) -> DualEncoder:
@@ -58,11 +60,11 @@ def new_model(config: Config, vocab_size: int, region_dim: int) -> DualEncoder:
         return DualEncoder(config.model, vocab_size, region_dim)
 
 
-def write_checkpoint(directory: Path, model: DualEncoder, config: Config, vocabulary: bytes, state: dict, train_state: dict | None = None) -> None:
+def write_checkpoint(directory: Path, model: DualEncoder, config: Config, vocabulary: bytes | None, state: dict, train_state: dict | None = None) -> None:
     """Write one checkpoint directory atomically.
 
     Args:
-        vocabulary: contents of vocab.txt.
+        vocabulary: contents of vocab.txt; None leaves it out, and then captions cannot be encoded.
         state: JSON values; the sizes of the model's inputs are added.
         train_state: optimizer and scaler states, for a run that may be resumed.
     """
@@ -73,7 +75,8 @@ def write_checkpoint(directory: Path, model: DualEncoder, config: Config, vocabu
         if train_state is not None:
             paddle.save(train_state, str(temporary / "train.pdopt"))
         (temporary / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
-        (temporary / "vocab.txt").write_bytes(vocabulary)
+        if vocabulary is not None:
+            (temporary / "vocab.txt").write_bytes(vocabulary)
         (temporary / "state.json").write_text(json.dumps(state, indent=1))
 
 
@@ -93,6 +96,11 @@ def discard_unlinked(run_dir: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
+def is_checkpoint(path: str | Path) -> bool:
+    """Whether ``path`` is a checkpoint directory, or a run directory with one."""
+    return any((Path(path) / place / "state.json").is_file() for place in ("", *LINKS))
+
+
 def open_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint directory, or a run directory (its best checkpoint, else its last).
 
@@ -102,12 +110,14 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     directory = next((path / link for link in ("best", "last") if (path / link).exists()), path)
     if not path.is_dir():
         raise InputError(f"{path}: no such checkpoint directory; tools/train.py and tools/distill.py make them in run.dir")
-    for name in ("model.pdparams", "config.yaml", "vocab.txt", "state.json"):
+    for name in ("model.pdparams", "config.yaml", "state.json"):
         if not (directory / name).is_file():
             raise InputError(f"{directory}: not a checkpoint: {name} is missing")
     try:
         state = json.loads((directory / "state.json").read_text())
         values = yaml.safe_load((directory / "config.yaml").read_text())
+        if not isinstance(values, dict) or not isinstance(state, dict) or not {"vocab_size", "region_dim"} <= state.keys():
+            raise ValueError("keys are missing")
     except (ValueError, yaml.YAMLError) as error:
         raise InputError(f"{directory}: state.json or config.yaml is damaged: {error}") from None
     return Checkpoint(directory, config_from_dict(values, str(directory / "config.yaml")), state)
@@ -119,7 +129,8 @@ def load_weights(model: DualEncoder, directory: Path) -> None:
     weights = _load(path)
     expected = {name: list(parameter.shape) for name, parameter in model.state_dict().items()}
     for name in sorted(expected.keys() | weights.keys()):
-        found = list(weights[name].shape) if name in weights else None
+        shape = getattr(weights.get(name), "shape", None)
+        found = None if shape is None else list(shape)
         if found != expected.get(name):
             raise InputError(f"{path}: weights of another model: {name} has shape {found}, expected {expected.get(name)}")
     model.set_state_dict(weights)
@@ -135,6 +146,9 @@ def load_train_state(directory: Path) -> dict:
 
 def _load(path: Path):
     try:
-        return paddle.load(str(path))
+        values = paddle.load(str(path))
+        if not isinstance(values, dict):
+            raise TypeError
+        return values
     except Exception as error:  # pickle raises almost anything on damaged bytes
         raise InputError(f"{path}: damaged or not written by Paddle ({type(error).__name__})") from None

@@ -60,4 +60,6 @@ def describe(result: dict) -> str:
 
 def _fold_recalls(text: Fragments, image: Fragments, caption_image: np.ndarray, fold: slice, captions: np.ndarray) -> Recalls:
     scores = late_interaction(text.take(captions), image.take(fold)).numpy()
+    if not np.isfinite(scores).all():  # nothing is better than NaN: every rank would be the first
+        raise InputError("the model's scores are not finite: its training diverged; lower optim.lr")
     return recalls(scores, caption_image[captions] - fold.start)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import paddle
 
-from ..config import Config
+from ..config import Config, ModelConfig
 from ..errors import InputError
 from ..model.encoder import DualEncoder
 from ..model.pretrained import load_bert
-from .checkpoint import new_model
+from .checkpoint import is_checkpoint, new_model
 from .objectives import DistillationObjective, RankingObjective
 from .progress import Progress
-from .teacher import Teacher, open_teacher
+from .teacher import Teacher
 from .trainer import fit
-from .training_data import TrainingData, open_training_data
+from .training_data import TrainingData, matching_checkpoint, open_training_data
 
 
 def train(config: Config, resume: bool = False) -> None:
@@ -28,8 +28,11 @@ def train(config: Config, resume: bool = False) -> None:
 def distill(config: Config, resume: bool = False) -> None:
     """Distil ``config.distill.teacher`` into ``config.model``. Checkpoints appear in ``config.run.dir``."""
     data = _open_data(config)
-    checkpoint = open_teacher(config.distill, data)
-    _check_sizes(config, checkpoint.config)
+    if not config.distill.teacher:
+        raise InputError("distill.teacher is empty: set it to the teacher's checkpoint directory")
+    checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher")
+    if config.model.init == "teacher" or config.distill.share_inputs:
+        _check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
     progress = _progress(config)
     teacher = Teacher(config.distill, checkpoint, data, Path(config.run.dir) / "teacher_fragments", progress.log)
     model = _initial_model(config, data, teacher.model)
@@ -50,21 +53,27 @@ def _progress(config: Config) -> Progress:
 
 
 def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | None) -> DualEncoder:
+    """A model with the weights that ``model.init`` names: none, teacher, a checkpoint of ours, or a BERT."""
     paddle.seed(config.run.seed)
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
-    if config.model.init == "teacher":
+    init = config.model.init
+    if init == "teacher":
         if teacher is None:
             raise InputError("model.init: teacher needs a teacher: use tools/distill.py")
-        _copy_matching(model, teacher)
-    elif config.model.init != "none":
-        load_bert(model, config.model.init)
+        _copy_weights(model, teacher)
+    elif is_checkpoint(init):
+        checkpoint = matching_checkpoint(init, data, "model.init")
+        _check_sizes(config.model, checkpoint.config.model)
+        _copy_weights(model, checkpoint.load_model())
+    elif init != "none":
+        load_bert(model, init)
     return model
 
 
-def _copy_matching(model: DualEncoder, teacher: DualEncoder) -> None:
-    """Start from the teacher's weights: all but the codes, whose number may differ."""
-    weights = {name: value for name, value in teacher.state_dict().items() if not name.startswith("codes.")}
-    model.set_state_dict(weights)
+def _copy_weights(model: DualEncoder, other: DualEncoder) -> None:
+    """Start from the weights of ``other``; codes only if it has as many."""
+    same_codes = model.config.codes == other.config.codes
+    model.set_state_dict({name: value for name, value in other.state_dict().items() if same_codes or not name.startswith("codes.")})
 
 
 def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
@@ -76,8 +85,8 @@ def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
             parameter.stop_gradient = True
 
 
-def _check_sizes(config: Config, teacher: Config) -> None:
-    for key in ("hidden", "layers", "ffn"):
-        ours, theirs = getattr(config.model, key), getattr(teacher.model, key)
-        if ours != theirs and (config.model.init == "teacher" or config.distill.share_inputs):
-            raise InputError(f"model.{key} is {ours}, the teacher's is {theirs}: with model.init teacher or distill.share_inputs they must be equal")
+def _check_sizes(model: ModelConfig, other: ModelConfig) -> None:
+    for key in ("hidden", "layers", "heads", "ffn"):
+        ours, theirs = getattr(model, key), getattr(other, key)
+        if ours != theirs:
+            raise InputError(f"model.{key} is {ours}, but {theirs} in the model whose weights it takes (model.init, distill.share_inputs); they must be equal")

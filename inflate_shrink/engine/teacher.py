@@ -17,9 +17,8 @@ from ..atomic import atomic_path
 from ..config import DistillConfig
 from ..data.batches import Batch
 from ..data.npy import create_npy
-from ..errors import InputError
 from ..scoring import Fragments, late_interaction
-from .checkpoint import Checkpoint, open_checkpoint
+from .checkpoint import Checkpoint
 from .encode import image_batches, text_batches
 from .training_data import TrainingData
 
@@ -73,22 +72,6 @@ class Teacher:
             digest.update(array.numpy().tobytes())
         digest.update(json.dumps([asdict(self.model.config), data.store.fingerprint(), data.train.split.name, data.tokenizer.fingerprint, data.tokenizer.length]).encode())
         return digest.hexdigest()
-
-
-def open_teacher(config: DistillConfig, data: TrainingData) -> Checkpoint:
-    """The teacher's checkpoint, if its inputs are those of the data; else InputError."""
-    if not config.teacher:
-        raise InputError("distill.teacher is empty: set it to the teacher's checkpoint directory")
-    checkpoint = open_checkpoint(config.teacher)
-    tokenizer = checkpoint.tokenizer()
-    for what, found, expected in (
-        ("vocabulary", tokenizer.fingerprint, data.tokenizer.fingerprint),
-        ("data.text_length", tokenizer.length, data.tokenizer.length),
-        ("region dimension", checkpoint.state["region_dim"], data.region_dim),
-    ):
-        if found != expected:
-            raise InputError(f"{checkpoint.directory}: the teacher's {what} is {found}, the data's is {expected}; train a teacher on this data")
-    return checkpoint
 
 
 class _FragmentCache:

@@ -11,6 +11,7 @@ from ..config import DataConfig
 from ..data.store import Split, Store, open_store
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
+from .checkpoint import Checkpoint, open_checkpoint
 
 
 class TokenizedSplit(NamedTuple):
@@ -41,6 +42,20 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
     if captions < batch_size:
         raise InputError(f"{config.dir}: split '{config.train_split}' has {captions} captions, fewer than optim.batch_size ({batch_size}); lower it")
     return data
+
+
+def matching_checkpoint(path: str, data: TrainingData, key: str) -> Checkpoint:
+    """The checkpoint that the config's ``key`` names, if its inputs are those of the data; else InputError."""
+    checkpoint = open_checkpoint(path)
+    tokenizer = checkpoint.tokenizer()
+    for what, found, expected in (
+        ("vocabulary", tokenizer.fingerprint, data.tokenizer.fingerprint),
+        ("data.text_length", tokenizer.length, data.tokenizer.length),
+        ("region dimension", checkpoint.state["region_dim"], data.region_dim),
+    ):
+        if found != expected:
+            raise InputError(f"{key}: the {what} of {checkpoint.directory} is {found}, the data's is {expected}; use a model of this data")
+    return checkpoint
 
 
 def tokenize_split(store: Store, name: str, tokenizer: CaptionTokenizer) -> TokenizedSplit:

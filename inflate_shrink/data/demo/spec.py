@@ -18,8 +18,8 @@ class DemoSpec:
     val: int = 500
     test: int = 500
     image_side: int = 96  # pixels
-    min_objects: int = 4
-    max_objects: int = 7
+    min_objects: int = 3
+    max_objects: int = 5
     boxes: int = 100  # regions of an image before clustering
     captions: int = 5  # captions of a scene
     mention_objects: tuple[float, ...] = (0.05, 0.4, 0.55)  # P(1, 2, 3 objects in a caption)

@@ -1,0 +1,94 @@
+"""A tiny data set and tiny models for the tests of training, evaluation and the tools."""
+
+import inflate_shrink  # noqa: F401  before Paddle
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inflate_shrink.config import DataConfig, load_config
+from inflate_shrink.data.demo.build import build_demo
+from inflate_shrink.data.demo.spec import DemoSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """The directory of a data set of 24 + 8 + 10 scenes, five captions each, already tokenised. Not to be changed."""
+    from inflate_shrink.engine.training_data import open_training_data, tokenize_split
+
+    directory = tmp_path_factory.mktemp("data") / "tiny"
+    build_demo(directory, spec=DemoSpec(train=24, val=8, test=10))
+    data = open_training_data(DataConfig(dir=str(directory)), batch_size=8)
+    tokenize_split(data.store, "test", data.tokenizer)
+    return directory
+
+
+@pytest.fixture
+def own_data(tiny_data, tmp_path):
+    """A copy of the tiny data set that a test may damage."""
+    return shutil.copytree(tiny_data, tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def tiny_yaml(tiny_data, tmp_path_factory):
+    """A config of 15 updates an epoch."""
+    path = tmp_path_factory.mktemp("configs") / "tiny.yaml"
+    path.write_text(
+        f"data: {{dir: {tiny_data}}}\n"
+        "model: {hidden: 16, layers: 1, heads: 2, ffn: 16, dropout: 0.1, fragments: 4}\n"
+        "optim: {lr: 2e-3, epochs: 2, batch_size: 8, schedule: constant}\n"
+        "run: {log_steps: 5}\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_yaml):
+    """A function: overrides such as "optim.lr=1" -> Config."""
+    return lambda *overrides: load_config(tiny_yaml, overrides)
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_config, tmp_path_factory):
+    """A function: a model's overrides -> the directory of a finished run of one epoch, made once."""
+    from inflate_shrink.engine.steps import train
+
+    runs = {}
+
+    def run(*overrides):
+        if overrides not in runs:
+            runs[overrides] = tmp_path_factory.mktemp("trained") / "run"
+            train(tiny_config("optim.epochs=1", *overrides, f"run.dir={runs[overrides]}"))
+        return runs[overrides]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start_tool():
+    """A function that starts ``tools/NAME.py`` as a user would, and returns the process."""
+
+    def start(name, *arguments):
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, arguments)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run_tool(start_tool):
+    """A function that runs ``tools/NAME.py`` to its end: exit code, stdout, stderr."""
+
+    def run(name, *arguments):
+        process = start_tool(name, *arguments)
+        stdout, stderr = process.communicate(timeout=300)
+        return process.returncode, stdout, stderr
+
+    return run

@@ -1,0 +1,193 @@
+"""The teacher of distillation: its scores from disk are its scores, and it has to fit the data."""
+
+import errno
+import os
+import shutil
+
+import numpy as np
+import paddle
+import pytest
+
+from inflate_shrink.config import DataConfig, DistillConfig
+from inflate_shrink.data import npy
+from inflate_shrink.data.batches import epoch_batches
+from inflate_shrink.engine.checkpoint import open_checkpoint
+from inflate_shrink.engine.steps import distill
+from inflate_shrink.engine.teacher import Teacher, open_teacher
+from inflate_shrink.engine.training_data import open_training_data
+from inflate_shrink.errors import InputError
+
+COUNTED = ("model.codes=3", "model.fragments=all")
+MASKED = (*COUNTED, "model.score_padding=masked")
+CACHE = "teacher_fragments"
+
+
+@pytest.fixture(scope="module")
+def data(tiny_data):
+    return open_training_data(DataConfig(dir=str(tiny_data)), 8)
+
+
+@pytest.fixture
+def batch(data):
+    return next(epoch_batches(data.store, data.train.split, data.train.ids, 32, seed=0, epoch=0))
+
+
+@pytest.fixture
+def make(data, tmp_path):
+    """A function: run directory and keys of DistillConfig -> the teacher and its lines of log."""
+
+    def make(run, cache_dir=tmp_path / CACHE, **keys):
+        lines = []
+        return Teacher(DistillConfig(**keys), open_checkpoint(run), data, cache_dir, lines.append), lines
+
+    return make
+
+
+@pytest.mark.parametrize("overrides", [COUNTED, MASKED, ("model.fragments=2",)], ids=["all", "masked", "two"])
+def test_scores_from_disk_are_the_teachers(make, trained, batch, tmp_path, overrides):
+    run = trained(*overrides)
+    cached, online = make(run)[0], make(run, cache_gb=0)[0]
+    assert cached.cache is not None and online.cache is None
+    ours, expected = cached.scores(batch), online.scores(batch)
+    assert ours.shape == [32, 32] and ours.stop_gradient
+    np.testing.assert_allclose(ours.numpy(), expected.numpy(), atol=5e-3)  # sums of up to 35 cosines in fp16
+    assert np.ptp(expected.numpy()) > 0.05
+    masks = {path.name for path in (tmp_path / CACHE).glob("*_mask.npy")}
+    assert masks == ({"text_mask.npy", "image_mask.npy"} if overrides is MASKED else set())
+
+
+def test_rows_are_images_and_columns_texts(make, trained, batch):
+    teacher = make(trained(*COUNTED))[0]
+    scores = teacher.scores(batch).numpy()
+    one_image = batch._replace(regions=batch.regions[[5] * 32], counts=batch.counts[[5] * 32], images=batch.images[[5] * 32])
+    np.testing.assert_allclose(teacher.scores(one_image).numpy(), np.tile(scores[5], (32, 1)), atol=1e-5)
+
+
+def test_fragments_are_written_once(make, trained, batch, tmp_path):
+    run = trained(*COUNTED)
+    first, lines = make(run)
+    assert any("writing its fragments" in line for line in lines)
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / CACHE).iterdir()}
+    second, lines = make(run)
+    assert lines == []
+    assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / CACHE).iterdir()}
+    np.testing.assert_array_equal(second.scores(batch).numpy(), first.scores(batch).numpy())
+
+
+def test_fragments_of_another_teacher_are_replaced(make, trained, batch):
+    make(trained(*COUNTED))
+    other, lines = make(trained(*MASKED))
+    assert len(lines) == 1
+    np.testing.assert_allclose(other.scores(batch).numpy(), make(trained(*MASKED), cache_gb=0)[0].scores(batch).numpy(), atol=5e-3)
+
+
+def test_fragments_of_the_same_weights_in_another_model_are_replaced(make, trained, batch, tmp_path):
+    run, fewer = trained(*COUNTED), tmp_path / "fewer"
+    make(run)
+    shutil.copytree(open_checkpoint(run).directory, fewer)
+    config = (fewer / "config.yaml").read_text()
+    (fewer / "config.yaml").write_text(config.replace("fragments: all", "fragments: 1"))
+    teacher, lines = make(fewer)
+    assert len(lines) == 1
+    assert np.abs(teacher.scores(batch).numpy()).max() < 1.01  # one cosine
+
+
+def test_leftovers_of_a_killed_writer_are_removed(make, trained, tmp_path):
+    leftover = tmp_path / f".{CACHE}.tmp-99999999"
+    leftover.mkdir()
+    (leftover / "text.npy").write_text("half")
+    make(trained(*COUNTED))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CACHE]
+
+
+def test_unfinished_cache_is_not_used(make, trained, tmp_path):
+    make(trained(*COUNTED))
+    (tmp_path / CACHE / "key").unlink()
+    assert len(make(trained(*COUNTED))[1]) == 1
+
+
+@pytest.mark.parametrize("cache_gb, said", [(0, []), (1e-6, ["encoding every batch instead"])])
+def test_without_room_on_disk_every_batch_is_encoded(make, trained, tmp_path, cache_gb, said):
+    teacher, lines = make(trained(*COUNTED), cache_gb=cache_gb)
+    assert teacher.cache is None and not (tmp_path / CACHE).exists()
+    assert len(lines) == len(said) and all(part in line for part, line in zip(said, lines))
+
+
+def test_needed_room_is_what_is_written(make, trained, data, tmp_path):
+    teacher, _ = make(trained(*COUNTED))
+    size = sum(np.load(path, mmap_mode="r").nbytes for path in (tmp_path / CACHE).glob("*.npy"))
+    assert teacher._cache_bytes(data) == size == (120 * (32 + 3) + 24 * (32 + 3)) * 16 * 2
+
+
+def test_dropout_in_the_teacher_needs_every_batch_encoded(make, trained, batch):
+    teacher, _ = make(trained(*COUNTED), teacher_dropout=True)
+    assert teacher.cache is None
+    paddle.seed(0)
+    assert np.abs(teacher.scores(batch).numpy() - teacher.scores(batch).numpy()).max() > 1e-3
+
+
+def test_full_disk(make, trained, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(npy.os, "posix_fallocate", full)
+    with pytest.raises(InputError, match=f"{CACHE}: cannot be written: No space left"):
+        make(trained(*COUNTED))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_teacher_must_be_named(data):
+    with pytest.raises(InputError, match="distill.teacher is empty"):
+        open_teacher(DistillConfig(), data)
+
+
+def test_teacher_with_another_text_length(trained, tiny_data):
+    data = open_training_data(DataConfig(dir=str(tiny_data), text_length=20), 8)
+    with pytest.raises(InputError, match="the teacher's data.text_length is 32, the data's is 20"):
+        open_teacher(DistillConfig(teacher=str(trained(*COUNTED))), data)
+
+
+def test_teacher_with_another_vocabulary(trained, own_data):
+    with open(own_data / "vocab.txt", "a") as file:
+        file.write("xylophone\n")
+    data = open_training_data(DataConfig(dir=str(own_data)), 8)
+    with pytest.raises(InputError, match="the teacher's vocabulary is .*, the data's is"):
+        open_teacher(DistillConfig(teacher=str(trained(*COUNTED))), data)
+
+
+def test_teacher_of_other_features(trained, data, monkeypatch):
+    checkpoint = open_checkpoint(trained(*COUNTED))
+    monkeypatch.setitem(checkpoint.state, "region_dim", 2048)
+    monkeypatch.setattr("inflate_shrink.engine.teacher.open_checkpoint", lambda path: checkpoint)
+    with pytest.raises(InputError, match="the teacher's region dimension is 2048, the data's is 128"):
+        open_teacher(DistillConfig(teacher="any"), data)
+
+
+@pytest.mark.parametrize("override", ["model.hidden=32", "model.layers=2", "model.ffn=8"])
+@pytest.mark.parametrize("needs", ["distill.share_inputs=true", "model.init=teacher"])
+def test_sizes_are_compared_before_anything_is_written(tiny_config, trained, tmp_path, override, needs):
+    config = tiny_config("distill.share_inputs=false", needs, override, f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}")
+    with pytest.raises(InputError, match=f"{override.split('=')[0]} is .*, the teacher's is .*must be equal"):
+        distill(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_student_of_another_size_that_takes_nothing_but_scores(tiny_config, trained, tmp_path):
+    distill(tiny_config("distill.share_inputs=false", "model.hidden=8", "optim.epochs=1", f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}"))
+    assert open_checkpoint(tmp_path / "run").state["finished"]
+
+
+def test_shared_inputs_are_the_teachers_and_stay(tiny_config, trained, tmp_path):
+    teacher = open_checkpoint(trained(*COUNTED)).load_model().state_dict()
+    distill(tiny_config("optim.epochs=1", f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}"))
+    for name, value in open_checkpoint(tmp_path / "run").load_model().state_dict().items():
+        shared = name.startswith(("text_embedding.", "region_embedding."))
+        assert np.array_equal(value.numpy(), teacher[name].numpy()) == shared, name
+
+
+def test_student_that_starts_from_the_teacher(tiny_config, trained, tmp_path):
+    overrides = ["model.init=teacher", "distill.share_inputs=false", "optim.lr=1e-30", "optim.weight_decay=0", "optim.epochs=1"]
+    distill(tiny_config(*overrides, f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}"))
+    teacher = open_checkpoint(trained(*COUNTED)).load_model().state_dict()
+    for name, value in open_checkpoint(tmp_path / "run").load_model().state_dict().items():
+        np.testing.assert_allclose(value.numpy(), teacher[name].numpy(), atol=1e-7)
