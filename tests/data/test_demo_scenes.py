@@ -34,7 +34,7 @@ def test_same_seed_same_scene():
 
 
 def test_numbers_of_objects():
-    assert {len(scene) for scene in scenes(60)} == {4, 5, 6, 7}
+    assert {len(scene) for scene in scenes(60)} == {3, 4, 5}
 
 
 def test_even_the_fullest_scene_is_found():

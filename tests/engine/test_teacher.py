@@ -13,7 +13,7 @@ from inflate_shrink.data import npy
 from inflate_shrink.data.batches import epoch_batches
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.engine.steps import distill
-from inflate_shrink.engine.teacher import Teacher, open_teacher
+from inflate_shrink.engine.teacher import Teacher
 from inflate_shrink.engine.training_data import open_training_data
 from inflate_shrink.errors import InputError
 
@@ -136,40 +136,46 @@ def test_full_disk(make, trained, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_teacher_must_be_named(data):
-    with pytest.raises(InputError, match="distill.teacher is empty"):
-        open_teacher(DistillConfig(), data)
+def refused(tiny_config, tmp_path, message, *overrides):
+    """distill.py's step refuses, in one line, before it makes the run's directory."""
+    with pytest.raises(InputError, match=message):
+        distill(tiny_config(*overrides, f"run.dir={tmp_path / 'run'}"))
+    assert not (tmp_path / "run").exists()
 
 
-def test_teacher_with_another_text_length(trained, tiny_data):
-    data = open_training_data(DataConfig(dir=str(tiny_data), text_length=20), 8)
-    with pytest.raises(InputError, match="the teacher's data.text_length is 32, the data's is 20"):
-        open_teacher(DistillConfig(teacher=str(trained(*COUNTED))), data)
+def test_teacher_must_be_named(tiny_config, tmp_path):
+    refused(tiny_config, tmp_path, "distill.teacher is empty")
 
 
-def test_teacher_with_another_vocabulary(trained, own_data):
+def test_teacher_must_exist(tiny_config, tmp_path):
+    refused(tiny_config, tmp_path, "nowhere: no such checkpoint directory", f"distill.teacher={tmp_path / 'nowhere'}")
+
+
+def test_teacher_with_another_text_length(tiny_config, tmp_path, trained):
+    message = "distill.teacher: the data.text_length of .* is 32, the data's is 20"
+    refused(tiny_config, tmp_path, message, "data.text_length=20", f"distill.teacher={trained(*COUNTED)}")
+
+
+def test_teacher_with_another_vocabulary(tiny_config, tmp_path, trained, own_data):
     with open(own_data / "vocab.txt", "a") as file:
         file.write("xylophone\n")
-    data = open_training_data(DataConfig(dir=str(own_data)), 8)
-    with pytest.raises(InputError, match="the teacher's vocabulary is .*, the data's is"):
-        open_teacher(DistillConfig(teacher=str(trained(*COUNTED))), data)
+    message = "distill.teacher: the vocabulary of .* is .*, the data's is"
+    refused(tiny_config, tmp_path, message, f"data.dir={own_data}", f"distill.teacher={trained(*COUNTED)}")
 
 
-def test_teacher_of_other_features(trained, data, monkeypatch):
-    checkpoint = open_checkpoint(trained(*COUNTED))
-    monkeypatch.setitem(checkpoint.state, "region_dim", 2048)
-    monkeypatch.setattr("inflate_shrink.engine.teacher.open_checkpoint", lambda path: checkpoint)
-    with pytest.raises(InputError, match="the teacher's region dimension is 2048, the data's is 128"):
-        open_teacher(DistillConfig(teacher="any"), data)
+def test_teacher_of_other_features(tiny_config, tmp_path, trained):
+    teacher = shutil.copytree(open_checkpoint(trained(*COUNTED)).directory, tmp_path / "teacher")
+    state = (teacher / "state.json").read_text()
+    (teacher / "state.json").write_text(state.replace('"region_dim": 128', '"region_dim": 2048'))
+    message = "distill.teacher: the region dimension of .* is 2048, the data's is 128"
+    refused(tiny_config, tmp_path, message, f"distill.teacher={teacher}")
 
 
-@pytest.mark.parametrize("override", ["model.hidden=32", "model.layers=2", "model.ffn=8"])
+@pytest.mark.parametrize("override", ["model.hidden=32", "model.layers=2", "model.heads=4", "model.ffn=8"])
 @pytest.mark.parametrize("needs", ["distill.share_inputs=true", "model.init=teacher"])
 def test_sizes_are_compared_before_anything_is_written(tiny_config, trained, tmp_path, override, needs):
-    config = tiny_config("distill.share_inputs=false", needs, override, f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}")
-    with pytest.raises(InputError, match=f"{override.split('=')[0]} is .*, the teacher's is .*must be equal"):
-        distill(config)
-    assert not (tmp_path / "run").exists()
+    message = f"{override.split('=')[0]} is .*, but .* they must be equal"
+    refused(tiny_config, tmp_path, message, "distill.share_inputs=false", needs, override, f"distill.teacher={trained(*COUNTED)}")
 
 
 def test_student_of_another_size_that_takes_nothing_but_scores(tiny_config, trained, tmp_path):

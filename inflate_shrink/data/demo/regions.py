@@ -127,7 +127,7 @@ def _texture(pixels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     grey = pixels.mean(-1)
     maps = np.stack([abs(grey - np.roll(grey, lag, (0, 1))) for lag in _LAGS], -1)
     sums = np.zeros((len(grey) + 1, len(grey) + 1, len(_LAGS)))
-    sums[1:, 1:] = maps.cumsum(0).cumsum(1)
+    sums[1:, 1:] = maps.cumsum(0, dtype=np.float64).cumsum(1)
     shrink = 0.2 * (boxes[:, 2:] - boxes[:, :2])
     x1, y1 = (boxes[:, :2] + shrink).astype(int).T
     x2, y2 = np.ceil(boxes[:, 2:] - shrink).astype(int).T
