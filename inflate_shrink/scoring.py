@@ -61,30 +61,50 @@ def late_interaction(text: Fragments, image: Fragments, block_elements: int = BL
     with paddle.amp.auto_cast(enable=False):
         text_mask = paddle.ones(text.vectors.shape[:2]) if text.mask is None else text.mask.astype("float32")
         bias = None if image.mask is None else (1 - image.mask) * _NEVER_BEST
-        return _LateInteraction.apply(text.vectors, image.vectors, text_mask, bias, block_elements)
+        inputs = (text.vectors, image.vectors, text_mask, bias, list(_blocks(text.vectors.shape, image.vectors.shape, block_elements)))
+        if paddle.is_grad_enabled() and not (text.vectors.stop_gradient and image.vectors.stop_gradient):
+            return _LateInteraction.apply(*inputs)
+        return _scores(*inputs, choices=None)
+
+
+def _scores(text, image, text_mask, bias, blocks, choices: list | None):
+    """(I, T) float32, block by block; which image fragment was best goes to ``choices`` if it is a list."""
+    rows = []
+    for texts, columns in blocks:
+        cosines = _cosines(text[texts], image[columns], None if bias is None else bias[columns])  # (t, l, i, m)
+        if choices is None:
+            best = cosines.max(-1)
+        else:
+            choices.append(cosines.argmax(-1))
+            best = paddle.take_along_axis(cosines, choices[-1].unsqueeze(-1), -1).squeeze(-1)
+        if columns.start == 0:
+            rows.append([])
+        rows[-1].append((best.astype("float32") * text_mask[texts].unsqueeze(-1)).sum(1))  # (t, i)
+    return paddle.concat([paddle.concat(row, axis=1) for row in rows], axis=0).t()
+
+
+def _cosines(text, image, bias):
+    """(t, l, d) and (i, m, d) to (t, l, i, m); ``bias`` (i, m) keeps masked image fragments from being the best."""
+    cosines = paddle.matmul(_rows(text), _rows(image), transpose_y=True).reshape([*text.shape[:2], *image.shape[:2]])
+    return cosines if bias is None else cosines + bias
 
 
 class _LateInteraction(PyLayer):
-    """Blockwise sum of maxima. Paddle's own max would keep the similarities, and its gradient is slow."""
+    """Scores with a gradient of their own: Paddle's max would keep all similarities, and its gradient is slow."""
 
     @staticmethod
-    def forward(ctx, text, image, text_mask, bias, block_elements):
+    def forward(ctx, text, image, text_mask, bias, blocks):
+        choices: list = []
+        scores = _scores(text, image, text_mask, bias, blocks, choices)
+        ctx.blocks, ctx.wanted = blocks, [not side.stop_gradient for side in (text, image)]
         ctx.no_gradients = (None,) if bias is None else (None, None)  # one for each tensor that is a mask
-        ctx.blocks = list(_blocks(text.shape, image.shape, block_elements))
-        choices, rows = [], []
-        for texts, columns in ctx.blocks:
-            best, choice = _best(text[texts], image[columns], None if bias is None else bias[columns])  # (t, l, i)
-            choices.append(choice)
-            if columns.start == 0:
-                rows.append([])
-            rows[-1].append((best.astype("float32") * text_mask[texts].unsqueeze(-1)).sum(1))  # (t, i)
         ctx.save_for_backward(text, image, text_mask, *choices)
-        return paddle.concat([paddle.concat(row, axis=1) for row in rows], axis=0).t()
+        return scores
 
     @staticmethod
     def backward(ctx, gradient):
         text, image, text_mask, *choices = ctx.saved_tensor()
-        text_gradient, image_gradient = paddle.zeros_like(text), paddle.zeros_like(image)
+        text_gradient, image_gradient = (paddle.zeros_like(side) if wanted else None for side, wanted in zip((text, image), ctx.wanted))
         for (texts, columns), choice in zip(ctx.blocks, choices):
             t, i = text[texts], image[columns]
             # d s / d cosine is the text mask at the chosen image fragment, 0 elsewhere
@@ -93,20 +113,11 @@ class _LateInteraction(PyLayer):
                 paddle.zeros([*choice.shape, i.shape[1]], i.dtype),
                 choice.unsqueeze(-1), at_choice.astype(i.dtype).unsqueeze(-1), axis=-1,
             ).reshape([t.shape[0] * t.shape[1], -1])  # (t * l, i * m)
-            text_gradient[texts] = text_gradient[texts] + paddle.matmul(weights, _rows(i)).reshape(t.shape)
-            image_gradient[columns] = image_gradient[columns] + paddle.matmul(weights, _rows(t), transpose_x=True).reshape(i.shape)
+            if text_gradient is not None:
+                text_gradient[texts] = text_gradient[texts] + paddle.matmul(weights, _rows(i)).reshape(t.shape)
+            if image_gradient is not None:
+                image_gradient[columns] = image_gradient[columns] + paddle.matmul(weights, _rows(t), transpose_x=True).reshape(i.shape)
         return (text_gradient, image_gradient) + ctx.no_gradients
-
-
-def _best(text, image, bias):
-    """Best cosine (t, l, i) of each text fragment in each image, and which fragment it was (int64)."""
-    t, l, _ = text.shape
-    i, m, _ = image.shape
-    cosines = paddle.matmul(_rows(text), _rows(image), transpose_y=True).reshape([t, l, i, m])
-    if bias is not None:
-        cosines = cosines + bias
-    choice = cosines.argmax(-1, keepdim=True)
-    return paddle.take_along_axis(cosines, choice, -1).squeeze(-1), choice.squeeze(-1)
 
 
 def _rows(vectors: paddle.Tensor) -> paddle.Tensor:

@@ -77,6 +77,21 @@ def test_gradient_equals_autograd_through_the_definition(random, block_elements)
         np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("image_mask", [None, [[1, 0], [1, 1]]])
+def test_gradient_of_one_side_alone(image_mask):
+    words, regions = [[[3.0, 4.0]]], [[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]
+    for side in (0, 1):
+        text, image = (paddle.to_tensor(x, stop_gradient=i != side) for i, x in enumerate((words, regions)))
+        mask = None if image_mask is None else paddle.to_tensor(image_mask, "float32")
+        late_interaction(Fragments(text), Fragments(image, mask)).sum().backward()
+        if side == 0:  # the gradient of a word is the sum of the regions that it chose
+            assert text.grad.numpy().tolist() == ([[[0.0, 2.0]]] if image_mask is None else [[[1.0, 1.0]]])
+        else:  # and the other way round
+            chosen = image.grad.numpy().tolist()
+            assert chosen[1] == [[3.0, 4.0], [0.0, 0.0]]
+            assert chosen[0] == ([[0.0, 0.0], [3.0, 4.0]] if image_mask is None else [[3.0, 4.0], [0.0, 0.0]])
+
+
 def _score(text, image, text_mask, image_mask, block_elements):
     masks = [paddle.to_tensor(mask, "float32") for mask in (text_mask, image_mask)]
     return late_interaction(Fragments(normalize(text), masks[0]), Fragments(normalize(image), masks[1]), block_elements)

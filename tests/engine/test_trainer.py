@@ -160,9 +160,9 @@ def stop_after(monkeypatch):
     return stop
 
 
-@pytest.mark.parametrize("step", [0, 3, 11, 15, 22])
-def test_resumed_in_a_process_that_has_trained_before(tiny_config, tmp_path, stop_after, step):
-    overrides = ["run.save_steps=4", "optim.schedule=cosine", "optim.warmup_steps=5", "optim.accumulate=1"]
+@pytest.mark.parametrize("step, accumulate", [(0, 1), (3, 1), (11, 1), (15, 1), (22, 1), (3, 3), (7, 3)])
+def test_resumed_in_a_process_that_has_trained_before(tiny_config, tmp_path, stop_after, step, accumulate):
+    overrides = ["run.save_steps=2", "optim.schedule=cosine", "optim.warmup_steps=5", f"optim.accumulate={accumulate}"]
     train(tiny_config(*overrides, f"run.dir={tmp_path / 'whole'}"))
     config = tiny_config(*overrides, f"run.dir={tmp_path / 'run'}")
     stop_after(step)
