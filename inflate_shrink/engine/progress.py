@@ -19,19 +19,17 @@ class Progress:
     """A bar with ETA on a terminal; everywhere, lines in ``log_file`` and on standard output."""
 
     def __init__(self, log_file: Path, log_steps: int):
-        try:
-            log_file.parent.mkdir(parents=True, exist_ok=True)
-            self.file = open(log_file, "a", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{log_file}: cannot be written: {error.strerror}; choose another run.dir") from None
-        self.log_steps = log_steps
-        self.bar = None
+        self.log_file, self.log_steps, self.bar = log_file, log_steps, None
 
     def log(self, line: str) -> None:
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
-        self.file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-        self.file.flush()
+        try:
+            self.log_file.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.log_file, "a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        except OSError as error:
+            raise InputError(f"{self.log_file}: cannot be written: {error.strerror}; make room or choose another run.dir") from None
 
     def start(self, total: int, done: int, pairs_per_step: int) -> None:
         self.total, self.done, self.pairs_per_step = total, done, pairs_per_step

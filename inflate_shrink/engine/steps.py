@@ -48,7 +48,6 @@ def _open_data(config: Config) -> TrainingData:
 
 
 def _progress(config: Config) -> Progress:
-    """Made once the input is known to be right: it creates the run's directory."""
     return Progress(Path(config.run.dir) / "train.log", config.run.log_steps)
 
 
