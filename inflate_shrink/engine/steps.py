@@ -72,7 +72,8 @@ def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | No
 def _copy_weights(model: DualEncoder, other: DualEncoder) -> None:
     """Start from the weights of ``other``; codes only if it has as many."""
     same_codes = model.config.codes == other.config.codes
-    model.set_state_dict({name: value for name, value in other.state_dict().items() if same_codes or not name.startswith("codes.")})
+    weights = {name: value for name, value in other.state_dict().items() if same_codes or not name.startswith("codes.")}
+    model.set_state_dict({**model.state_dict(), **weights})
 
 
 def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
