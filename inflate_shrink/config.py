@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,30 @@ class Config:
     optim: OptimConfig = field(default_factory=OptimConfig)
     amp: AmpConfig = field(default_factory=AmpConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+
+_LEAST = {
+    "data.text_length": 2,  # [CLS] and [SEP]
+    "model.codes": 0,
+    "model.hidden": 1,
+    "model.layers": 1,
+    "model.ffn": 1,
+    "loss.margin": 0,
+    "loss.power": 1,
+    "distill.cache_gb": 0,
+    "optim.weight_decay": 0,
+    "optim.clip": 0,
+    "optim.epochs": 1,
+    "optim.batch_size": 2,  # the other pairs of the batch are the negatives
+    "optim.accumulate": 1,
+    "optim.warmup_steps": 0,
+    "optim.decay_factor": 0,
+    "run.seed": 0,
+    "run.log_steps": 1,
+    "run.save_steps": 1,
+    "run.eval_epochs": 1,
+}
+_ABOVE_ZERO = ("distill.teacher_temperature", "distill.student_temperature", "optim.lr")
 
 
 def load_config(path: str | Path, overrides: typing.Sequence[str] = ()) -> Config:
@@ -250,7 +275,9 @@ def _as_type(value, kind):
             return [_as_type(item, typing.get_args(kind)[0]) for item in value]
     elif kind is float:
         if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-            return float(value)  # YAML reads 1e-4, without a point, as a string
+            number = float(value)  # YAML reads 1e-4, without a point, as a string
+            if math.isfinite(number):
+                return number
     elif kind is str:
         if value is None or isinstance(value, str):
             return value or ""
@@ -267,30 +294,20 @@ def _describe(kind) -> str:
         return " or ".join(_describe(option) for option in typing.get_args(kind))
     if origin is list:
         return f"a list of {_describe(typing.get_args(kind)[0])}"
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[kind]
+    return {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}[kind]
 
 
 def _check_ranges(config: Config, sources: dict) -> None:
-    model, optim = config.model, config.optim
-    rules = [
-        ("data.text_length", config.data.text_length >= 2, "at least 2"),
-        ("model.codes", model.codes >= 0, "0 or more"),
+    values = _flatten(to_dict(config))
+    rules = [(key, values[key] >= least, f"{least} or more") for key, least in _LEAST.items()]
+    rules += [(key, values[key] > 0, "above 0") for key in _ABOVE_ZERO]
+    model = config.model
+    rules += [
         ("model.fragments", model.fragments == "all" or model.fragments >= 1, "all, or 1 or more"),
-        ("model.layers", model.layers >= 1, "1 or more"),
         ("model.heads", model.heads >= 1 and model.hidden % model.heads == 0, f"a divisor of model.hidden ({model.hidden})"),
         ("model.dropout", 0 <= model.dropout < 1, "in [0, 1)"),
-        ("loss.power", config.loss.power >= 1, "1 or more"),
-        ("distill.teacher_temperature", config.distill.teacher_temperature > 0, "above 0"),
-        ("distill.student_temperature", config.distill.student_temperature > 0, "above 0"),
-        ("distill.cache_gb", config.distill.cache_gb >= 0, "0 or more"),
-        ("optim.lr", optim.lr > 0, "above 0"),
-        ("optim.epochs", optim.epochs >= 1, "1 or more"),
-        ("optim.batch_size", optim.batch_size >= 2, "2 or more: the other pairs of the batch are the negatives"),
-        ("optim.accumulate", optim.accumulate >= 1, "1 or more"),
-        ("run.save_steps", config.run.save_steps >= 1, "1 or more"),
-        ("run.eval_epochs", config.run.eval_epochs >= 1, "1 or more"),
+        ("data.text_length", config.data.text_length <= 512, "at most 512, BERT's positions"),
     ]
     for key, holds, expected in rules:
         if not holds:
-            value = _flatten(to_dict(config))[key]
-            raise InputError(f"{sources.get(key, 'default')}: '{key}' must be {expected}, found {value!r}")
+            raise InputError(f"{sources.get(key, 'default')}: '{key}' must be {expected}, found {values[key]!r}")

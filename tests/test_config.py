@@ -72,6 +72,15 @@ def test_differences_name_keys(write):
         ("_base_: config.yaml", None, "break the circle"),
         ("", "optim.lr", "-o optim.lr: expected section.key=value"),
         ("", "distill.student_temperature=0", "above 0"),
+        ("", "loss.margin=nan", "'loss.margin' must be a finite number, found 'nan'"),
+        ("", "loss.margin=.nan", "'loss.margin' must be a finite number, found nan"),
+        ("", "optim.lr=.inf", "'optim.lr' must be a finite number"),
+        ("", "run.seed=-1", "-o: 'run.seed' must be 0 or more, found -1"),
+        ("", "run.log_steps=0", "'run.log_steps' must be 1 or more"),
+        ("", "data.text_length=600", "'data.text_length' must be at most 512"),
+        ("", "data.text_length=1", "'data.text_length' must be 2 or more"),
+        ("", "model.hidden=0", "'model.hidden' must be 1 or more"),
+        ("", "optim.clip=-1", "'optim.clip' must be 0 or more"),
     ],
 )
 def test_one_clear_line(write, text, override, message):
@@ -80,11 +89,18 @@ def test_one_clear_line(write, text, override, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("data", ["demo", "flickr30k", "coco"])
 @pytest.mark.parametrize("model", MODELS)
-def test_shipped_demo_configs(model):
-    config = load_config(ROOT / "configs" / "demo" / f"{model}.yaml")
-    assert config.name == model and config.run.dir == f"runs/demo/{model}"
+def test_shipped_configs(data, model):
+    path = ROOT / "configs" / data / f"{model}.yaml"
+    config = load_config(path)
+    assert config.name == model and config.data.dir == f"data/{data}" and config.run.dir == f"runs/{data}/{model}"
+    header = path.read_text().partition("_base_")[0]
+    assert f"tools/{'distill' if '-' in model else 'train'}.py -c configs/{data}/{model}.yaml" in header
     kind = model.split("-")[-1]
     assert (config.model.codes, config.model.fragments) == {"I": (32, "all"), "B": (0, 32), "F": (0, 1)}[kind]
     if "-" in model:
-        assert config.distill.teacher == f"runs/demo/{model.rpartition('-')[0]}"
+        assert config.distill.teacher == f"runs/{data}/{model.rpartition('-')[0]}"
+        assert config.distill.teacher_temperature == (2 if kind == "F" else 16)
+    elif kind == "F":
+        assert config.loss.margin == 0.2
