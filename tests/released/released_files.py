@@ -120,6 +120,8 @@ class _Pickler(pickle._Pickler):
             self.save(thing.function)
             self.save(thing.arguments)
             self.write(pickle.REDUCE)
+        elif isinstance(thing, type):
+            self.save_global(thing)  # by name, whatever dill has done to this class if it was imported before
         else:
             super().save(thing, *arguments)
 
