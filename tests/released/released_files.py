@@ -110,6 +110,9 @@ def released_shapes(berts, codes, hidden=64, ffn=96, layers=12, words=30, region
 class _Pickler(pickle._Pickler):
     """The pure Python pickler: it can be taught to write names and references."""
 
+    _KINDS = {type(None): "none", bool: "bool", int: "long", float: "float", str: "str", tuple: "tuple", list: "list", dict: "dict", set: "set", type: "type"}
+    dispatch = {kind: getattr(pickle._Pickler, f"save_{name}") for kind, name in _KINDS.items()}  # dill changes the inherited one
+
     def save(self, thing, *arguments):
         if isinstance(thing, Storage):
             self.save(self.reference(thing))
@@ -120,8 +123,6 @@ class _Pickler(pickle._Pickler):
             self.save(thing.function)
             self.save(thing.arguments)
             self.write(pickle.REDUCE)
-        elif isinstance(thing, type):
-            self.save_global(thing)  # by name, whatever dill has done to this class if it was imported before
         else:
             super().save(thing, *arguments)
 
