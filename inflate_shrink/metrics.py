@@ -79,4 +79,4 @@ def mean_recalls(folds: list[Recalls]) -> Recalls:
 
 
 def _direction(ranks: np.ndarray) -> Direction:
-    return Direction(*(float(100.0 * np.mean(ranks < k)) for k in (1, 5, 10)), medr=float(np.floor(np.median(ranks)) + 1))
+    return Direction(*(100.0 * int((ranks < k).sum()) / len(ranks) for k in (1, 5, 10)), medr=float(np.floor(np.median(ranks)) + 1))

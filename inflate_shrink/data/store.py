@@ -142,7 +142,7 @@ def open_store(directory: str | os.PathLike) -> Store:
     """
     directory = Path(directory)
     if not directory.is_dir():
-        raise InputError(f"{directory}: no such data set directory; tools/make_demo_data.py makes the demo data set")
+        raise InputError(f"{directory}: no such data set directory; tools/make_demo_data.py makes the demo's, docs/data.md says what others hold")
     for name in ("meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy"):
         if not (directory / name).is_file():
             raise InputError(
