@@ -40,6 +40,7 @@ def tiny_yaml(tiny_data, tmp_path_factory):
     """A config of 15 updates an epoch."""
     path = tmp_path_factory.mktemp("configs") / "tiny.yaml"
     path.write_text(
+        "recipe: released\n"
         f"data: {{dir: {tiny_data}}}\n"
         "model: {hidden: 16, layers: 1, heads: 2, ffn: 16, dropout: 0.1, fragments: 4}\n"
         "optim: {lr: 2e-3, epochs: 2, batch_size: 8, schedule: constant}\n"

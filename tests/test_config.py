@@ -30,7 +30,7 @@ def test_later_layers_win(write):
 
 def test_the_recipe_lies_below_the_file(write):
     path = write("distill: {teacher_temperature: 2}")
-    released, paper = load_config(path), load_config(path, ["recipe=paper"])
+    paper, released = load_config(path), load_config(path, ["recipe=released"])
     assert (released.loss.ranking, released.distill.student_temperature, released.model.score_padding) == ("smooth_max", 16, "counted")
     assert (paper.loss.ranking, paper.distill.student_temperature, paper.model.score_padding) == ("sum", 12, "masked")
     assert (paper.distill.loss, released.distill.loss) == ("positive", "full")
@@ -62,7 +62,7 @@ def test_differences_name_keys(write):
         ("model: {codes: 1.5}", None, "'model.codes' must be a whole number, found 1.5"),
         ("model: {codes: true}", None, "'model.codes' must be a whole number, found True"),
         ("optim: 3", None, "unknown key 'optim'"),
-        ("recipe: mine", None, "'recipe' must be one of released, paper, found 'mine'"),
+        ("recipe: mine", None, "'recipe' must be one of paper, released, found 'mine'"),
         ("loss: {ranking: max}", None, "one of sum, hardest, smooth_max"),
         ("model: {heads: 5}", None, "'model.heads' must be a divisor of model.hidden (768), found 5"),
         ("model: {codes: -1}", None, "config.yaml: 'model.codes' must be 0 or more"),
