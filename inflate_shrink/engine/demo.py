@@ -54,7 +54,7 @@ def _run_step(file: str, distilled: bool, needed: list[Future], environment: dic
         run.result()  # raises if it failed, and then this step is not started
     command = [f"tools/{'distill' if distilled else 'train'}.py", "-c", file, "--resume"]
     progress.log(f"$ python {' '.join(command)}")
-    process = subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     for line in process.stdout:
         progress.follow(file, line.rstrip())
     if process.wait():

@@ -24,6 +24,9 @@ class Progress:
     def log(self, line: str) -> None:
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
+        self._append(line)
+
+    def _append(self, line: str) -> None:
         try:
             self.log_file.parent.mkdir(parents=True, exist_ok=True)
             with open(self.log_file, "a", encoding="utf-8") as file:
@@ -48,8 +51,13 @@ class Progress:
             raise InputError(f"the loss is {value} at step {self.done}: lower optim.lr or look at the features; the last checkpoint is kept")
         per_step = (time.monotonic() - self.started) / self.steps
         eta = timedelta(seconds=round(per_step * (self.total - self.done)))
-        line = f"epoch {epoch + 1} step {self.done}/{self.total}: loss {value:.2f}, lr {lr:.2g}, {self.pairs_per_step / per_step:.0f} pairs/s, ETA {eta}"
-        self.log(line) if self.bar.disable else self.bar.set_postfix_str(f"loss {value:.2f}, {self.pairs_per_step / per_step:.0f} pairs/s")
+        pace = f"loss {value:.2f}, lr {lr:.2g}, {self.pairs_per_step / per_step:.0f} pairs/s"
+        line = f"epoch {epoch + 1} step {self.done}/{self.total}: {pace}, ETA {eta}"
+        if self.bar.disable:
+            self.log(line)
+        else:  # the bar shows the steps and the ETA
+            self.bar.set_postfix_str(pace)
+            self._append(line)
 
     def close(self) -> None:
         if self.bar is not None:

@@ -57,8 +57,8 @@ def test_a_failed_step_stops_those_that_need_it(config_files, capfd):
     path.write_text(path.read_text().replace("batch_size: 8", "batch_size: 8000"))
     with pytest.raises(InputError, match="B.yaml: this step of the demo failed"):
         run_steps(config_files)
-    out, err = capfd.readouterr()
-    assert "error: " in err and "fewer than optim.batch_size (8000)" in err
+    out = capfd.readouterr().out
+    assert "B.yaml: error: " in out and "fewer than optim.batch_size (8000)" in out
     assert "distill.py" not in out
 
 
