@@ -36,6 +36,7 @@ def chain(run_tool, tmp_path_factory):
 
     command("data", "make_demo_data", "--out", directory / "data", "--scenes", 8, 2, 3, "--seed", 4)
     (directory / "base.yaml").write_text(
+        "recipe: released\n"
         f"data: {{dir: {directory / 'data'}}}\n"
         "model: {hidden: 16, layers: 1, heads: 2, ffn: 16}\n"
         "optim: {epochs: 2, batch_size: 8}\n"
