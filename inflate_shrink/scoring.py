@@ -34,11 +34,6 @@ class Fragments(NamedTuple):
             return self
         return Fragments(self.vectors[:, :fragments], None if self.mask is None else self.mask[:, :fragments])
 
-    def take(self, rows) -> "Fragments":
-        """Those of some texts or images: a slice, or an array of indices."""
-        rows = rows if isinstance(rows, slice) else paddle.to_tensor(rows)
-        return Fragments(self.vectors[rows], None if self.mask is None else self.mask[rows])
-
 
 def normalize(vectors: paddle.Tensor) -> paddle.Tensor:
     """L2-normalise the last axis. Written out: Paddle's own is ten times slower on the CPU."""

@@ -10,7 +10,7 @@ from ..data.store import Store, open_store
 from ..errors import InputError
 from ..metrics import Recalls, mean_recalls, protocol_folds, recalls
 from ..model.encoder import DualEncoder
-from ..scoring import Fragments, late_interaction
+from ..scoring import late_interaction
 from .checkpoint import Checkpoint
 from .encode import encode_images, encode_texts
 from .training_data import TokenizedSplit, tokenize_split
@@ -27,12 +27,10 @@ def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: s
     folds = protocol_folds(protocol, len(split.image_rows))  # before the encoding: it may refuse
     training = model.training
     model.eval()
-    text = encode_texts(model, data.ids).first(fragments)
-    image = encode_images(model, store, split.image_rows).first(fragments)
+    captions = [np.flatnonzero((split.caption_image >= fold.start) & (split.caption_image < fold.stop)) for fold in folds]
+    result = mean_recalls([_fold_recalls(model, store, data, *parts, fragments) for parts in zip(folds, captions)])
     if training:
         model.train()
-    captions = [np.flatnonzero((split.caption_image >= fold.start) & (split.caption_image < fold.stop)) for fold in folds]
-    result = mean_recalls([_fold_recalls(text, image, split.caption_image, *parts) for parts in zip(folds, captions)])
     return {
         "protocol": protocol,
         "images": sum(fold.stop - fold.start for fold in folds),
@@ -58,8 +56,10 @@ def describe(result: dict) -> str:
     return f"{', '.join(sides)}, rsum {result['rsum']:.1f}, protocol {result['protocol']}: {result['images']} images, {result['captions']} captions"
 
 
-def _fold_recalls(text: Fragments, image: Fragments, caption_image: np.ndarray, fold: slice, captions: np.ndarray) -> Recalls:
-    scores = late_interaction(text.take(captions), image.take(fold)).numpy()
+def _fold_recalls(model: DualEncoder, store: Store, data: TokenizedSplit, fold: slice, captions: np.ndarray, fragments: int | str) -> Recalls:
+    text = encode_texts(model, data.ids[captions]).first(fragments)
+    image = encode_images(model, store, data.split.image_rows[fold]).first(fragments)
+    scores = late_interaction(text, image).numpy()
     if not np.isfinite(scores).all():  # nothing is better than NaN: every rank would be the first
         raise InputError("the model's scores are not finite: its training diverged; lower optim.lr")
-    return recalls(scores, caption_image[captions] - fold.start)
+    return recalls(scores, data.split.caption_image[captions] - fold.start)
