@@ -24,6 +24,8 @@ setup(
         "numpy<2",
         "pyyaml",
         "pillow",
+        # Runs the networks that describe users' own photos.
+        "onnxruntime",
         "tqdm",
         # The last release that runs on both Paddle 2.6 and Paddle 3.
         "paddlenlp==2.8.1",
@@ -42,6 +44,8 @@ setup(
         "cpu": ["paddlepaddle>=2.6.2,<3.4"],
         # The last GPU build on PyPI.
         "gpu": ["paddlepaddle-gpu==2.6.2"],
-        "test": ["pytest"],
+        # Region features kept in LMDB.
+        "lmdb": ["lmdb"],
+        "test": ["pytest", "onnx", "lmdb", "scikit-learn"],
     },
 )

@@ -27,9 +27,9 @@ def atomic_path(path: str | os.PathLike):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _fsync_tree(temporary)
+        fsync_tree(temporary)
         os.replace(temporary, path)
-        _fsync(path.parent)
+        fsync(path.parent)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}; what was there before is untouched") from error
     finally:
@@ -42,17 +42,17 @@ def atomic_symlink(target: str, link: Path) -> None:
     _remove(with_name)
     os.symlink(target, with_name)
     os.replace(with_name, link)
-    _fsync(link.parent)
+    fsync(link.parent)
 
 
-def _fsync_tree(path: Path) -> None:
+def fsync_tree(path: Path) -> None:
     if path.is_dir():
         for child in path.iterdir():
-            _fsync_tree(child)
-    _fsync(path)
+            fsync_tree(child)
+    fsync(path)
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

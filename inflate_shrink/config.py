@@ -40,7 +40,7 @@ class ModelConfig:
     codes: int = 0  # inflating codes k on each side (Sec. 4.1)
     fragments: Union[int, Literal["all"]] = "all"  # the first l fragments are scored (Table 6)
     score_padding: Literal["counted", "masked"] = "counted"
-    init: str = "none"  # none | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
+    init: str = "none"  # none | linear | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
     hidden: int = 768
     layers: int = 3
     heads: int = 12

@@ -70,9 +70,9 @@ def test_full_disk_that_shows_only_in_fsync(tmp_path, monkeypatch):
 
 def test_contents_are_on_disk_before_the_name_is(tmp_path, monkeypatch):
     events = []
-    rename, fsync = os.replace, atomic._fsync
+    rename, fsync = os.replace, atomic.fsync
     monkeypatch.setattr(atomic.os, "replace", lambda *paths: (events.append("rename"), rename(*paths)))
-    monkeypatch.setattr(atomic, "_fsync", lambda path: (events.append(path.name), fsync(path)))
+    monkeypatch.setattr(atomic, "fsync", lambda path: (events.append(path.name), fsync(path)))
     with atomic_path(tmp_path / "whole") as temporary:
         temporary.mkdir()
         (temporary / "part").write_text("x")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inflate_shrink import cpu
-from inflate_shrink.cpu import enable_fast_mkl, mkl_cpu_type, use_all_cores
+from inflate_shrink.cpu import enable_fast_mkl, mkl_cpu_type, transpose_at_once, use_all_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 AVX2 = "fpu sse2 avx avx2 fma"
@@ -46,7 +46,7 @@ def machine(monkeypatch, tmp_path):
     """This process believes to be on an AMD machine with AVX-512, and nothing is set yet."""
     (tmp_path / "cpuinfo").write_text(cpuinfo("AuthenticAMD", AVX512))
     monkeypatch.setattr(cpu, "Path", lambda path: tmp_path / Path(path).name)
-    for name in ("MKL_DEBUG_CPU_TYPE", "MKL_NUM_THREADS"):
+    for name in ("MKL_DEBUG_CPU_TYPE", "MKL_NUM_THREADS", "FLAGS_use_stride_kernel"):
         monkeypatch.setenv(name, "")  # so that it is restored afterwards
         monkeypatch.delenv(name)
     return tmp_path
@@ -60,9 +60,11 @@ def test_variable_is_set(machine):
 def test_the_users_values_are_kept(machine, monkeypatch):
     monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", "5")
     monkeypatch.setenv("MKL_NUM_THREADS", "3")
+    monkeypatch.setenv("FLAGS_use_stride_kernel", "1")
     enable_fast_mkl()
     use_all_cores()
-    assert (os.environ["MKL_DEBUG_CPU_TYPE"], os.environ["MKL_NUM_THREADS"]) == ("5", "3")
+    transpose_at_once()
+    assert (os.environ["MKL_DEBUG_CPU_TYPE"], os.environ["MKL_NUM_THREADS"], os.environ["FLAGS_use_stride_kernel"]) == ("5", "3", "1")
 
 
 def test_unreadable_cpuinfo_changes_nothing(machine):
@@ -84,14 +86,14 @@ import builtins, os, sys
 imported = builtins.__import__
 def spy(name, *rest, **options):
     if name.split(".")[0] == "paddle":
-        print(os.environ.get("MKL_DEBUG_CPU_TYPE"), os.environ.get("MKL_NUM_THREADS"))
+        print(*(os.environ.get(key) for key in ("MKL_DEBUG_CPU_TYPE", "MKL_NUM_THREADS", "FLAGS_use_stride_kernel")))
         sys.exit()
     return imported(name, *rest, **options)
 builtins.__import__ = spy
 import inflate_shrink.engine.steps
 """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MKL_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MKL_", "FLAGS_"))}
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     expected = mkl_cpu_type(Path("/proc/cpuinfo").read_text())
-    assert run.stdout.split() == [str(expected), str(len(os.sched_getaffinity(0)))]
+    assert run.stdout.split() == [str(expected), str(len(os.sched_getaffinity(0))), "0"]

@@ -18,7 +18,7 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         InputError: not a .npy file, another shape or type than expected, or a file shorter
             or longer than its own header promises.
     """
-    found_shape, found_dtype, expected_size = _read_header(path)
+    found_shape, found_dtype, expected_size = read_header(path)
     if found_shape != tuple(shape) or found_dtype != np.dtype(dtype):
         raise InputError(
             f"{path}: holds {found_dtype} {found_shape}, but meta.json says {dtype} {tuple(shape)};"
@@ -44,12 +44,14 @@ def create_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return array
 
 
-def _read_header(path: Path) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Shape, type and total file size in bytes that the header promises."""
+def read_header(path: Path) -> tuple[tuple[int, ...], np.dtype, int]:
+    """Shape, type and total file size in bytes that the header promises; raises InputError if there is none."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with open(path, "rb") as file:
         try:
             shape, _, dtype = readers[np.lib.format.read_magic(file)](file)
-        except (ValueError, KeyError) as error:
-            raise InputError(f"{path}: not a readable .npy file ({error}); copy or build it again") from error
+        except OSError:
+            raise
+        except Exception as error:  # of a damaged header NumPy raises whatever Python's parser does
+            raise InputError(f"{path}: not a readable .npy file ({' '.join(str(error).split())[:200]}); copy or build it again") from error
         return shape, dtype, file.tell() + math.prod(shape) * dtype.itemsize

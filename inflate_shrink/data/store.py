@@ -55,7 +55,7 @@ class Store:
     meta: dict
     image_ids: list[str]  # N
     image_sizes: np.ndarray  # (N, 2) int64 width, height in pixels
-    image_files: list[str]  # N, relative to the directory, "" where there is none
+    image_files: list[str]  # N, relative to meta's image_root or else to the directory, "" where there is none
     caption_splits: list[str]  # M
     caption_rows: np.ndarray  # (M,) int64 rows of the arrays
     captions: list[str]  # M
@@ -69,11 +69,18 @@ class Store:
         path = self.directory / "vocab.txt"
         return path if path.exists() else None
 
+    def image_path(self, row: int) -> Path | None:
+        """The image file of a row, where it is known. It may be gone, or be a member of a .zip ``image_root``."""
+        file = self.image_files[row]
+        return self.directory / self.meta.get("image_root", "") / file if file else None
+
     def split(self, name: str) -> Split:
         """The captions and images of one split; raises InputError if no caption belongs to it."""
         chosen = [i for i, split in enumerate(self.caption_splits) if split == name]
         if not chosen:
             existing = ", ".join(dict.fromkeys(self.caption_splits)) or "none"
+            if not self.captions:
+                raise InputError(f"{self.directory}: holds regions but no captions; tools/prepare_data.py --regions {self.directory} adds them")
             raise InputError(
                 f"{self.directory / 'captions.tsv'}: no caption of split {name!r}; its splits are: {existing}"
             )
@@ -142,12 +149,12 @@ def open_store(directory: str | os.PathLike) -> Store:
     """
     directory = Path(directory)
     if not directory.is_dir():
-        raise InputError(f"{directory}: no such data set directory; tools/make_demo_data.py makes the demo's, docs/data.md says what others hold")
+        raise InputError(f"{directory}: no such data set directory; tools/prepare_data.py makes one of your data, tools/make_demo_data.py the demo's")
     for name in ("meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy"):
         if not (directory / name).is_file():
             raise InputError(
-                f"{directory / name}: missing, so this is not a whole data set; build it with"
-                " tools/make_demo_data.py, or with inflate_shrink.data.writer from your own files"
+                f"{directory / name}: missing, so this is not a whole data set; build it again with"
+                " tools/prepare_data.py, tools/extract_regions.py or tools/make_demo_data.py"
             )
     meta = _read_meta(directory / "meta.json")
     regions, region_counts, boxes = _open_arrays(directory, meta)

@@ -46,3 +46,10 @@ class CaptionTokenizer:
             pieces = self._tokenizer(caption, max_length=self.length, truncation=True)["input_ids"]
             row[: len(pieces)] = pieces
         return ids
+
+
+def words(caption: str) -> list[str]:
+    """BERT's words before they are cut into WordPieces: lower case, no accents, punctuation and Chinese characters apart."""
+    from paddlenlp.transformers import BasicTokenizer
+
+    return BasicTokenizer(do_lower_case=True).tokenize(caption)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..atomic import atomic_path
 from ..errors import InputError
-from .npy import create_npy
+from .growing import GrowingNpy, GrowingTable
+from .npy import read_header
+from .partial import partial_path
 from .store import CAPTIONS_HEADER, FORMAT, IMAGES_HEADER
 from .tsv import format_row
 
@@ -20,18 +23,26 @@ from .tsv import format_row
 class StoreWriter:
     """Context manager that builds a data set; the directory appears whole on leaving it, or not at all.
 
+    With ``inputs`` it is resumable: what an interrupted or killed process has written is kept beside
+    the directory (see :func:`.partial.partial_path`), and the same call takes it up. Ask
+    ``image_id in writer`` for the images that are there already; captions are always added anew.
+
     Args:
         directory: the new data set; must not exist yet.
-        images: number of images that will be added.
-        dimension: D of the region features.
         name, made_by, extractor, clustering, seed: provenance, kept in ``meta.json``.
+        dimension: D of the region features; None: the first image's.
         regions: R, slots per image.
         dtype: ``float16`` or ``float32`` on disk.
         extra: more keys for ``meta.json``.
+        inputs: what is read and how, as JSON has it: names, sizes and times of files, options. None: not resumable.
+
+    Attributes:
+        directory: to put more files of the data set into, inside the context.
+        resumed: images taken over from an earlier call.
 
     Example::
 
-        with StoreWriter("data/mine", images=2, dimension=2048, name="mine", made_by="...") as writer:
+        with StoreWriter("data/mine", name="mine", made_by="...") as writer:
             for ...:
                 centres, boxes, count = cluster_regions(features, boxes)
                 writer.add_image("17", 640, 480, "", centres[:count], boxes[:count])
@@ -42,22 +53,23 @@ class StoreWriter:
         self,
         directory: str | os.PathLike,
         *,
-        images: int,
-        dimension: int,
         name: str,
         made_by: str,
+        dimension: int | None = None,
         extractor: str = "",
         clustering: str = "",
         seed: int | None = None,
         regions: int = 32,
         dtype: str = "float16",
         extra: dict | None = None,
+        inputs: dict | None = None,
     ):
+        self.resumed = 0
         self._target = Path(directory)
-        self._shape, self._dtype = (images, regions, dimension), dtype
+        self._slots, self._dimension, self._dtype = regions, dimension, dtype
         self._meta = dict(format=FORMAT, name=name, made_by=made_by, seed=seed, extractor=extractor, clustering=clustering)
-        self._extra = extra or {}
-        self._rows: dict[str, int] = {}  # image id -> row
+        self._extra, self._inputs = extra or {}, inputs
+        self._ids: set[str] = set()
         self._captions = 0
         self._checksum = 0
 
@@ -68,60 +80,51 @@ class StoreWriter:
     def __exit__(self, *exception):
         return self._context.__exit__(*exception)
 
-    @contextmanager
-    def _open(self):
-        if os.path.lexists(self._target):
-            raise InputError(f"{self._target}: already exists and is not replaced; remove it or choose another directory")
-        with atomic_path(self._target) as self.directory:
-            self.directory.mkdir()
-            self._regions = create_npy(self.directory / "regions.npy", self._shape, self._dtype)
-            self._counts = create_npy(self.directory / "region_counts.npy", self._shape[:1], "int32")
-            self._boxes = create_npy(self.directory / "boxes.npy", (*self._shape[:2], 4), "float32")
-            with self._table("images.tsv", IMAGES_HEADER) as self._images_file:
-                with self._table("captions.tsv", CAPTIONS_HEADER) as self._captions_file:
-                    yield self
-            self._finish()
+    def __contains__(self, image_id: str) -> bool:
+        return str(image_id) in self._ids
 
-    @contextmanager
-    def _table(self, name: str, header: tuple[str, ...]):
-        with open(self.directory / name, "w", encoding="utf-8", newline="\n") as file:
-            file.write(format_row(header))
-            yield file
+    def __len__(self) -> int:
+        return len(self._ids)
 
     def add_image(self, image_id: str, width: int, height: int, file: str, regions: np.ndarray, boxes: np.ndarray) -> None:
         """Append one image.
 
         Args:
             image_id: unique id.
-            width, height: pixels.
+            width, height: pixels, 0 if unknown.
             file: image file relative to the data set directory, or "".
             regions: (n, D) clustered regions, 1 <= n <= R; the other slots stay zero.
             boxes: (n, 4) x1, y1, x2, y2 in pixels.
 
         Raises:
-            InputError: a repeated id, a wrong shape, more images than announced, or a
-                feature that is NaN, infinite or too large for the type on disk.
+            InputError: a repeated id, a wrong shape, another dimension than the images before, a negative
+                size, or a feature that is NaN, infinite or too large for the type on disk. The image
+                is then left out; others may follow.
+            OSError: a full disk, for instance; leaving the context makes it an InputError.
         """
-        image_id, row = str(image_id), len(self._rows)
-        images, slots, dimension = self._shape
-        if image_id in self._rows:
+        image_id, row = str(image_id), len(self._ids)
+        if image_id in self._ids:
             raise InputError(f"{self._target}: image id {image_id!r} was added twice; ids must be unique")
-        if row == images:
-            raise InputError(f"{self._target}: image {image_id!r} is one more than the {images} announced")
-        regions, count = np.asarray(regions), len(regions)
-        if regions.shape != (count, dimension) or not 1 <= count <= slots or np.shape(boxes) != (count, 4):
-            raise InputError(
-                f"{self._target}: image {image_id!r}: expected regions (n, {dimension}) and boxes (n, 4) with n from 1 to {slots},"
-                f" found {regions.shape} and {np.shape(boxes)}"
-            )
+        regions, boxes = np.asarray(regions), np.asarray(boxes)
+        self._check_shapes(image_id, regions, boxes)
+        if min(int(width), int(height)) < 0:
+            raise InputError(f"{self._target}: image {image_id!r}: expected width and height in pixels, found {width} and {height}")
+        line = self._line((image_id, int(width), int(height), file))
+        block = np.zeros((self._slots, regions.shape[1]), self._dtype)
+        box_block = np.zeros((self._slots, 4), np.float32)
+        count = len(regions)
         with np.errstate(over="ignore"):
-            regions = regions.astype(self._dtype)
-        if not np.isfinite(regions).all():
+            block[:count], box_block[:count] = regions, boxes
+        if not np.isfinite(block[:count]).all():
             raise InputError(f"{self._target}: image {image_id!r}: a feature is NaN, infinite or too large for {self._dtype}")
-        self._images_file.write(format_row((image_id, int(width), int(height), file)))
-        self._rows[image_id] = row
-        self._regions[row, :count], self._boxes[row, :count], self._counts[row] = regions, boxes, count
-        self._checksum = zlib.crc32(np.ascontiguousarray(regions), self._checksum)
+        if self._dimension is None:
+            self._open_arrays(regions.shape[1])
+        self._regions.write(row, block)
+        self._boxes.write(row, box_block)
+        self._counts.write(row, np.array([count], np.int32))
+        self._images.append(line)  # last: a line promises that the arrays hold its row
+        self._ids.add(image_id)
+        self._checksum = zlib.crc32(block[:count], self._checksum)
 
     def add_caption(self, split: str, image_id: str, caption: str) -> None:
         """Append one caption of an image added before.
@@ -130,30 +133,126 @@ class StoreWriter:
             InputError: the image is unknown, the text is empty or holds a tab or a newline.
         """
         image_id = str(image_id)
-        if image_id not in self._rows:
+        if image_id not in self._ids:
             raise InputError(f"{self._target}: caption {caption[:40]!r} names image {image_id!r}, which was not added")
         if not split or not caption.strip():
             raise InputError(f"{self._target}: image {image_id!r}: the split or a caption is empty; leave such a caption out")
-        self._captions_file.write(format_row((split, image_id, caption)))
+        self._captions_file.write(self._line((split, image_id, caption)))
         self._captions += 1
 
     def write_vocabulary(self, tokens: list[str]) -> None:
         """Write ``vocab.txt``, one WordPiece token a line."""
         (self.directory / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens), encoding="utf-8")
 
+    @contextmanager
+    def _open(self):
+        if os.path.lexists(self._target):
+            raise InputError(f"{self._target}: already exists and is not replaced; remove it or choose another directory")
+        if self._inputs is None:
+            place = atomic_path(self._target)
+        else:
+            array = dict(regions=self._slots, dimension=self._dimension, dtype=self._dtype)
+            place = partial_path(self._target, dict(self._meta, extra=self._extra, inputs=self._inputs, **array))
+        with place as self.directory, ExitStack() as self._files:
+            self.directory.mkdir(exist_ok=True)
+            self._begin()
+            self._captions_file = self._files.enter_context(open(self.directory / "captions.tsv", "wb"))
+            self._captions_file.write(self._line(CAPTIONS_HEADER))
+            yield self
+            self._finish()
+
+    def _begin(self) -> None:
+        """Take up what is in the directory, or begin anew if it is of no use."""
+        announced = self._dimension
+        try:
+            self._take_up()
+        except (InputError, FileNotFoundError):
+            pass
+        self.resumed = len(self._ids)
+        if not self.resumed:
+            shutil.rmtree(self.directory)
+            self.directory.mkdir()
+            self._dimension = announced
+            self._open_table()
+            if announced is not None:
+                self._open_arrays(announced)
+
+    def _take_up(self) -> None:
+        """Keep the images that are whole in all files; raises InputError or FileNotFoundError if a file is of no use."""
+        shape, _, _ = read_header(self.directory / "regions.npy")
+        self._open_table()
+        self._open_arrays(shape[-1] if shape else 0)
+        lines = self._images.complete_lines()
+        ids = _image_ids(lines)[: min(array.rows for array in self._arrays)]
+        for row, image_id in enumerate(ids):
+            count = int(self._counts.read(row)[0])
+            if not 1 <= count <= self._slots:
+                break  # of a machine that lost its power
+            self._checksum = zlib.crc32(self._regions.read(row)[0, :count], self._checksum)
+            self._ids.add(image_id)
+        self._images.keep(lines[: len(self._ids)])
+
+    def _open_table(self) -> None:
+        self._images = GrowingTable(self.directory / "images.tsv", self._line(IMAGES_HEADER))
+        self._files.enter_context(closing(self._images))
+
+    def _open_arrays(self, dimension: int) -> None:
+        self._dimension = dimension
+        shapes = dict(regions=(self._slots, dimension), boxes=(self._slots, 4), region_counts=())
+        dtypes = dict(regions=self._dtype, boxes="float32", region_counts="int32")
+        self._arrays = [
+            self._files.enter_context(closing(GrowingNpy(self.directory / f"{name}.npy", shapes[name], dtypes[name]))) for name in shapes
+        ]
+        self._regions, self._boxes, self._counts = self._arrays
+
+    def _check_shapes(self, image_id: str, regions: np.ndarray, boxes: np.ndarray) -> None:
+        expected = "D" if self._dimension is None else self._dimension
+        count, dimension = regions.shape if regions.ndim == 2 else (0, 0)
+        if not (1 <= count <= self._slots and dimension and boxes.shape == (count, 4)):
+            raise InputError(
+                f"{self._target}: image {image_id!r}: expected regions (n, {expected}) and boxes (n, 4) with n from 1 to {self._slots},"
+                f" found {regions.shape} and {boxes.shape}"
+            )
+        if dimension != (self._dimension or dimension):
+            raise InputError(
+                f"{self._target}: image {image_id!r}: its regions have dimension {dimension}, the data set's have {expected};"
+                " regions of different extractors do not mix"
+            )
+
+    def _line(self, fields: tuple) -> bytes:
+        try:
+            return format_row(fields).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InputError(f"{self._target}: {error.object.strip()[:200]!r} is not Unicode text; rename the file or correct the text") from error
+
     def _finish(self) -> None:
-        images = self._shape[0]
-        if len(self._rows) != images:
-            raise InputError(f"{self._target}: {images} images were announced, {len(self._rows)} added; nothing was written")
-        for array in (self._regions, self._counts, self._boxes):
-            array.flush()
+        images = len(self._ids)
+        if self._dimension is None:
+            raise InputError(f"{self._target}: no images were added; nothing was written")
+        self._images.finish()
+        for array in self._arrays:
+            array.finish(images)
         meta = dict(
             self._meta,
             images=images,
             captions=self._captions,
-            regions_shape=list(self._shape),
+            regions_shape=[images, self._slots, self._dimension],
             regions_dtype=self._dtype,
             regions_crc32=self._checksum,
             **self._extra,
         )
         (self.directory / "meta.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _image_ids(lines: list[bytes]) -> list[str]:
+    """Ids of the lines up to the first that is none of an image."""
+    ids: dict[str, None] = {}
+    for line in lines:
+        try:
+            image_id, width, height, _ = line.decode("utf-8").split("\t")
+        except ValueError:  # of the text or the number of fields
+            break
+        if image_id in ids or not (width.isdecimal() and height.isdecimal()):
+            break
+        ids[image_id] = None
+    return list(ids)

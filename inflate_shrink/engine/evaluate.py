@@ -31,14 +31,13 @@ def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: s
     result = mean_recalls([_fold_recalls(model, store, data, *parts, fragments) for parts in zip(folds, captions)])
     if training:
         model.train()
-    return {
-        "protocol": protocol,
-        "images": sum(fold.stop - fold.start for fold in folds),
-        "captions": sum(map(len, captions)),
-        "t2i": result.t2i._asdict(),
-        "i2t": result.i2t._asdict(),
-        "rsum": result.rsum,
-    }
+    return as_json(result, protocol, sum(fold.stop - fold.start for fold in folds), sum(map(len, captions)))
+
+
+def as_json(result: Recalls, protocol: str, images: int, captions: int) -> dict:
+    """Recalls with what they were measured on."""
+    sides = {"t2i": result.t2i._asdict(), "i2t": result.i2t._asdict()}
+    return {"protocol": protocol, "images": images, "captions": captions, **sides, "rsum": result.rsum}
 
 
 def evaluate_checkpoint(checkpoint: Checkpoint, data_dir: str | Path, split: str, protocol: str, fragments: int | str) -> dict:

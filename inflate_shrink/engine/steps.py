@@ -11,6 +11,8 @@ from ..errors import InputError
 from ..model.encoder import DualEncoder
 from ..model.pretrained import load_bert
 from .checkpoint import is_checkpoint, new_model
+from .evaluate import describe
+from .linear_start import LinearModel
 from .objectives import DistillationObjective, RankingObjective
 from .progress import Progress
 from .teacher import Teacher
@@ -20,9 +22,9 @@ from .training_data import TrainingData, matching_checkpoint, open_training_data
 
 def train(config: Config, resume: bool = False) -> None:
     """Train ``config.model`` with the ranking loss. Checkpoints appear in ``config.run.dir``."""
-    data = _open_data(config)
-    model = _initial_model(config, data, None)
-    fit(config, data, model, RankingObjective(config.loss), _progress(config), resume)
+    data, progress = _open_data(config), _progress(config)
+    model = _initial_model(config, data, None, progress)
+    fit(config, data, model, RankingObjective(config.loss), progress, resume)
 
 
 def distill(config: Config, resume: bool = False) -> None:
@@ -35,7 +37,7 @@ def distill(config: Config, resume: bool = False) -> None:
         _check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
     progress = _progress(config)
     teacher = Teacher(config.distill, checkpoint, data, Path(config.run.dir) / "teacher_fragments", progress.log)
-    model = _initial_model(config, data, teacher.model)
+    model = _initial_model(config, data, teacher.model, progress)
     if config.distill.share_inputs:
         _share_inputs(model, teacher.model)
     fit(config, data, model, DistillationObjective(config.distill, teacher), progress, resume)
@@ -51,8 +53,8 @@ def _progress(config: Config) -> Progress:
     return Progress(Path(config.run.dir) / "train.log", config.run.log_steps)
 
 
-def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | None) -> DualEncoder:
-    """A model with the weights that ``model.init`` names: none, teacher, a checkpoint of ours, or a BERT."""
+def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | None, progress: Progress) -> DualEncoder:
+    """A model with the weights that ``model.init`` names: none, linear, teacher, a checkpoint of ours, or a BERT."""
     paddle.seed(config.run.seed)
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
     init = config.model.init
@@ -60,6 +62,10 @@ def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | No
         if teacher is None:
             raise InputError("model.init: teacher needs a teacher: use tools/distill.py")
         _copy_weights(model, teacher)
+    elif init == "linear":
+        linear = LinearModel(data, config.model.hidden)
+        linear.start(model)
+        progress.log(f"linear start, as a model of its own: {describe(linear.evaluate(data.store, data.val))}")
     elif is_checkpoint(init):
         checkpoint = matching_checkpoint(init, data, "model.init")
         _check_sizes(config.model, checkpoint.config.model)

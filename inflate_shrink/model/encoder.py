@@ -52,8 +52,9 @@ class DualEncoder(nn.Layer):
             # released: the codes pass through the regions' LayerNorm, on both sides
             x = append_codes(x, self.region_embedding.norm(codes))
             mask = paddle.concat([mask, paddle.ones([mask.shape[0], codes.shape[0]])], axis=1)
-        counted = mask if self.config.score_padding == "masked" else None
-        return Fragments(normalize(self.transformer(x, mask)), counted).first(self.config.fragments)
+        fragments = None if self.config.fragments == "all" else self.config.fragments
+        counted = mask[:, :fragments] if self.config.score_padding == "masked" else None
+        return Fragments(normalize(self.transformer(x, mask, fragments)), counted)
 
     def _initialize(self):
         """BERT's initialisation: N(0, 0.02) for matrices, 0 for biases. Codes keep their own."""

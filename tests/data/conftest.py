@@ -19,7 +19,7 @@ CAPTIONS = [
 
 
 def _write(directory, **options):
-    settings = dict(images=3, dimension=3, regions=2, name="animals", made_by="a test", dtype="float32")
+    settings = dict(regions=2, name="animals", made_by="a test", dtype="float32")
     with StoreWriter(directory, **{**settings, **options}) as writer:
         for image_id, regions in REGIONS.items():
             boxes = np.arange(4) + np.zeros((len(regions), 1))

@@ -203,7 +203,7 @@ def test_fingerprint(animals):
 def test_fingerprint_tells_features_of_one_size_apart(tmp_path):
     prints = set()
     for value in (1, 2):
-        with StoreWriter(tmp_path / str(value), images=1, dimension=1, name="x", made_by="a test") as writer:
+        with StoreWriter(tmp_path / str(value), name="x", made_by="a test") as writer:
             writer.add_image("a", 1, 1, "", np.full((1, 1), value), np.zeros((1, 4)))
         prints.add(open_store(tmp_path / str(value)).fingerprint())
     assert len(prints) == 2

@@ -12,8 +12,8 @@ from inflate_shrink.errors import InputError
 BOX = np.zeros((1, 4))
 
 
-def writer(directory, images=1, **options):
-    return StoreWriter(directory, images=images, dimension=2, regions=2, name="x", made_by="a test", **options)
+def writer(directory, **options):
+    return StoreWriter(directory, regions=2, name="x", made_by="a test", **options)
 
 
 def leftovers(directory):
@@ -25,26 +25,30 @@ def test_round_trip_in_float16(tmp_path, write_animals):
     store = open_store(tmp_path / "a")
     assert store.regions.dtype == np.float16
     assert store.read_regions([0])[0].tolist() == [[[1, 2, 3], [4, 5, 6]]]
-    expected = dict(format=1, name="animals", made_by="a test", seed=7, extractor="e", clustering="c", note="n")
-    expected.update(images=3, captions=4, regions_shape=[3, 2, 3], regions_dtype="float16")
-    assert expected.items() <= store.meta.items()
+    assert store.meta.pop("regions_crc32") > 0
+    expected = dict(format=1, name="animals", made_by="a test", seed=7, extractor="e", clustering="c")
+    expected.update(images=3, captions=4, regions_shape=[3, 2, 3], regions_dtype="float16", note="n")
+    assert list(store.meta.items()) == list(expected.items())
 
 
 def test_same_input_same_bytes(tmp_path, write_animals):
     write_animals(tmp_path / "a")
     write_animals(tmp_path / "b")
+    write_animals(tmp_path / "c", inputs={})
     for name in os.listdir(tmp_path / "a"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() == (tmp_path / "c" / name).read_bytes()
+    assert sorted(leftovers(tmp_path / "a")) == ["a", "b", "c"]
 
 
 def test_vocabulary(tmp_path):
-    with writer(tmp_path / "a", images=0) as made:
+    with writer(tmp_path / "a", dimension=2) as made:
         made.write_vocabulary(["[PAD]", "naïve"])
     assert open_store(tmp_path / "a").vocabulary.read_text(encoding="utf-8") == "[PAD]\nnaïve\n"
 
 
-def test_nothing_appears_before_the_end(tmp_path):
-    with writer(tmp_path / "a", images=0):
+@pytest.mark.parametrize("inputs", [None, {}])
+def test_nothing_appears_before_the_end(tmp_path, inputs):
+    with writer(tmp_path / "a", dimension=2, inputs=inputs):
         assert not (tmp_path / "a").exists()
     assert leftovers(tmp_path / "a") == ["a"]
 
@@ -58,27 +62,29 @@ def test_nothing_remains_after_an_error(tmp_path, error):
     assert leftovers(tmp_path / "a") == []
 
 
-def test_existing_directory_is_kept(animals, write_animals):
+@pytest.mark.parametrize("inputs", [None, {}])
+def test_existing_directory_is_kept(animals, write_animals, inputs):
     before = (animals / "meta.json").read_bytes()
     with pytest.raises(InputError, match="already exists"):
-        write_animals(animals)
-    assert (animals / "meta.json").read_bytes() == before
+        write_animals(animals, inputs=inputs)
+    assert (animals / "meta.json").read_bytes() == before and leftovers(animals) == ["animals"]
 
 
 def test_full_disk(tmp_path, monkeypatch, write_animals):
     def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", fail)
-    with pytest.raises(InputError, match="No space left on device"):
+    monkeypatch.setattr(os, "pwrite", fail)
+    with pytest.raises(InputError, match=r"a: cannot be written: No space left on device"):
         write_animals(tmp_path / "a")
     assert leftovers(tmp_path / "a") == []
 
 
-def test_fewer_images_than_announced(tmp_path):
-    with pytest.raises(InputError, match="2 images were announced, 1 added"):
-        with writer(tmp_path / "a", images=2) as made:
-            made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
+@pytest.mark.parametrize("inputs", [None, {}])
+def test_no_images(tmp_path, inputs):
+    with pytest.raises(InputError, match="a: no images"):
+        with writer(tmp_path / "a", inputs=inputs):
+            pass
     assert leftovers(tmp_path / "a") == []
 
 
@@ -86,25 +92,41 @@ def test_fewer_images_than_announced(tmp_path):
     "arguments, message",
     [
         (("1", 1, 1, "", np.ones((1, 2)), BOX), "'1' was added twice"),
-        (("2", 1, 1, "", np.ones((1, 3)), BOX), r"\(1, 3\)"),
+        (("2", 1, 1, "", np.ones((1, 3)), BOX), "image '2': its regions have dimension 3, the data set's have 2"),
         (("2", 1, 1, "", np.ones((3, 2)), np.zeros((3, 4))), r"n from 1 to 2, found \(3, 2\)"),
         (("2", 1, 1, "", np.ones((0, 2)), np.zeros((0, 4))), r"\(0, 2\)"),
+        (("2", 1, 1, "", np.ones(2), np.zeros((2, 4))), r"found \(2,\)"),
         (("2", 1, 1, "", np.ones((1, 2)), np.zeros((2, 4))), r"\(2, 4\)"),
         (("2", 1, 1, "", np.array([[1, np.nan]]), BOX), "image '2': a feature is NaN"),
         (("2", 1, 1, "", np.array([[1, 7e4]]), BOX), "too large for float16"),
         (("2", 1, 1, "a\tb", np.ones((1, 2)), BOX), "tab"),
+        (("2", 1, 1, "b\udcff.jpg", np.ones((1, 2)), BOX), r"b\\udcff.jpg' is not Unicode"),
+        (("2", -1, 1, "", np.ones((1, 2)), BOX), "found -1 and 1"),
     ],
 )
 def test_bad_image(tmp_path, arguments, message):
-    with pytest.raises(InputError, match=message):
-        with writer(tmp_path / "a", images=2) as made:
-            made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
+    """It is refused and leaves no trace, so that a caller may leave it out."""
+    with writer(tmp_path / "a") as made:
+        made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
+        with pytest.raises(InputError, match=message) as caught:
             made.add_image(*arguments)
+        assert "\n" not in str(caught.value) and len(made) == 1 and "2" not in made
+        made.add_image("3", 1, 1, "", np.full((1, 2), 3), BOX)
+    store = open_store(tmp_path / "a")
+    assert store.image_ids == ["1", "3"] and store.regions[:, 0, 0].tolist() == [1, 3]
 
 
-def test_more_images_than_announced(tmp_path):
-    with pytest.raises(InputError, match="one more than the 0 announced"):
-        with writer(tmp_path / "a", images=0) as made:
+def test_a_bad_first_image_does_not_set_the_dimension(tmp_path):
+    with writer(tmp_path / "a") as made:
+        with pytest.raises(InputError, match="NaN"):
+            made.add_image("1", 1, 1, "", np.full((1, 5), np.nan), BOX)
+        made.add_image("2", 1, 1, "", np.ones((1, 2)), BOX)
+    assert open_store(tmp_path / "a").regions.shape == (1, 2, 2)
+
+
+def test_announced_dimension(tmp_path):
+    with pytest.raises(InputError, match="image '1': its regions have dimension 2, the data set's have 3"):
+        with writer(tmp_path / "a", dimension=3) as made:
             made.add_image("1", 1, 1, "", np.ones((1, 2)), BOX)
 
 
@@ -115,6 +137,7 @@ def test_more_images_than_announced(tmp_path):
         (("train", "1", " "), "empty"),
         (("", "1", "A cat."), "empty"),
         (("train", "1", "Two\nlines."), "newline"),
+        (("train", "1", "Half an emoji \ud83d"), "not Unicode"),
     ],
 )
 def test_bad_caption(tmp_path, caption, message):

@@ -60,8 +60,9 @@ def test_models_differ_in_codes_alone():
 
 def test_l_fragments_are_the_first_of_all():
     everything, few = encoder(codes=3), encoder(codes=3, fragments=4)
-    np.testing.assert_array_equal(text(few).vectors.numpy(), text(everything).vectors.numpy()[:, :4])
-    np.testing.assert_array_equal(image(few).vectors.numpy(), image(everything).vectors.numpy()[:, :4])
+    # rounding differs: the last layer of the one computes four positions, that of the other all
+    np.testing.assert_allclose(text(few).vectors.numpy(), text(everything).vectors.numpy()[:, :4], atol=1e-6)
+    np.testing.assert_allclose(image(few).vectors.numpy(), image(everything).vectors.numpy()[:, :4], atol=1e-6)
 
 
 def without_attention(model):

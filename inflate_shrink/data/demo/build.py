@@ -35,8 +35,6 @@ def build_demo(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = Dem
     dimension = FEATURES + spec.distractors
     with StoreWriter(
         directory,
-        images=len(scenes),
-        dimension=dimension,
         name="demo",
         made_by="tools/make_demo_data.py",
         seed=seed,

@@ -1,0 +1,104 @@
+"""Captions from the user's files: a reader for each format, and the checks that all of them need."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Iterable, Sequence
+
+from ...errors import InputError
+from ..bad_records import BadRecords
+from ..image_ids import safe_name
+from . import coco, jsonl, karpathy, released, scan, table, token_file
+from .files import shown
+from .options import CaptionOptions
+from .records import Caption
+
+FORMATS = {
+    "flickr": token_file.read,
+    "karpathy": karpathy.read,
+    "coco": coco.read,
+    "csv": table.read_csv,
+    "tsv": table.read_tsv,
+    "jsonl": jsonl.read,
+    "scan": scan.read,
+    "released": released.read,
+}
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # with Unicode's own line separators
+_SURROGATE = re.compile("[\ud800-\udfff]")  # from an escape such as \ud800 in JSON; cannot be written as UTF-8
+
+
+def read_captions(sources: Sequence[str], format: str, bad: BadRecords, options: CaptionOptions = CaptionOptions()) -> list[Caption]:
+    """Read the captions of some files, in their order.
+
+    Args:
+        sources: ``PATH``, or ``SPLIT=PATH``, where the split replaces what the file says. What exists as a
+            path is a path, whether it holds ``=`` or not.
+        format: a name of :data:`FORMATS`.
+        bad: gets what cannot be used: malformed records, empty captions, images that are no name inside a folder.
+        options: see there.
+
+    Returns:
+        The captions, without control characters and without spaces around them.
+
+    Raises:
+        InputError: no such format, a file that cannot be read, holds no usable caption or is given twice,
+            or a bad record that ``bad`` does not skip.
+    """
+    if format not in FORMATS:
+        raise InputError(f"caption format {format!r}: unknown, expected one of: {', '.join(FORMATS)}")
+    captions: list[Caption] = []
+    given: dict[str, str] = {}
+    for source in sources:
+        split, path = _split_and_path(source)
+        place = os.path.realpath(path)
+        if place in given:
+            raise InputError(f"{path}: given twice, as {given[place]!r} and as {source!r}; name each file once")
+        given[place] = source
+        before = len(captions)
+        for caption in FORMATS[format](path, bad, options):
+            caption = caption._replace(text=_CONTROL.sub(" ", caption.text).strip(), split=split or caption.split)
+            problem = _problem(caption)
+            if problem:
+                bad.report(f"{caption.where}: {problem}")
+            else:
+                captions.append(caption)
+        if len(captions) == before:
+            raise InputError(f"{path}: no usable caption of the format {format!r}")
+    if not captions:
+        raise InputError("no caption file given")
+    return captions
+
+
+def duplicate_captions(captions: Iterable[Caption]) -> int:
+    """How many captions repeat an earlier one of the same image, letter for letter."""
+    texts = [(caption.image_id, caption.text) for caption in captions]
+    return len(texts) - len(set(texts))
+
+
+def _split_and_path(source: str) -> tuple[str | None, Path]:
+    split, equals, path = source.partition("=")
+    if not equals or os.path.exists(source) or "/" in split:
+        return None, Path(source)
+    if not (split.strip() and path):
+        raise InputError(f"{source!r}: expected PATH or SPLIT=PATH, such as train=captions.json")
+    return split, Path(path)
+
+
+def _problem(caption: Caption) -> str:
+    """What is wrong with a caption, "" if nothing."""
+    image_id, text, split, _ = caption
+    for name, value in (("image", image_id), ("caption", text), ("split", split)):
+        if value is not None and not value.strip():
+            return f"the {name} is empty"
+        if value is not None and _SURROGATE.search(value):
+            return f"the {name} {shown(value)} holds half of a surrogate pair, which is no character"
+    if split is not None and _CONTROL.search(split):
+        return f"the split {shown(split)} holds a tab, a newline or another control character"
+    if _CONTROL.search(image_id):
+        return f"the image {shown(image_id)} holds a tab, a newline or another control character"
+    if not safe_name(image_id):
+        return f"the image {shown(image_id)} must not leave the image folder; give its name inside the folder"
+    return ""

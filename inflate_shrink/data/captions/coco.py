@@ -1,0 +1,66 @@
+"""COCO captions JSON, as in ``captions_val2017.json``; the file names no splits.
+
+    {"images": [{"id": 9, "file_name": "000000000009.jpg", ...}, ...],
+     "annotations": [{"id": 661611, "image_id": 9, "caption": "A dog.", ...}, ...], ...}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator
+
+from ..bad_records import BadRecords
+from .files import read_json_lists, shown, take
+from .options import CaptionOptions
+from .records import Caption
+
+_ID = (int, str)
+
+
+def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Caption]:
+    """Yield the captions, without a split; an image is called by its ``file_name``.
+
+    Missing keys, repeated ids or file names, and a caption of an unknown image are bad records.
+    An annotation need not have an id.
+    """
+    images, annotations = read_json_lists(path, ("images", "annotations"), "captions_val2017.json")
+    name_of = _file_names(path, images, bad)
+    number_of: dict[object, int] = {}
+    for number, annotation in enumerate(annotations):
+        where = f"{path}: annotations[{number}]"
+        image = take(f"{where}.", annotation, "image_id", _ID, bad)
+        text = None if image is None else take(f"{where}.", annotation, "caption", (str,), bad)
+        if text is None:
+            continue
+        if image not in name_of:
+            bad.report(f"{where}.image_id: {shown(image)} is the id of no image in 'images'")
+            continue
+        if "id" in annotation:
+            identity = take(f"{where}.", annotation, "id", _ID, bad)
+            if identity is None:
+                continue
+            if identity in number_of:
+                bad.report(f"{where}.id: {shown(identity)} is already annotations[{number_of[identity]}]; ids must be unique")
+                continue
+            number_of[identity] = number
+        yield Caption(name_of[image], text, None, where)
+
+
+def _file_names(path: Path, images: list, bad: BadRecords) -> dict[object, str]:
+    """Image id -> file name."""
+    name_of: dict[object, str] = {}
+    number_of: dict[tuple[str, object], int] = {}
+    for number, image in enumerate(images):
+        where = f"{path}: images[{number}]"
+        identity = take(f"{where}.", image, "id", _ID, bad)
+        name = None if identity is None else take(f"{where}.", image, "file_name", (str,), bad)
+        if name is None:
+            continue
+        for key in (("id", identity), ("file_name", name)):
+            if key in number_of:
+                bad.report(f"{where}.{key[0]}: {shown(key[1])} is already images[{number_of[key]}]; it must be unique")
+                break
+        else:
+            number_of["id", identity] = number_of["file_name", name] = number
+            name_of[identity] = name
+    return name_of

@@ -1,0 +1,110 @@
+"""The user's text and JSON files, read with errors that say what is wrong and where."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from pathlib import Path
+from typing import Iterator
+
+from ...errors import InputError
+from ..bad_records import BadRecords
+
+_KINDS = {str: "text", list: "a list", dict: "an object", int: "a whole number"}
+_BOM = b"\xef\xbb\xbf"
+_WIDTH = 80  # of a value in a message
+_repr = reprlib.Repr()  # does not walk through all of a long or deep value
+_repr.maxstring = _repr.maxother = _WIDTH
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield ``(line number from 1, line without its end)``; a byte order mark at the start is dropped.
+
+    Raises:
+        InputError: the file is missing, unreadable, empty or not UTF-8.
+    """
+    line = 0
+    try:
+        with open(path, "rb") as file:  # lines end at \n only: captions may hold other Unicode line separators
+            for line, raw in enumerate(file, 1):
+                if line == 1 and raw.startswith(_BOM):
+                    raw = raw[len(_BOM) :]
+                yield line, raw.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: line {line}: not UTF-8 ({error.reason}); convert the file to UTF-8") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if line == 0:
+        raise _empty(path)
+
+
+def read_json(path: Path) -> object:
+    """The content of a JSON file.
+
+    Raises:
+        InputError: the file is missing, unreadable, empty, not UTF-8 or not JSON.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start}: not UTF-8 ({error.reason}); convert the file to UTF-8") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if not text.strip():
+        raise _empty(path)
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; the file is cut short or damaged: fetch or write it again") from None
+
+
+def parse_json(text: str) -> object:
+    """``json.loads`` that raises ValueError, with a message that gives the position, for whatever it cannot read."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {error.lineno} column {error.colno}: not valid JSON ({error.msg})") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
+        raise ValueError(f"not valid JSON ({type(error).__name__}: a number too long or too many brackets)") from None
+
+
+def read_json_lists(path: Path, keys: tuple[str, ...], like: str) -> list[list]:
+    """The lists under ``keys`` of a JSON file that holds one object; raises InputError, which mentions ``like``."""
+    document = read_json(path)
+    for key in keys:
+        if not isinstance(document, dict) or not isinstance(document.get(key), list):
+            found = ", ".join(map(shown, list(document)[:10])) if isinstance(document, dict) else shown(document)
+            raise InputError(f"{path}: expected a JSON object whose key {key!r} is a list, as in {like}; found {found or 'no keys'}")
+    return [document[key] for key in keys]
+
+
+def take(place: str, record: object, key: str, kinds: tuple[type, ...], bad: BadRecords):
+    """``record[key]``; or None, after reporting, if it is missing or of no such type. ``place`` precedes the key in messages."""
+    expected = " or ".join(_KINDS[kind] for kind in kinds)
+    if not isinstance(record, dict):
+        bad.report(f"{place.rstrip('.: ')}: expected an object with the key {key!r}, found {shown(record)}")
+    elif key not in record:
+        bad.report(f"{place}{key}: missing, expected {expected}")
+    elif not isinstance(record[key], kinds) or isinstance(record[key], bool):
+        bad.report(f"{place}{key}: expected {expected}, found {shown(record[key])}")
+    else:
+        return record[key]
+    return None
+
+
+def shown(value: object) -> str:
+    """A value of the file for a message: short, on one line."""
+    text = _repr.repr(value)
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: no such file")
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{path}: is a directory, expected a file")
+    return InputError(f"{path}: cannot be read: {error.strerror or error}")
+
+
+def _empty(path: Path) -> InputError:
+    return InputError(f"{path}: empty file")

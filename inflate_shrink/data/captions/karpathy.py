@@ -1,0 +1,46 @@
+"""Karpathy's JSON with its splits: ``dataset_flickr30k.json``, ``dataset_flickr8k.json``, ``dataset_coco.json``.
+
+    {"images": [{"filename": "1.jpg", "split": "train", "sentences": [{"raw": "A dog.", ...}, ...], ...}, ...], ...}
+
+The raw sentences are read; the tokens beside them are lower-cased and have lost the punctuation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator
+
+from ..bad_records import BadRecords
+from .files import read_json_lists, shown, take
+from .options import CaptionOptions
+from .records import Caption
+
+
+def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Caption]:
+    """Yield the captions; ``restval`` counts as train, or is left out where ``options.restval`` is False.
+
+    Missing keys, an image without sentences and a repeated file name are bad records.
+    """
+    (images,) = read_json_lists(path, ("images",), "dataset_flickr30k.json")
+    number_of: dict[str, int] = {}
+    for number, image in enumerate(images):
+        where = f"{path}: images[{number}]"
+        name = take(f"{where}.", image, "filename", (str,), bad)
+        split = None if name is None else take(f"{where}.", image, "split", (str,), bad)
+        sentences = None if split is None else take(f"{where}.", image, "sentences", (list,), bad)
+        if sentences is None:
+            continue
+        if name in number_of:
+            bad.report(f"{where}.filename: {shown(name)} is already images[{number_of[name]}]; file names must be unique")
+            continue
+        number_of[name] = number
+        if split == "restval":
+            if not options.restval:
+                continue
+            split = "train"
+        if not sentences:
+            bad.report(f"{where}.sentences: empty, expected at least one")
+        for position, sentence in enumerate(sentences):
+            text = take(f"{where}.sentences[{position}].", sentence, "raw", (str,), bad)
+            if text is not None:
+                yield Caption(name, text, split, f"{where}.sentences[{position}]")

@@ -1,0 +1,179 @@
+"""Apply a function in worker processes, in order and with bounded memory.
+
+Processes are spawned: a fork would copy the locks of this process' threads (Paddle's, BLAS') in whatever
+state they are, and a fork server keeps the environment of its first use, so the limit on BLAS threads
+could not be trusted. Each worker is served by a thread that sends it one item at a time, so that a worker
+that dies, even while a large item is on its way, closes its pipe and is noticed at once.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import traceback
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from typing import Callable, Iterable, Iterator
+
+from ..errors import InputError
+
+_SPAWN = multiprocessing.get_context("spawn")
+_ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+
+
+def ordered_map(function: Callable, items: Iterable, workers: int, initializer: Callable | None = None, initargs: tuple = ()) -> Iterator[tuple]:
+    """Yield ``(item, function(item))`` in the order of the items.
+
+    An InputError of ``function`` is yielded as the result. At most 2 * workers + 2 items are taken and not
+    yet yielded. Each worker runs BLAS on one thread. Ctrl-C, an error, or closing the generator kills the
+    workers.
+
+    Args:
+        function, initializer: picklable, as are items and results; ``initializer(*initargs)`` runs first in every worker.
+        workers: processes; with 1 or fewer everything runs in this process.
+
+    Raises:
+        InputError: a worker was killed, or ``initializer`` raised it.
+        Exception: any other exception of ``function``, ``initializer`` or ``items``.
+    """
+    if workers <= 1:
+        yield from _map_here(function, items, initializer, initargs)
+        return
+    crew, idle = [], queue.SimpleQueue()
+    threads = ThreadPoolExecutor(workers, "ordered_map")
+
+    def answer(item):
+        worker = idle.get()  # as many threads as workers, so one is idle
+        try:
+            return worker.ask(item)
+        finally:
+            idle.put(worker)
+
+    pending = deque()
+    try:
+        for _ in range(workers):
+            crew.append(_Worker(function, initializer, initargs))
+            idle.put(crew[-1])
+        for item in items:
+            pending.append((item, threads.submit(answer, item)))
+            if len(pending) == 2 * workers + 2:
+                yield _next(pending)
+        while pending:
+            yield _next(pending)
+    finally:
+        for worker in crew:
+            worker.process.kill()  # its thread then reads the end of the pipe
+        threads.shutdown(wait=True, cancel_futures=True)
+        for worker in crew:
+            worker.close()
+
+
+def _next(pending: deque) -> tuple:
+    item, result = pending.popleft()
+    return item, result.result()
+
+
+def _map_here(function: Callable, items: Iterable, initializer: Callable | None, initargs: tuple) -> Iterator[tuple]:
+    if initializer:
+        initializer(*initargs)
+    for item in items:
+        try:
+            result = function(item)
+        except InputError as error:
+            result = error
+        yield item, result
+
+
+class _Worker:
+    """A process and this end of its pipe."""
+
+    def __init__(self, function: Callable, initializer: Callable | None, initargs: tuple):
+        self._pipe, other_end = _SPAWN.Pipe()
+        self._ready = False
+        self.process = _SPAWN.Process(target=_serve, args=(other_end, function, initializer, initargs), daemon=True)
+        with _worker_environment():
+            self.process.start()
+        other_end.close()  # else the end of the process would not be the end of the pipe
+
+    def ask(self, item):
+        """The result of one item or its InputError; raises what else the worker raised, InputError if it is dead."""
+        try:
+            if not self._ready:
+                self._receive()  # of the initializer
+                self._ready = True
+            self._pipe.send(item)
+            return self._receive()
+        except (EOFError, ConnectionError):
+            self.process.join(5)
+            code = self.process.exitcode
+            how = f"was killed by signal {-code}" if code and code < 0 else f"ended early (exit code {code})"
+            raise InputError(f"a worker process {how}; most often the memory was not enough: use fewer workers") from ChildProcessError(how)
+
+    def close(self) -> None:
+        self._pipe.close()
+        self.process.join()
+        self.process.close()
+
+    def _receive(self):
+        value, failure, where = pickle.loads(self._pipe.recv_bytes())
+        if failure is not None:
+            raise failure from RuntimeError(f"in a worker process:\n{where}")
+        return value
+
+
+def _serve(pipe, function: Callable, initializer: Callable | None, initargs: tuple) -> None:
+    """What a worker runs, until the other end of the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pipe.send_bytes(_attempt(lambda: initializer(*initargs) if initializer else None))
+        while True:
+            data = pipe.recv_bytes()
+            pipe.send_bytes(_attempt(lambda: _result(function, pickle.loads(data))))
+    except (EOFError, ConnectionError):
+        pass  # the parent has ended
+
+
+def _result(function: Callable, item):
+    try:
+        return function(item)
+    except InputError as error:
+        return InputError(str(error))  # one that can be pickled, without its causes
+
+
+def _attempt(call: Callable) -> bytes:
+    """Pickle of (result, None, "") or of (None, exception, traceback)."""
+    try:
+        return pickle.dumps((call(), None, ""), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        where = traceback.format_exc()
+        try:
+            data = pickle.dumps((None, error, where))
+            pickle.loads(data)  # some exceptions can be pickled but not made again
+            return data
+        except Exception:
+            return pickle.dumps((None, RuntimeError(repr(error)), where))
+
+
+@contextmanager
+def _worker_environment():
+    """What a process started inside inherits: BLAS on one thread, and no Ctrl-C, which its parent acts on."""
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # on its own start it would unblock Ctrl-C
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(_ONE_THREAD)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -1,0 +1,97 @@
+"""A directory that is filled over several calls and appears at its place when it is whole."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..atomic import fsync, fsync_tree
+from ..errors import InputError
+
+
+@contextmanager
+def partial_path(target: Path, settings: dict):
+    """Yield a directory to fill; on success fsync it and rename it to ``target``, which must not exist.
+
+    It lies beside the target, as ``.NAME.partial/content``, with ``.NAME.partial/settings.json``. What the
+    body leaves there stays when it ends early: killed, interrupted, by a full disk or by any error but an
+    InputError. The same ``settings`` find it again, others begin with an empty directory. An InputError of
+    the body means that the data are bad, and removes it, unless an OSError is its cause.
+
+    Args:
+        settings: what the content depends on, as JSON has it.
+
+    Raises:
+        InputError: another process fills it now, or an OSError of the body or of this function, which it names.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    content = partial / "content"
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        with _locked(partial / "lock", target):
+            try:
+                if os.path.lexists(target):  # of a process that held the lock just now
+                    raise InputError(f"{target}: already exists and is not replaced; remove it or choose another directory")
+                _begin(partial / "settings.json", content, settings)
+                yield content
+                fsync_tree(content)
+                os.replace(content, target)
+                fsync(target.parent)
+            except InputError as error:
+                if not isinstance(error.__cause__, OSError):
+                    _clear(partial)
+                raise
+            _clear(partial)
+    except OSError as error:
+        ours = error.filename is None or str(partial) in str(error.filename)
+        raise InputError(
+            f"{target}: {'cannot be written' if ours else error.filename}: {error.strerror or error};"
+            " what was written so far is kept, the same call goes on from there"
+        ) from error
+
+
+def _begin(path: Path, content: Path, settings: dict) -> None:
+    """Leave ``content`` as it is if it was begun with the same settings, else empty."""
+    text = json.dumps(settings, indent=2, sort_keys=True)
+    try:
+        same = path.read_text(encoding="utf-8") == text
+    except (FileNotFoundError, ValueError):
+        same = False
+    if not (same and content.is_dir()):
+        path.unlink(missing_ok=True)  # first: settings promise content
+        shutil.rmtree(content, ignore_errors=True)
+        content.mkdir()
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _locked(path: Path, target: Path):
+    """Hold a lock that the kernel releases when the process ends, however it ends."""
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = os.path.samestat(os.fstat(file.fileno()), os.stat(path))  # not one that _clear has just removed
+        except (BlockingIOError, FileNotFoundError):
+            held = False
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK):
+                raise
+            held = True  # a file system without locks
+        if not held:
+            raise InputError(f"{target}: another process is writing it; wait for it, or choose another directory")
+        yield
+
+
+def _clear(partial: Path) -> None:
+    (partial / "settings.json").unlink(missing_ok=True)
+    shutil.rmtree(partial / "content", ignore_errors=True)
+    (partial / "lock").unlink(missing_ok=True)  # last: from here on another process may begin
+    try:
+        partial.rmdir()
+    except OSError:
+        pass  # it has begun

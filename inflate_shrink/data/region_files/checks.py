@@ -1,0 +1,72 @@
+"""What every format demands of the numbers of one image."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+
+from ...errors import InputError
+from ..bad_records import BadRecords
+from ..image_ids import safe_name
+from .records import Regions
+
+
+def usable_id(image_id: str, where: str, bad: BadRecords) -> bool:
+    """Whether the id may be kept; reports it if not."""
+    if safe_name(image_id):
+        return True
+    bad.report(
+        f"{where}: the image id {image_id[:100]!r} cannot be used: it is empty, an absolute path, or holds '..', a tab,"
+        " a line end, NUL or broken Unicode; rename the image"
+    )
+    return False
+
+
+def whole_number(where: str, name: str, text: bytes) -> int:
+    """A number > 0 written in digits; raises InputError."""
+    if not (text.isdigit() and len(text) <= 9 and int(text) > 0):
+        raise InputError(f"{where}: expected {name} to be a whole number above 0, found {_show(text)}")
+    return int(text)
+
+
+def base64_floats(where: str, name: str, text: bytes, rows: int, columns: int | None = None) -> np.ndarray:
+    """Little-endian float32 in base64 as (rows, columns) float32; any number of columns if None; raises InputError."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise InputError(f"{where}: {name} is not valid base64 ({error})") from error
+    width = 4 * rows * (columns or 1)
+    if not data or (len(data) != width if columns else len(data) % width):
+        expected = f"{width}" if columns else f"a multiple of {width}"
+        raise InputError(f"{where}: {name} holds {len(data)} bytes, expected {expected} for {rows} boxes in float32")
+    return np.frombuffer(data, "<f4").reshape(rows, -1).astype(np.float32)
+
+
+def regions(where: str, features: np.ndarray, boxes: np.ndarray | None = None, width: int = 0, height: int = 0, file: str = "") -> Regions:
+    """Regions with checked shapes and finite float32 numbers; zeros for boxes that are not known.
+
+    Raises:
+        InputError: not (n, D) features with n, D >= 1 and (n, 4) boxes, not numbers, or NaN or infinite in float32.
+    """
+    features = _numbers(where, "features", features)
+    if features.ndim != 2 or features.size == 0:
+        raise InputError(f"{where}: expected features of shape (boxes, dimension), at least one box, found {features.shape}")
+    boxes = np.zeros((len(features), 4), np.float32) if boxes is None else _numbers(where, "boxes", boxes)
+    if boxes.shape != (len(features), 4):
+        raise InputError(f"{where}: expected boxes of shape ({len(features)}, 4), one a feature row, found {boxes.shape}")
+    return Regions(features, boxes, width, height, file)
+
+
+def _numbers(where: str, name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{where}: {name} are of type {array.dtype}, expected numbers")
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(array).all():
+        raise InputError(f"{where}: {name} contain NaN, infinity or a number too large for float32; extract this image again")
+    return array
+
+
+def _show(text: bytes) -> str:
+    return repr(text[:40].decode("utf-8", "replace"))

@@ -1,0 +1,161 @@
+"""Arrays with a row for each image, beside a file of captions: SCAN's and the authors' released ones.
+
+    scan      {split}_ims.npy          (N or 5N, 36, 2048)   beside {split}_caps.txt
+    released  {split}_100featc32.npy   (N or 5N, 32, 2048)   beside {split}_caps.txt.bt
+
+Five captions an image, one a line, so N is a fifth of the lines. With 5N rows, as some copies have, every
+fifth is an image. Any float type, any number of regions and any dimension is read. Images have no names,
+so image i of a split gets the id ``{split}-{i}``. Boxes and sizes are unknown: zeros.
+
+Rows are read one by one where they lie in the file.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Iterator, NamedTuple, Sequence
+
+import numpy as np
+
+from ...errors import InputError
+from ..bad_records import BadRecords
+from .checks import regions, usable_id
+from .records import RegionItem, Regions
+
+CAPTIONS_PER_IMAGE = 5
+
+
+class _Layout(NamedTuple):
+    array: str
+    captions: str
+
+
+class _Row(NamedTuple):
+    path: str
+    offset: int  # bytes
+    shape: tuple[int, int]
+    dtype: str
+
+
+SCAN = _Layout("_ims.npy", "_caps.txt")
+RELEASED = _Layout("_100featc32.npy", "_caps.txt.bt")
+
+
+def scan_items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
+    """Images of SCAN's arrays; a path is an array, or a folder with any number of splits. See :func:`_items`."""
+    return _items(SCAN, paths, bad)
+
+
+def released_items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
+    """Images of the released arrays; a path is an array, or a folder with any number of splits. See :func:`_items`."""
+    return _items(RELEASED, paths, bad)
+
+
+def decode(item: RegionItem) -> Regions:
+    """Raises InputError if the row cannot be read or is not finite."""
+    row: _Row = item.payload
+    size = math.prod(row.shape) * np.dtype(row.dtype).itemsize
+    try:
+        with open(row.path, "rb") as file:
+            file.seek(row.offset)
+            data = file.read(size)
+    except OSError as error:
+        raise InputError(f"{item.where}: cannot be read: {error.strerror or error}") from error
+    if len(data) < size:
+        raise InputError(f"{item.where}: the file ends inside this row; copy it again")
+    return regions(item.where, np.frombuffer(data, row.dtype).reshape(row.shape))
+
+
+def _items(layout: _Layout, paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
+    """The payload says where the row lies.
+
+    Raises:
+        InputError: an array or its captions are missing, malformed or do not fit each other.
+    """
+    for array in [array for path in paths for array in _arrays(layout, Path(path))]:
+        split = array.name[: -len(layout.array)]
+        if not usable_id(f"{split}-0", str(array), bad):
+            continue
+        images = _count_images(array.with_name(split + layout.captions))
+        yield from _rows(array, split, images, bad)
+
+
+def _rows(array: Path, split: str, images: int, bad: BadRecords) -> Iterator[RegionItem]:
+    shape, dtype, offset = _header(array)
+    if shape[0] not in (images, CAPTIONS_PER_IMAGE * images):
+        raise InputError(
+            f"{array}: has {shape[0]} rows, but the captions beside it describe {images} images ({CAPTIONS_PER_IMAGE} lines each);"
+            f" expected {images} or {CAPTIONS_PER_IMAGE * images} rows"
+        )
+    step = shape[0] // images
+    row_size = shape[1] * shape[2] * dtype.itemsize
+    expected, size = offset + shape[0] * row_size, os.path.getsize(array)
+    if size > expected:
+        raise InputError(f"{array}: its header promises {expected} bytes, the file has {size}; it is damaged, copy it again")
+    whole = (size - offset) // row_size
+    if whole < shape[0]:
+        bad.report(
+            f"{array}: its header promises {expected} bytes, the file has {size}: rows {whole} to {shape[0] - 1}"
+            f" of 0 to {shape[0] - 1} are missing; copy it again"
+        )
+    for image in range(images):
+        row = image * step
+        if row >= whole:
+            return
+        where = f"{array}: row {row}"
+        yield RegionItem(f"{split}-{image}", where, _Row(str(array), offset + row * row_size, shape[1:], dtype.str))
+
+
+def _arrays(layout: _Layout, path: Path) -> list[Path]:
+    if os.path.isdir(path):
+        try:
+            found = sorted(file for file in path.iterdir() if _is_array(layout, file))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        if not found:
+            raise InputError(f"{path}: no file named {{split}}{layout.array} in this folder; give the folder of the arrays or one array")
+        return found
+    if not _is_array(layout, path):
+        raise InputError(f"{path}: expected a file named {{split}}{layout.array}, such as train{layout.array}, or a folder of such files")
+    return [path]
+
+
+def _is_array(layout: _Layout, path: Path) -> bool:
+    return path.name.endswith(layout.array) and path.name != layout.array
+
+
+def _count_images(captions: Path) -> int:
+    """A fifth of the lines."""
+    lines, last = 0, b"\n"
+    try:
+        with open(captions, "rb") as file:
+            for part in iter(lambda: file.read(1 << 20), b""):
+                lines, last = lines + part.count(b"\n"), part[-1:]
+    except OSError as error:
+        raise InputError(f"{captions}: cannot be read: {error.strerror or error}; the captions must lie beside the array") from error
+    lines += last != b"\n"
+    if lines == 0 or lines % CAPTIONS_PER_IMAGE:
+        raise InputError(f"{captions}: has {lines} lines, expected {CAPTIONS_PER_IMAGE} for every image; copy it again")
+    return lines // CAPTIONS_PER_IMAGE
+
+
+def _header(array: Path) -> tuple[tuple[int, int, int], np.dtype, int]:
+    """Shape, type and size of the header in bytes."""
+    try:
+        with open(array, "rb") as file:
+            major, _ = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+            shape, column_order, dtype = read(file)
+            offset = file.tell()
+    except OSError as error:
+        raise InputError(f"{array}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # the header is parsed as Python, and damaged ones fail in many ways
+        raise InputError(f"{array}: not a readable .npy file ({str(error)[:200] or type(error).__name__}); copy it again") from error
+    if column_order or len(shape) != 3 or min(shape) < 1 or dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
+        raise InputError(
+            f"{array}: expected rows of float16, float32 or float64 regions, (images, regions, dimension) in C order,"
+            f" found {dtype} {shape}{' in Fortran order' if column_order else ''}"
+        )
+    return shape, dtype, offset

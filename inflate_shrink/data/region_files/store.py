@@ -1,0 +1,37 @@
+"""A data set directory of this package (:mod:`inflate_shrink.data.store`), such as tools/extract_regions.py writes.
+
+Each row gives its valid regions; with 32 or fewer they pass through clustering unchanged. ``file`` stays
+relative to the directory. As whenever a data set is opened, its ids and captions are held in memory,
+its features are not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator, Sequence
+
+import numpy as np
+
+from ..bad_records import BadRecords
+from ..store import open_store
+from .checks import regions, usable_id
+from .records import RegionItem, Regions
+
+
+def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
+    """One item a row; the payload is its Regions, not checked yet. Raises InputError if a directory is no whole data set."""
+    stores = [open_store(path) for path in paths]
+    for store in stores:
+        for row, image_id in enumerate(store.image_ids):
+            where = f"{store.directory / 'regions.npy'}: row {row} (image {image_id})"
+            if usable_id(image_id, where, bad):
+                count = store.region_counts[row]
+                width, height = store.image_sizes[row].tolist()
+                # copies: what is sent to a worker must not hold the mapped file
+                features, boxes = np.array(store.regions[row, :count]), np.array(store.boxes[row, :count])
+                yield RegionItem(image_id, where, Regions(features, boxes, width, height, store.image_files[row]))
+
+
+def decode(item: RegionItem) -> Regions:
+    """Raises InputError if a feature is not finite."""
+    return regions(item.where, *item.payload)

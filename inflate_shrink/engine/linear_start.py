@@ -1,0 +1,116 @@
+"""Word vectors and a region projection learned from the captions by linear algebra, where there is no BERT.
+
+Regularised canonical correlation between the bag of a caption's WordPieces (tf-idf) and the
+mean of its image's regions (Hodosh et al. 2013 use the kernel version as their baseline).
+The two projections that make a caption and its image agree best give each piece a vector
+and each region a vector in one space: a start from which late interaction already works.
+As a model of its own it is the linear baseline that a trained model has to beat.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..data.store import Store
+from ..metrics import recalls
+from ..model.encoder import DualEncoder
+from .evaluate import as_json
+from .training_data import TokenizedSplit, TrainingData
+
+PIECES = 4096  # the most frequent pieces get a vector
+LEAST = 3  # captions that a piece must occur in
+RIDGE = 1.0  # added to the covariances, in units of their mean variance
+WORD_NORM = 1.0  # mean norm of the word vectors; the other embeddings start at about 0.02 * sqrt(hidden)
+_CHUNK = 8192  # captions at a time
+
+
+class LinearModel:
+    """Text and image projections into ``dimensions`` canonical directions, best first.
+
+    Args:
+        data: its training split is learned from.
+        dimensions: at most the number of pieces and of region dimensions.
+    """
+
+    def __init__(self, data: TrainingData, dimensions: int):
+        split, ids = data.train.split, data.train.ids
+        images = _mean_regions(data.store, split.image_rows)
+        frequency = _piece_counts(ids, data.tokenizer.vocab_size)
+        self.pieces = np.argsort(-frequency, kind="stable")[:PIECES]
+        self.pieces = self.pieces[frequency[self.pieces] >= LEAST]
+        self.idf = np.log(len(ids) / frequency[self.pieces]).astype(np.float32)
+        self._column = np.full(data.tokenizer.vocab_size, -1)
+        self._column[self.pieces] = np.arange(len(self.pieces))
+
+        words, image_of = len(self.pieces), split.caption_image
+        self.image_mean = images[image_of].mean(0)
+        moments = np.zeros((words, words)), np.zeros((words, images.shape[1])), np.zeros((images.shape[1],) * 2)
+        self.text_mean = sum(self._bags(ids[part]).sum(0) for part in _parts(len(ids))) / len(ids)
+        for part in _parts(len(ids)):
+            text, image = self._bags(ids[part]) - self.text_mean, images[image_of[part]] - self.image_mean
+            for total, product in zip(moments, (text.T @ text, text.T @ image, image.T @ image)):
+                total += product
+        whiten_text, whiten_image = _inverse_root(moments[0]), _inverse_root(moments[2])
+        left, correlation, right = np.linalg.svd(whiten_text @ moments[1] @ whiten_image, full_matrices=False)
+        kept = slice(min(dimensions, len(correlation)))
+        self.text = (whiten_text @ left[:, kept] * correlation[kept]).astype(np.float32)  # (pieces, k)
+        self.image = (whiten_image @ right[kept].T * correlation[kept]).astype(np.float32)  # (region_dim, k)
+
+    def evaluate(self, store: Store, data: TokenizedSplit) -> dict:
+        """Recalls of a split, as :func:`.evaluate.evaluate` gives them: the cosine of caption and image in the canonical directions."""
+        text = _unit((self._bags(data.ids) - self.text_mean) @ self.text)
+        image = _unit((_mean_regions(store, data.split.image_rows) - self.image_mean) @ self.image)
+        return as_json(recalls(image @ text.T, data.split.caption_image), "full", len(image), len(text))
+
+    def start(self, model: DualEncoder) -> None:
+        """Put the vectors of pieces and the projection of regions into ``model``; further dimensions stay as they are."""
+        k = self.text.shape[1]
+        word, projection = model.text_embedding.word, model.region_embedding.projection
+        vectors = self.text * self.idf[:, None]
+        words = word.weight.numpy()
+        words[self.pieces, :k] = vectors * (WORD_NORM / np.linalg.norm(vectors, axis=1).mean())
+        word.weight.set_value(words)
+        weight, bias = projection.weight.numpy(), projection.bias.numpy()
+        image = self.image * (weight.std() / self.image.std())
+        weight[:, :k], bias[:k] = image, -self.image_mean @ image
+        projection.weight.set_value(weight)
+        projection.bias.set_value(bias)
+
+    def _bags(self, ids: np.ndarray) -> np.ndarray:
+        """(n, pieces) tf-idf of each caption, of norm 1."""
+        columns = self._column[ids]
+        rows, positions = np.nonzero(columns >= 0)
+        bags = np.zeros((len(ids), len(self.pieces)), np.float32)
+        bags[rows, columns[rows, positions]] = 1
+        return _unit(bags * self.idf)
+
+
+def _mean_regions(store: Store, rows: np.ndarray) -> np.ndarray:
+    means = np.empty((len(rows), store.regions.shape[-1]), np.float32)
+    for i, row in enumerate(rows):
+        means[i] = store.regions[row, : store.region_counts[row]].mean(0, dtype=np.float32)
+    return means
+
+
+def _piece_counts(ids: np.ndarray, size: int) -> np.ndarray:
+    """Captions that each piece occurs in; padding in none."""
+    first = np.sort(ids, axis=1)
+    new = np.concatenate([np.ones((len(ids), 1), bool), first[:, 1:] != first[:, :-1]], axis=1)
+    counts = np.bincount(first[new], minlength=size)
+    counts[0] = 0
+    return counts
+
+
+def _inverse_root(covariance: np.ndarray) -> np.ndarray:
+    """(C + ridge)^(-1/2)."""
+    ridge = RIDGE * np.trace(covariance) / len(covariance)
+    values, vectors = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
+    return (vectors / np.sqrt(values)) @ vectors.T
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def _parts(n: int) -> list[slice]:
+    return [slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)]

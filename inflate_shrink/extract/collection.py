@@ -1,0 +1,83 @@
+"""A folder of photos to a data set of clustered regions, without captions: what can be searched, or given captions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.bad_records import BadRecords
+from ..data.clustering import cluster_regions
+from ..data.parallel import ordered_map
+from ..data.reporting import reported
+from ..data.writer import StoreWriter
+from ..errors import InputError
+from .extractor import Extractor, ExtractorSettings
+from .photos import PhotoFolder, open_photo
+
+
+class Described(NamedTuple):
+    """A photo's size in pixels, its clustered regions (n, C) and their boxes (n, 4)."""
+
+    width: int
+    height: int
+    regions: np.ndarray
+    boxes: np.ndarray
+
+
+def extract_collection(folder: PhotoFolder, directory: str | os.PathLike, settings: ExtractorSettings, *, regions: int = 32, workers: int = 1, bad: BadRecords) -> tuple[int, int]:
+    """Describe every photo of ``folder`` in a new data set; an interrupted call is taken up by the same call.
+
+    Args:
+        regions: clusters of a photo.
+        workers: processes; each opens the networks itself.
+        bad: what to do with files that are no photos or damaged.
+
+    Returns:
+        How many photos the data set holds, and how many of them were there before.
+
+    Raises:
+        InputError: a network that does not fit, no usable photo, or the first bad one if ``bad`` does not skip.
+    """
+    description = Extractor(settings).check()
+    for problem in folder.bad:
+        bad.report(problem)
+    with StoreWriter(
+        directory,
+        name=Path(directory).name,
+        made_by="tools/extract_regions.py",
+        extractor=description,
+        clustering=f"k-means to {regions}",
+        regions=regions,
+        extra={"image_root": str(folder.source.resolve())},
+        inputs={"photos": folder.fingerprint()},
+    ) as writer:
+        left = [name for name in folder.names if name not in writer]
+        results = ordered_map(_describe, left, workers, initializer=_open, initargs=(folder, settings, regions))
+        for name, result in reported(results, "extract", len(folder.names), len(folder.names) - len(left)):
+            if isinstance(result, InputError):
+                bad.report(result)
+            else:
+                writer.add_image(name, result.width, result.height, name, result.regions, result.boxes)
+        return len(writer), writer.resumed
+
+
+_process: tuple[PhotoFolder, Extractor, int]  # what each process has opened once
+
+
+def _open(folder: PhotoFolder, settings: ExtractorSettings, regions: int) -> None:
+    global _process
+    _process = folder, Extractor(settings), regions
+
+
+def _describe(name: str) -> Described:
+    folder, extractor, regions = _process
+    photo = open_photo(folder.read(name), folder.where(name), min_side=extractor.settings.size)
+    try:
+        found = extractor(photo)
+        centres, boxes, count = cluster_regions(found.features, found.boxes, regions)
+    except InputError as error:
+        raise InputError(f"{folder.where(name)}: {error}") from error
+    return Described(photo.width, photo.height, centres[:count].astype(np.float16), boxes[:count])

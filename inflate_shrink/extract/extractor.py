@@ -1,0 +1,123 @@
+"""Regions of one photo: boxes from a detector or a grid, features from a backbone (paper Sec. 5, Settings).
+
+The paper's regions come from bottom-up attention, a Faster R-CNN trained on Visual Genome. Here any
+detector proposes boxes and any backbone describes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from ..data.region_files.records import Regions
+from ..errors import InputError
+from .networks import Network
+from .photos import Photo
+from .presets import BACKBONES, DETECTORS, Pixels
+from .roi_align import roi_align
+
+LONGEST = 2  # of the sides' ratio in what the backbone sees; longer photos are squeezed to it
+_PADDING = 114  # grey beside a photo that does not fill the detector's input
+
+
+@dataclass(frozen=True)
+class ExtractorSettings:
+    """What describes an extractor; sent to the worker processes, each of which opens the networks itself."""
+
+    backbone: str
+    backbone_preset: str = "imagenet"
+    detector: str = ""  # empty: the cells of the backbone's feature map are the regions
+    detector_preset: str = "yolox"
+    size: int = 320  # pixels of the photo's shorter side at the backbone
+    boxes: int = 100  # most boxes of a photo
+
+    def __post_init__(self):
+        for name, least in (("size", 32), ("boxes", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"--{name} must be {least} or more, found {getattr(self, name)}")
+
+
+class Extractor:
+    """Callable: a photo to its regions. Raises InputError if a network is missing or does not fit its preset."""
+
+    def __init__(self, settings: ExtractorSettings):
+        self.settings = settings
+        self.backbone = Network(settings.backbone)
+        self.detector = Network(settings.detector) if settings.detector else None
+
+    def check(self) -> str:
+        """Describe a grey image, so that a network that does not fit is found before the first photo.
+
+        Returns the line for ``meta.json``: networks, presets and sizes. Raises InputError.
+        """
+        self(Photo(Image.new("RGB", (64, 64), "grey"), 64, 64))
+        settings = self.settings
+        backbone = f"backbone {self.backbone.fingerprint()} ({settings.backbone_preset}, shorter side {settings.size})"
+        if self.detector is None:
+            return f"cells of {backbone}"
+        return f"{settings.boxes} boxes of {self.detector.fingerprint()} ({settings.detector_preset}), RoIAlign on {backbone}"
+
+    def __call__(self, photo: Photo) -> Regions:
+        """Features (n, C) and boxes in the photo's pixels; with a detector n <= ``settings.boxes``."""
+        feature_map = self._feature_map(photo)
+        _, rows, columns = feature_map.shape
+        if self.detector is None:
+            features, boxes = feature_map.reshape(len(feature_map), -1).T, _grid(rows, columns)
+        else:
+            boxes = self._propose(photo)
+            features = roi_align(feature_map, boxes * np.tile([columns, rows], 2))
+        boxes = (boxes * np.tile([photo.width, photo.height], 2)).astype(np.float32)
+        return Regions(np.ascontiguousarray(features), boxes, photo.width, photo.height)
+
+    def _feature_map(self, photo: Photo) -> np.ndarray:
+        height, width = self.backbone.input_size or _backbone_size(photo, self.settings.size)
+        pixels = BACKBONES[self.settings.backbone_preset]
+        outputs = self.backbone(_input(photo.image.resize((width, height), Image.BICUBIC), pixels))
+        if outputs[0].ndim != 4:
+            raise InputError(f"{self.backbone.path}: expected a feature map (1, C, h, w), found {outputs[0].shape}; give a network without its classifier")
+        return outputs[0][0]
+
+    def _propose(self, photo: Photo) -> np.ndarray:
+        """The best boxes before any suppression, in fractions of the photo; the whole photo where there is none."""
+        preset = DETECTORS[self.settings.detector_preset]
+        height, width = self.detector.input_size or (preset.size, preset.size)
+        image, scale = _letterbox(photo.image, width, height)
+        try:
+            boxes, scores = preset.decode(self.detector(_input(image, preset.pixels)), (height, width))
+        except InputError as error:
+            raise InputError(f"{self.detector.path}: {error}") from error
+        boxes = np.clip(boxes / scale, 0, 1)
+        usable = (boxes[:, 2:] > boxes[:, :2]).all(1) & np.isfinite(scores)
+        best = np.flatnonzero(usable)[np.argsort(-scores[usable], kind="stable")[: self.settings.boxes]]
+        return boxes[best] if len(best) else np.array([[0.0, 0, 1, 1]])
+
+
+def _backbone_size(photo: Photo, shorter: int) -> tuple[int, int]:
+    """Height and width with the photo's shape, whole multiples of 32."""
+    scale = shorter / min(photo.width, photo.height)
+    sides = (min(photo.height * scale, LONGEST * shorter), min(photo.width * scale, LONGEST * shorter))
+    return tuple(max(1, round(side / 32)) * 32 for side in sides)
+
+
+def _letterbox(image, width: int, height: int):
+    """The photo in the upper left of a grey width x height image, and its extent there (x, y, x, y) in pixels."""
+    scale = min(width / image.width, height / image.height)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    canvas = np.full((height, width, 3), _PADDING, np.uint8)
+    canvas[: size[1], : size[0]] = np.asarray(image.resize(size, Image.BICUBIC))
+    return canvas, np.tile(size, 2)
+
+
+def _input(image, pixels: Pixels) -> np.ndarray:
+    """(1, 3, h, w) float32."""
+    array = (np.asarray(image, np.float32) if pixels.channels == "RGB" else np.asarray(image, np.float32)[:, :, ::-1])
+    array = (array - np.float32(pixels.mean)) / np.float32(pixels.std)
+    return array.transpose(2, 0, 1)[None]
+
+
+def _grid(rows: int, columns: int) -> np.ndarray:
+    """(rows * columns, 4) cells in fractions of the photo, row by row."""
+    y, x = np.mgrid[:rows, :columns]
+    return np.stack([x, y, x + 1, y + 1], -1).reshape(-1, 4) / np.array([columns, rows, columns, rows])

@@ -1,0 +1,98 @@
+"""Detector and backbone files: ONNX by onnxruntime, Paddle Inference models by Paddle; on the CPU."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+
+
+class Network:
+    """A network with one image input.
+
+    Args:
+        path: ``.onnx`` file, or a Paddle Inference model: its ``.json`` or ``.pdmodel`` file with the
+            ``.pdiparams`` beside it.
+        threads: cores to use.
+
+    Raises InputError for a missing or unreadable file, a missing library, or other than one input.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1):
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"{path}: no such file; expected an .onnx file, or the .json or .pdmodel file of a Paddle Inference model")
+        self._run, self.input_shape = _open_onnx(self.path, threads) if self.path.suffix == ".onnx" else _open_paddle(self.path, threads)
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """Height and width that the network insists on, or None if it takes any."""
+        size = self.input_shape[-2:]
+        return tuple(size) if all(isinstance(side, int) and side > 0 for side in size) else None
+
+    def __call__(self, image: np.ndarray) -> list[np.ndarray]:
+        """Outputs for one image (1, 3, h, w) float32; raises InputError if the network refuses it."""
+        try:
+            return self._run(np.ascontiguousarray(image, np.float32))
+        except Exception as error:  # onnxruntime and Paddle raise kinds of their own
+            raise InputError(f"{self.path}: fails on an input of shape {image.shape}: {_first_line(error)}") from error
+
+    def fingerprint(self) -> str:
+        """File name and the first 16 digits of its SHA-256 (with a Paddle model, of its weights)."""
+        weights = self.path if self.path.suffix == ".onnx" else self.path.with_suffix(".pdiparams")
+        return f"{self.path.name} sha256:{hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}"
+
+
+def _open_onnx(path: Path, threads: int):
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError("onnxruntime is not installed; pip install 'inflate-shrink[extract]', or give a Paddle Inference model") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise InputError(f"{path}: not an ONNX model that onnxruntime can load: {_first_line(error)}") from error
+    inputs = session.get_inputs()
+    _check_inputs(path, [node.name for node in inputs])
+    return lambda image: session.run(None, {inputs[0].name: image}), inputs[0].shape
+
+
+def _open_paddle(path: Path, threads: int):
+    weights = path.with_suffix(".pdiparams")
+    if path.suffix not in (".json", ".pdmodel") or not weights.is_file():
+        raise InputError(f"{path}: expected .onnx, or .json or .pdmodel with {weights.name} beside it")
+    from paddle import inference
+
+    try:
+        config = inference.Config(str(path), str(weights))
+        config.disable_gpu()
+        config.set_cpu_math_library_num_threads(threads)
+        config.disable_glog_info()
+        predictor = inference.create_predictor(config)
+    except Exception as error:
+        raise InputError(f"{path}: not a model that Paddle Inference can load: {_first_line(error)}") from error
+    _check_inputs(path, predictor.get_input_names())
+    handle = predictor.get_input_handle(predictor.get_input_names()[0])
+
+    def run(image: np.ndarray) -> list[np.ndarray]:
+        handle.reshape(image.shape)
+        handle.copy_from_cpu(image)
+        predictor.run()
+        return [predictor.get_output_handle(name).copy_to_cpu() for name in predictor.get_output_names()]
+
+    return run, handle.shape()
+
+
+def _check_inputs(path: Path, names: list[str]) -> None:
+    if len(names) != 1:
+        raise InputError(f"{path}: expected a network with one input, the image; found {len(names)}: {', '.join(names)}")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:200]

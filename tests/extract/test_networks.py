@@ -1,0 +1,57 @@
+"""ONNX and Paddle Inference files behind one call."""
+
+import numpy as np
+import pytest
+
+from inflate_shrink.errors import InputError
+from inflate_shrink.extract.networks import Network
+
+IMAGE = np.random.default_rng(0).normal(size=(1, 3, 64, 96)).astype("float32")
+MEANS = IMAGE.reshape(1, 3, 2, 32, 3, 32).mean((3, 5))
+
+
+@pytest.fixture(scope="session")
+def paddle_backbone(tmp_path_factory):
+    import paddle
+
+    prefix = tmp_path_factory.mktemp("paddle") / "mean"
+    same = paddle.nn.Conv2D(3, 3, 1, bias_attr=False, weight_attr=paddle.nn.initializer.Dirac())
+    network = paddle.nn.Sequential(paddle.nn.AvgPool2D(32), same)
+    paddle.jit.save(network, str(prefix), input_spec=[paddle.static.InputSpec([None, 3, None, None], "float32", name="image")])
+    return next(path for path in prefix.parent.iterdir() if path.suffix in (".json", ".pdmodel"))
+
+
+def test_onnx(backbone):
+    network = Network(backbone)
+    np.testing.assert_allclose(network(IMAGE)[0], MEANS, atol=1e-6)
+    assert network.input_size is None
+    assert network.fingerprint().startswith("mean.onnx sha256:")
+
+
+def test_paddle_inference(paddle_backbone):
+    network = Network(paddle_backbone)
+    np.testing.assert_allclose(network(IMAGE)[0], MEANS, atol=1e-6)
+    np.testing.assert_allclose(network(IMAGE[:, :, :32])[0], MEANS[:, :, :1], atol=1e-6)
+
+
+def test_missing_and_damaged_files(tmp_path, backbone, two_inputs):
+    (tmp_path / "text.onnx").write_text("no network")
+    (tmp_path / "cut.onnx").write_bytes(backbone.read_bytes()[:50])
+    (tmp_path / "other.pt").touch()
+    (tmp_path / "alone.pdmodel").touch()
+    for path, message in (
+        (tmp_path / "none.onnx", "no such file"),
+        (tmp_path / "text.onnx", "not an ONNX model"),
+        (tmp_path / "cut.onnx", "not an ONNX model"),
+        (tmp_path / "other.pt", "expected .onnx"),
+        (tmp_path / "alone.pdmodel", "alone.pdiparams beside it"),
+        (two_inputs, "one input, the image; found 2: a, b"),
+    ):
+        with pytest.raises(InputError, match=message) as error:
+            Network(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_input_that_the_network_refuses(backbone):
+    with pytest.raises(InputError, match=r"mean.onnx: fails on an input of shape \(1, 5, 64, 64\)"):
+        Network(backbone)(np.zeros((1, 5, 64, 64)))
