@@ -89,7 +89,7 @@ def test_one_clear_line(write, text, override, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("data", ["demo", "flickr30k", "coco"])
+@pytest.mark.parametrize("data", ["demo", "flickr8k", "flickr30k", "coco", "own"])
 @pytest.mark.parametrize("model", MODELS)
 def test_shipped_configs(data, model):
     path = ROOT / "configs" / data / f"{model}.yaml"

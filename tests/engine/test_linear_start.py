@@ -1,0 +1,80 @@
+"""The linear start: directions against a direct solution in float64, and what it puts into a model."""
+
+import numpy as np
+import pytest
+
+from inflate_shrink.engine.evaluate import evaluate
+from inflate_shrink.engine.linear_start import LEAST, RIDGE, LinearModel
+from inflate_shrink.engine.checkpoint import new_model
+from inflate_shrink.engine.training_data import open_training_data
+
+
+@pytest.fixture(scope="module")
+def data(tiny_config):
+    config = tiny_config()
+    return open_training_data(config.data, config.optim.batch_size)
+
+
+@pytest.fixture(scope="module")
+def linear(data):
+    return LinearModel(data, dimensions=8)
+
+
+def bags(linear, ids):
+    """tf-idf of the pieces, piece by piece."""
+    rows = np.zeros((len(ids), len(linear.pieces)))
+    for row, caption in zip(rows, ids):
+        for column, piece in enumerate(linear.pieces):
+            row[column] = linear.idf[column] if piece in caption else 0
+        row /= max(np.linalg.norm(row), 1e-12)
+    return rows
+
+
+def mean_regions(data, split):
+    return np.stack([data.store.regions[row, : data.store.region_counts[row]].astype(float).mean(0) for row in split.image_rows])
+
+
+def test_pieces_and_their_weights(data, linear):
+    ids = data.train.ids
+    for piece, idf in zip(linear.pieces, linear.idf):
+        captions = (ids == piece).any(1).sum()
+        assert captions >= LEAST and idf == pytest.approx(np.log(len(ids) / captions), abs=1e-5)
+    assert 0 not in linear.pieces  # padding
+    missing = set(np.unique(ids)) - set(linear.pieces.tolist()) - {0}
+    assert all((ids == piece).any(1).sum() < LEAST for piece in missing)
+
+
+def test_directions_solve_the_regularised_problem(data, linear):
+    """They are the leading eigenvectors of Cxx^-1 Cxy Cyy^-1 Cyx, found here another way."""
+    x, y = bags(linear, data.train.ids), mean_regions(data, data.train.split)[data.train.split.caption_image]
+    x, y = x - x.mean(0), y - y.mean(0)
+    cxx, cyy, cxy = x.T @ x, y.T @ y, x.T @ y
+    for covariance in (cxx, cyy):
+        covariance += RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    values, vectors = np.linalg.eig(np.linalg.solve(cxx, cxy) @ np.linalg.solve(cyy, cxy.T))
+    order = np.argsort(-values.real)
+    for k in range(3):
+        expected, found = vectors[:, order[k]].real, linear.text[:, k]
+        cosine = expected @ found / np.linalg.norm(expected) / np.linalg.norm(found)
+        assert abs(cosine) == pytest.approx(1, abs=1e-3)
+
+
+def test_better_than_chance_on_what_it_has_not_seen(data, linear):
+    result = linear.evaluate(data.store, data.val)
+    assert result["images"] == 8 and result["captions"] == 40
+    assert result["t2i"]["r1"] > 100 / 8
+
+
+def test_a_model_starts_with_it(data, linear, tiny_config):
+    config = tiny_config("model.hidden=16", "model.fragments=all")
+    fresh, started = new_model(config, data.tokenizer.vocab_size, data.region_dim), new_model(config, data.tokenizer.vocab_size, data.region_dim)
+    untouched = {name: value.numpy() for name, value in started.state_dict().items()}
+    linear.start(started)
+    changed = {name for name, value in started.state_dict().items() if (value.numpy() != untouched[name]).any()}
+    assert changed == {"text_embedding.word.weight", "region_embedding.projection.weight", "region_embedding.projection.bias"}
+    words = started.text_embedding.word.weight.numpy()
+    assert (words[:, 8:] == untouched["text_embedding.word.weight"][:, 8:]).all()  # only eight directions were asked for
+    assert np.linalg.norm(words[linear.pieces, :8], axis=1).mean() == pytest.approx(1, rel=1e-4)
+    mean = linear.image_mean @ started.region_embedding.projection.weight.numpy()[:, :8]
+    np.testing.assert_allclose(mean + started.region_embedding.projection.bias.numpy()[:8], 0, atol=1e-3)
+    assert evaluate(started, data.store, data.val)["rsum"] > evaluate(fresh, data.store, data.val)["rsum"]
