@@ -70,7 +70,7 @@ class Transformer(nn.Layer):
     def forward(self, x, mask, first=None):
         """x: (B, L, D); mask: (B, L), 1 where a position may be attended to.
 
-        Returns the ``first`` outputs, (B, first, D), or all. The last layer computes no others: F is a quarter faster.
+        Returns the ``first`` outputs, (B, first, D), or all. The last layer computes no others.
         """
         attention_bias = ((1 - mask) * _MASKED).unsqueeze([1, 2])
         *layers, last = self.layers

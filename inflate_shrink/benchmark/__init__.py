@@ -1,0 +1,1 @@
+"""Speed and memory, measured on the user's machine; ``tools/benchmark.py`` prints them."""

@@ -1,0 +1,76 @@
+"""Where and how a benchmark runs: the machine, one thread, files that are gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..errors import InputError
+
+_PACKAGES = {  # name here -> distributions, the first that is installed counts
+    "numpy": ("numpy",),
+    "paddle": ("paddlepaddle", "paddlepaddle-gpu"),
+    "scikit-learn": ("scikit-learn",),
+}
+
+
+def environment() -> dict:
+    """Date, processor, cores this process may use, load of the last minute, and versions (None: not installed)."""
+    return {
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "processor": processor_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 2),
+        "versions": {"python": platform.python_version(), **{name: _version(names) for name, names in _PACKAGES.items()}},
+    }
+
+
+def describe_environment(found: dict) -> str:
+    versions = ", ".join(f"{name} {number or '(not installed)'}" for name, number in found["versions"].items())
+    return f"{found['date']}; {found['processor']}, {found['cores']} cores, load {found['load']:g} of other work before\n{versions}"
+
+
+def processor_name(cpuinfo: str | os.PathLike = "/proc/cpuinfo") -> str:
+    """The processor as the kernel names it, or else its architecture."""
+    try:
+        for line in Path(cpuinfo).read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown processor"
+
+
+def one_thread():
+    """Context in which NumPy, scikit-learn and OpenMP use one thread, where threadpoolctl is there to tell them."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(1)
+
+
+@contextmanager
+def workspace():
+    """A temporary directory, removed however the context ends; a full disk becomes an InputError that names it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="inflate_shrink-benchmark-") as directory:
+            yield Path(directory)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"temporary files cannot be written: {reason}; set the variable TMPDIR to a directory with more space") from error
+
+
+def _version(distributions: tuple[str, ...]) -> str | None:
+    for name in distributions:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            pass
+    return None

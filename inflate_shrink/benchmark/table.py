@@ -1,0 +1,24 @@
+"""Measurements as text: a title that says what was measured, then lines of name, number and unit."""
+
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple
+
+
+class Row(NamedTuple):
+    """One number; ``unit`` may be followed by a remark."""
+
+    name: str
+    value: float
+    unit: str
+
+
+def format_section(title: str, rows: Iterable[Row]) -> str:
+    """The title and an indented line for each row, the numbers right-aligned."""
+    return "\n".join([title, *(f"  {row.name:<44} {_number(row.value):>10} {row.unit}" for row in rows)])
+
+
+def _number(value: float) -> str:
+    """Three digits at least, without an exponent."""
+    size = abs(value)
+    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 1 else f"{value:.3f}"
