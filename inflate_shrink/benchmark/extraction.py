@@ -62,7 +62,7 @@ def extraction_section(found: dict | None) -> str:
         "extraction: {photos} photos ({different} different, {left_out} files left out) one after another, {boxes:.0f} regions"
         " before clustering; one thread".format(**found)
     )
-    names = {"open": "reading and decoding", "extract": "detector and backbone", "cluster": "clustering"}
+    names = {"open": "reading and decoding", "extract": "networks and RoIAlign", "cluster": "clustering"}
     rows = [Row("all together", found["photos_per_second"], "photos/s")]
     return format_section(title, rows + [Row(text, found["milliseconds"][name], "ms a photo") for name, text in names.items()])
 
