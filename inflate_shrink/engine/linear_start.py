@@ -20,7 +20,7 @@ from .training_data import TokenizedSplit, TrainingData
 PIECES = 4096  # the most frequent pieces get a vector
 LEAST = 3  # captions that a piece must occur in
 RIDGE = 1.0  # added to the covariances, in units of their mean variance
-WORD_NORM = 1.0  # mean norm of the word vectors; the other embeddings start at about 0.02 * sqrt(hidden)
+SAMPLE = 256  # images whose regions are looked at for their norm
 _CHUNK = 8192  # captions at a time
 
 
@@ -55,6 +55,7 @@ class LinearModel:
         kept = slice(min(dimensions, len(correlation)))
         self.text = (whiten_text @ left[:, kept] * correlation[kept]).astype(np.float32)  # (pieces, k)
         self.image = (whiten_image @ right[kept].T * correlation[kept]).astype(np.float32)  # (region_dim, k)
+        self._sample = _regions(data.store, split.image_rows[:SAMPLE])
 
     def evaluate(self, store: Store, data: TokenizedSplit) -> dict:
         """Recalls of a split, as :func:`.evaluate.evaluate` gives them: the cosine of caption and image in the canonical directions."""
@@ -63,18 +64,20 @@ class LinearModel:
         return as_json(recalls(image @ text.T, data.split.caption_image), "full", len(image), len(text))
 
     def start(self, model: DualEncoder) -> None:
-        """Put the vectors of pieces and the projection of regions into ``model``; further dimensions stay as they are."""
+        """Put the vectors of pieces and the projection of regions into ``model``, both of mean norm 1.
+
+        The norms matter though LayerNorms follow: they say how fast Adam may turn the vectors. Where the
+        model has more dimensions, the further ones stay as they are.
+        """
         k = self.text.shape[1]
         word, projection = model.text_embedding.word, model.region_embedding.projection
+        words, weight, bias = word.weight.numpy(), projection.weight.numpy(), projection.bias.numpy()
         vectors = self.text * self.idf[:, None]
-        words = word.weight.numpy()
-        words[self.pieces, :k] = vectors * (WORD_NORM / np.linalg.norm(vectors, axis=1).mean())
-        word.weight.set_value(words)
-        weight, bias = projection.weight.numpy(), projection.bias.numpy()
-        image = self.image * (weight.std() / self.image.std())
+        words[self.pieces, :k] = vectors / _mean_norm(vectors)
+        image = self.image / _mean_norm((self._sample - self.image_mean) @ self.image)
         weight[:, :k], bias[:k] = image, -self.image_mean @ image
-        projection.weight.set_value(weight)
-        projection.bias.set_value(bias)
+        for parameter, value in ((word.weight, words), (projection.weight, weight), (projection.bias, bias)):
+            parameter.set_value(value)
 
     def _bags(self, ids: np.ndarray) -> np.ndarray:
         """(n, pieces) tf-idf of each caption, of norm 1."""
@@ -86,10 +89,12 @@ class LinearModel:
 
 
 def _mean_regions(store: Store, rows: np.ndarray) -> np.ndarray:
-    means = np.empty((len(rows), store.regions.shape[-1]), np.float32)
-    for i, row in enumerate(rows):
-        means[i] = store.regions[row, : store.region_counts[row]].mean(0, dtype=np.float32)
-    return means
+    return np.stack([_regions(store, [row]).mean(0) for row in rows])
+
+
+def _regions(store: Store, rows) -> np.ndarray:
+    """(n, D) float32: all valid regions of some images."""
+    return np.concatenate([store.regions[row, : store.region_counts[row]] for row in rows]).astype(np.float32)
 
 
 def _piece_counts(ids: np.ndarray, size: int) -> np.ndarray:
@@ -106,6 +111,10 @@ def _inverse_root(covariance: np.ndarray) -> np.ndarray:
     ridge = RIDGE * np.trace(covariance) / len(covariance)
     values, vectors = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
     return (vectors / np.sqrt(values)) @ vectors.T
+
+
+def _mean_norm(vectors: np.ndarray) -> float:
+    return float(np.linalg.norm(vectors, axis=1).mean())
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
