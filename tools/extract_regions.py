@@ -16,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from inflate_shrink.cli import run_tool, tool_parser
 from inflate_shrink.data.bad_records import BadRecords
+from inflate_shrink.errors import InputError
 from inflate_shrink.extract.collection import extract_collection
 from inflate_shrink.extract.extractor import ExtractorSettings
 from inflate_shrink.extract.photos import PhotoFolder
@@ -37,6 +38,9 @@ def main(argv):
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photo or is damaged, instead of leaving it out")
     arguments = parser.parse_args(argv)
+    for name in ("detector_preset", "boxes"):
+        if not arguments.detector and getattr(arguments, name) != parser.get_default(name):
+            raise InputError(f"--{name.replace('_', '-')} has no effect without --detector; leave it out")
 
     settings = ExtractorSettings(
         arguments.backbone, arguments.backbone_preset, arguments.detector, arguments.detector_preset, arguments.size, arguments.boxes

@@ -28,11 +28,20 @@ from inflate_shrink.errors import InputError
 
 
 def main(argv):
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    for allowed, names in ((("csv", "tsv"), ("image_column", "caption_column", "split_column")), (("karpathy",), ("without_restval",))):
+        if arguments.format not in allowed:
+            _refuse(parser, arguments, names, f"on --format {arguments.format}")
+    if arguments.regions_format == "store":
+        _refuse(parser, arguments, ("extractor",), "on --regions-format store, which knows it")
     bad = BadRecords(arguments.skip_bad)
     options = CaptionOptions(arguments.image_column, arguments.caption_column, arguments.split_column, not arguments.without_restval, arguments.vocab)
-    captions = read_captions(arguments.captions, arguments.format, bad, options)
-    captions, left_out = assign_splits(captions, _lists(arguments.split), arguments.val, arguments.test, arguments.seed, bad)
+    found = read_captions(arguments.captions, arguments.format, bad, options)
+    if arguments.split or any(caption.split for caption in found):
+        _refuse(parser, arguments, ("val", "test", "seed"), "where --split or the captions give the splits")
+    captions, left_out = assign_splits(found, _lists(arguments.split), arguments.val, arguments.test, arguments.seed, bad)
+    unused = {caption.image_id for caption in found} - {caption.image_id for caption in captions}
     if left_out:
         print(f"{left_out} images with captions are in no split list and are left out")
     repeated = duplicate_captions(captions)
@@ -43,8 +52,8 @@ def main(argv):
     vocabulary = read_vocabulary(arguments.vocab) if arguments.vocab else None
     start = time.perf_counter()
     done = prepare(
-        arguments.out, captions, source, lambda kept: vocabulary or _own_vocabulary(kept),
-        regions=arguments.clusters, dtype=arguments.dtype, workers=arguments.workers, bad=bad,
+        arguments.out, captions, source, lambda usable: vocabulary or _own_vocabulary(usable),
+        regions=arguments.clusters, dtype=arguments.dtype, workers=arguments.workers, bad=bad, unused=unused,
     )
     resumed = f" ({done.resumed} of them in an earlier call)" if done.resumed else ""
     seconds = time.perf_counter() - start
@@ -55,7 +64,17 @@ def main(argv):
 def _own_vocabulary(captions):
     from inflate_shrink.data.text import words  # imports paddlenlp: seconds
 
-    return build_vocabulary((caption.text for caption in captions if caption.split == "train"), words)
+    training = [caption.text for caption in captions if caption.split == "train"]
+    if not training:
+        raise InputError("no caption of the split 'train' to make a vocabulary of; give one as --vocab")
+    return build_vocabulary(training, words)
+
+
+def _refuse(parser, arguments, names, where):
+    """An option that would silently do nothing is a mistake."""
+    for name in names:
+        if getattr(arguments, name) != parser.get_default(name):
+            raise InputError(f"--{name.replace('_', '-')} has no effect {where}; leave it out")
 
 
 def _parser():

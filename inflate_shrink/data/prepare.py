@@ -7,10 +7,13 @@ processes, one image at a time.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple, Sequence
+from typing import Callable, Collection, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
@@ -23,7 +26,7 @@ from .parallel import ordered_map
 from .region_files import FORMATS
 from .region_files.records import RegionItem
 from .reporting import reported
-from .store import open_store
+from .store import Store, open_store
 from .writer import StoreWriter
 
 
@@ -54,13 +57,24 @@ def region_source(paths: Sequence[str], format: str, extractor: str) -> RegionSo
             raise InputError(f"{path}: no such file or directory of regions; check --regions")
     root = ""
     if format == "store":
-        metas = [open_store(path).meta for path in paths]
-        for key in ("extractor", "image_root"):
-            found = {meta.get(key, "") for meta in metas}
-            if len(found) > 1:
-                raise InputError(f"{', '.join(paths)}: their {key} differs ({'; '.join(sorted(found))}); regions of different extractors do not mix, nor photos of different folders")
-        extractor, root = metas[0].get("extractor", ""), metas[0].get("image_root", "")
+        stores = [open_store(path) for path in paths]
+        extractor = _the_same(paths, "extractor", [str(store.meta.get("extractor") or "") for store in stores])
+        root = _the_same(paths, "image_root", [_image_root(store) for store in stores])
     return RegionSource([Path(path) for path in paths], format, extractor, root)
+
+
+def _the_same(paths: Sequence[str], key: str, found: list[str]) -> str:
+    if len(set(found)) > 1:
+        raise InputError(
+            f"{', '.join(paths)}: their {key} differs ({'; '.join(sorted(set(found)))});"
+            " regions of different extractors do not mix, nor photos of different folders"
+        )
+    return found[0]
+
+
+def _image_root(store: Store) -> str:
+    """What its ``image_files`` are relative to, wherever they are written next; "" if it names none."""
+    return str((store.directory / store.meta.get("image_root", "")).resolve()) if any(store.image_files) else ""
 
 
 def prepare(
@@ -73,20 +87,29 @@ def prepare(
     dtype: str = "float16",
     workers: int = 1,
     bad: BadRecords,
+    unused: Collection[str] = (),
 ) -> Prepared:
     """Write a new data set; an interrupted call is taken up by the same call.
 
     Args:
         captions: each with its split.
-        vocabulary: from the captions that were kept to the tokens of ``vocab.txt``.
+        vocabulary: from the captions whose images have regions to the tokens of ``vocab.txt``; called before
+            the features are read.
         regions: clusters of an image.
         workers: processes that decode and cluster.
-        bad: what to do with images without captions, captions without regions, duplicates, and damaged records.
+        bad: what to do with images without captions, captions without regions, duplicates, damaged records and
+            features of another dimension than the first image's.
+        unused: images that have captions but belong to no split; their regions are passed over.
 
     Raises:
-        InputError: the first bad record if ``bad`` does not skip, or features of two dimensions.
+        InputError: the first bad record if ``bad`` does not skip, or no usable image.
     """
-    wanted = _match(captions, source, bad)
+    if regions < 1:
+        raise InputError(f"the number of clusters must be 1 or more, found {regions}")
+    if os.path.lexists(directory):  # StoreWriter says so too, but the first pass may take minutes
+        raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
+    wanted = _match(captions, source, bad, unused)
+    tokens = vocabulary([caption for caption in captions if caption.image_id in wanted])
     with StoreWriter(
         directory,
         name=Path(directory).name,
@@ -96,21 +119,24 @@ def prepare(
         regions=regions,
         dtype=dtype,
         extra={"image_root": source.image_root},
-        inputs={"files": [_fingerprint(path) for path in source.paths], "format": source.format},
+        inputs={"files": [_fingerprint(path) for path in source.paths], "format": source.format, "images": _digest(list(wanted))},
     ) as writer:
         left = (item for item in _items(source, wanted) if item.image_id not in writer)
         results = ordered_map(_decode, left, workers, initializer=_open, initargs=(source.format, regions))
-        for item, result in reported(results, "prepare", len(wanted), len(writer)):
-            try:
-                if isinstance(result, InputError):
-                    raise result
-                writer.add_image(item.image_id, *result)
-            except InputError as error:
-                bad.report(error if isinstance(result, InputError) else f"{item.where}: {error}")
+        with closing(reported(results, "prepare", len(wanted), len(writer))) as results:  # an error ends the workers at once
+            for item, result in results:
+                try:
+                    if isinstance(result, InputError):
+                        raise result
+                    writer.add_image(item.image_id, *result)
+                except InputError as error:
+                    bad.report(error if isinstance(result, InputError) else f"{item.where}: {error}")
+        if not len(writer):
+            raise InputError(f"{_names(source)}: none of the {len(wanted)} images with captions has usable regions; nothing was written")
         kept = [caption for caption in captions if caption.image_id in writer]
         for caption in kept:
             writer.add_caption(caption.split, caption.image_id, caption.text)
-        writer.write_vocabulary(vocabulary(kept))
+        writer.write_vocabulary(tokens)
         return Prepared(len(writer), writer.resumed, kept)
 
 
@@ -121,25 +147,27 @@ def split_sizes(captions: list[Caption]) -> str:
     return "; ".join(f"{split}: {images[split]} images, {count} captions" for split, count in texts.items())
 
 
-def _match(captions: list[Caption], source: RegionSource, bad: BadRecords) -> dict[str, str]:
+def _match(captions: list[Caption], source: RegionSource, bad: BadRecords, unused: Collection[str]) -> dict[str, str]:
     """Image id of the captions -> ``where`` of its regions. Reports what does not fit."""
     first_caption: dict[str, str] = {}
     for caption in captions:
         first_caption.setdefault(caption.image_id, caption.where)
-    ids, found = ImageIds(first_caption), {}
-    for item in FORMATS[source.format].items(source.paths, bad):
+    ids, found = ImageIds([*first_caption, *unused]), {}
+    for item in reported(FORMATS[source.format].items(source.paths, bad), "find images"):
         image_id = ids.match(item.image_id)
         if image_id is None:
             bad.report(f"{item.where}: image {item.image_id!r} has no captions; add some or leave it out")
+        elif image_id not in first_caption:
+            continue
         elif image_id in found:
             bad.report(f"{item.where}: image {item.image_id!r} is already at {found[image_id]}; ids must be unique")
         else:
             found[image_id] = item.where
     for image_id, where in first_caption.items():
         if image_id not in found:
-            bad.report(f"{where}: image {image_id!r} has no regions in {', '.join(map(str, source.paths))}; extract them or leave its captions out")
+            bad.report(f"{where}: image {image_id!r} has no regions in {_names(source)}; extract them or leave its captions out")
     if not found:
-        raise InputError(f"no image of the captions has regions in {', '.join(map(str, source.paths))}; do both name their images alike?")
+        raise InputError(f"no image of the captions has regions in {_names(source)}; do both name their images alike?")
     return found
 
 
@@ -147,8 +175,9 @@ def _items(source: RegionSource, wanted: dict[str, str]) -> Iterator[RegionItem]
     """The items that the first pass chose, named as the captions name them."""
     chosen = {where: image_id for image_id, where in wanted.items()}
     for item in FORMATS[source.format].items(source.paths, _Silent()):
-        if item.where in chosen:
-            yield item._replace(image_id=chosen[item.where])
+        image_id = chosen.pop(item.where, None)  # once, though a path may be given twice
+        if image_id is not None:
+            yield item._replace(image_id=image_id)
 
 
 class _Silent(BadRecords):
@@ -180,6 +209,21 @@ def _decode(item: RegionItem) -> tuple:
     return found.width, found.height, found.file, centres[:count].astype(np.float32), boxes[:count]
 
 
+def _names(source: RegionSource) -> str:
+    return ", ".join(map(str, source.paths))
+
+
 def _fingerprint(path: Path) -> list:
-    stat = path.stat()
-    return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+    """Name, and size and time of the file or of all files in the folder."""
+    if not path.is_dir():
+        return [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
+    found = {}
+    for parent, _, names in os.walk(path):
+        for name in names:
+            status = os.lstat(os.path.join(parent, name))
+            found[os.path.join(parent, name)] = status.st_size, status.st_mtime_ns
+    return [str(path.resolve()), _digest(dict(sorted(found.items())))]
+
+
+def _digest(thing: list | dict) -> str:
+    return hashlib.sha256(json.dumps(thing).encode()).hexdigest()[:16]

@@ -11,8 +11,8 @@ from tqdm import tqdm
 SECONDS = 30  # between lines
 
 
-def reported(items: Iterable, what: str, total: int, done: int = 0) -> Iterator:
-    """The same items, counted from ``done`` to ``total``, with throughput and time left."""
+def reported(items: Iterable, what: str, total: int | None = None, done: int = 0) -> Iterator:
+    """The same items, counted from ``done`` to ``total``, where that is known, with throughput and time left."""
     start = last = time.monotonic()
     with tqdm(items, desc=what, total=total, initial=done, unit="image", disable=None, dynamic_ncols=True, leave=False) as bar:
         for number, item in enumerate(bar, 1):
@@ -20,5 +20,6 @@ def reported(items: Iterable, what: str, total: int, done: int = 0) -> Iterator:
             now = time.monotonic()
             if bar.disable and now - last > SECONDS:
                 last, pace = now, number / (now - start)
-                left = timedelta(seconds=round((total - done - number) / pace))
-                print(f"{what}: {done + number} of {total} images, {pace:.1f} images/s, ETA {left}", flush=True)
+                counts = f"{what}: {done + number}{'' if total is None else f' of {total}'} images, {pace:.1f} images/s"
+                left = "" if total is None else f", ETA {timedelta(seconds=round((total - done - number) / pace))}"
+                print(counts + left, flush=True)

@@ -51,6 +51,6 @@ def read_vocabulary(path: str | Path) -> list[str]:
     if tokens[-1] == "":
         tokens.pop()
     missing = [token for token in SPECIAL_TOKENS[:4] if token not in tokens]
-    if missing:
-        raise InputError(f"{path}: expected one WordPiece a line; missing: {', '.join(missing)}")
+    if missing or tokens[0] != "[PAD]":
+        raise InputError(f"{path}: expected one WordPiece a line, [PAD] first; missing: {', '.join(missing) or '[PAD] on line 1'}")
     return tokens

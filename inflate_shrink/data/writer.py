@@ -148,6 +148,7 @@ class StoreWriter:
     def _open(self):
         if os.path.lexists(self._target):
             raise InputError(f"{self._target}: already exists and is not replaced; remove it or choose another directory")
+        self._json({**self._meta, **self._extra})  # before the work, not after it
         if self._inputs is None:
             place = atomic_path(self._target)
         else:
@@ -241,7 +242,13 @@ class StoreWriter:
             regions_crc32=self._checksum,
             **self._extra,
         )
-        (self.directory / "meta.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (self.directory / "meta.json").write_bytes(self._json(meta))
+
+    def _json(self, meta: dict) -> bytes:
+        try:
+            return (json.dumps(meta, indent=2, ensure_ascii=False) + "\n").encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{str(self._target)!r}: its name or that of a source is not UTF-8; rename it") from None
 
 
 def _image_ids(lines: list[bytes]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,8 @@ def extract_collection(folder: PhotoFolder, directory: str | os.PathLike, settin
     Raises:
         InputError: a network that does not fit, no usable photo, or the first bad one if ``bad`` does not skip.
     """
+    if regions < 1:
+        raise InputError(f"the number of regions must be 1 or more, found {regions}")
     description = Extractor(settings).check()
     for problem in folder.bad:
         bad.report(problem)
@@ -56,11 +59,15 @@ def extract_collection(folder: PhotoFolder, directory: str | os.PathLike, settin
     ) as writer:
         left = [name for name in folder.names if name not in writer]
         results = ordered_map(_describe, left, workers, initializer=_open, initargs=(folder, settings, regions))
-        for name, result in reported(results, "extract", len(folder.names), len(folder.names) - len(left)):
-            if isinstance(result, InputError):
-                bad.report(result)
-            else:
-                writer.add_image(name, result.width, result.height, name, result.regions, result.boxes)
+        results = reported(results, "extract", len(folder.names), len(folder.names) - len(left))
+        with closing(results):  # an error ends the workers at once
+            for name, result in results:
+                if isinstance(result, InputError):
+                    bad.report(result)
+                else:
+                    writer.add_image(name, result.width, result.height, name, result.regions, result.boxes)
+        if not len(writer):
+            raise InputError(f"{folder.source}: none of its {len(folder.names)} files is a photo that can be described; nothing was written")
         return len(writer), writer.resumed
 
 
@@ -80,4 +87,6 @@ def _describe(name: str) -> Described:
         centres, boxes, count = cluster_regions(found.features, found.boxes, regions)
     except InputError as error:
         raise InputError(f"{folder.where(name)}: {error}") from error
+    if np.abs(centres).max() > np.finfo(np.float16).max:
+        raise InputError(f"{folder.where(name)}: a feature is too large for float16; is --backbone-preset the right one?")
     return Described(photo.width, photo.height, centres[:count].astype(np.float16), boxes[:count])

@@ -75,7 +75,7 @@ class Extractor:
         height, width = self.backbone.input_size or _backbone_size(photo, self.settings.size)
         pixels = BACKBONES[self.settings.backbone_preset]
         outputs = self.backbone(_input(photo.image.resize((width, height), Image.BICUBIC), pixels))
-        if outputs[0].ndim != 4:
+        if outputs[0].ndim != 4 or len(outputs[0]) != 1 or outputs[0].size == 0:
             raise InputError(f"{self.backbone.path}: expected a feature map (1, C, h, w), found {outputs[0].shape}; give a network without its classifier")
         return outputs[0][0]
 
@@ -84,8 +84,9 @@ class Extractor:
         preset = DETECTORS[self.settings.detector_preset]
         height, width = self.detector.input_size or (preset.size, preset.size)
         image, scale = _letterbox(photo.image, width, height)
+        outputs = self.detector(_input(image, preset.pixels))
         try:
-            boxes, scores = preset.decode(self.detector(_input(image, preset.pixels)), (height, width))
+            boxes, scores = preset.decode(outputs, (height, width))
         except InputError as error:
             raise InputError(f"{self.detector.path}: {error}") from error
         boxes = np.clip(boxes / scale, 0, 1)

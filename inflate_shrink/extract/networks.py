@@ -31,14 +31,18 @@ class Network:
     def input_size(self) -> tuple[int, int] | None:
         """Height and width that the network insists on, or None if it takes any."""
         size = self.input_shape[-2:]
-        return tuple(size) if all(isinstance(side, int) and side > 0 for side in size) else None
+        return tuple(size) if len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size) else None
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
-        """Outputs for one image (1, 3, h, w) float32; raises InputError if the network refuses it."""
+        """Outputs for one image (1, 3, h, w) float32; raises InputError if the network refuses it or gives no arrays."""
         try:
-            return self._run(np.ascontiguousarray(image, np.float32))
+            outputs = self._run(np.ascontiguousarray(image, np.float32))
         except Exception as error:  # onnxruntime and Paddle raise kinds of their own
-            raise InputError(f"{self.path}: fails on an input of shape {image.shape}: {_first_line(error)}") from error
+            raise InputError(f"{self.path}: fails on an input of shape {image.shape}: {_one_line(error)}") from error
+        for output in outputs:
+            if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
+                raise InputError(f"{self.path}: expected arrays of numbers as outputs, found {getattr(output, 'dtype', type(output).__name__)}")
+        return outputs
 
     def fingerprint(self) -> str:
         """File name and the first 16 digits of its SHA-256 (with a Paddle model, of its weights)."""
@@ -56,7 +60,7 @@ def _open_onnx(path: Path, threads: int):
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise InputError(f"{path}: not an ONNX model that onnxruntime can load: {_first_line(error)}") from error
+        raise InputError(f"{path}: not an ONNX model that onnxruntime can load: {_one_line(error)}") from error
     inputs = session.get_inputs()
     _check_inputs(path, [node.name for node in inputs])
     return lambda image: session.run(None, {inputs[0].name: image}), inputs[0].shape
@@ -75,7 +79,7 @@ def _open_paddle(path: Path, threads: int):
         config.disable_glog_info()
         predictor = inference.create_predictor(config)
     except Exception as error:
-        raise InputError(f"{path}: not a model that Paddle Inference can load: {_first_line(error)}") from error
+        raise InputError(f"{path}: not a model that Paddle Inference can load: {_one_line(error)}") from error
     _check_inputs(path, predictor.get_input_names())
     handle = predictor.get_input_handle(predictor.get_input_names()[0])
 
@@ -93,6 +97,6 @@ def _check_inputs(path: Path, names: list[str]) -> None:
         raise InputError(f"{path}: expected a network with one input, the image; found {len(names)}: {', '.join(names)}")
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:200]
+def _one_line(error: Exception) -> str:
+    """The end of its message, where Paddle says what is wrong after a stack; onnxruntime's are short."""
+    return " ".join(str(error).split())[-300:] or type(error).__name__

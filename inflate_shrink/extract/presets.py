@@ -50,9 +50,9 @@ def decode_yolov8(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.
 
 def decode_boxes(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Any detector whose first output is (n, 4) x1, y1, x2, y2 in input pixels; an output of n scores, if there is one."""
-    boxes = outputs[0].reshape(-1, outputs[0].shape[-1])
-    if boxes.shape[1] != 4:
+    if outputs[0].shape[-1:] != (4,):
         raise InputError(f"boxes: expected a first output (n, 4), found {outputs[0].shape}")
+    boxes = outputs[0].reshape(-1, 4)
     scores = [output.reshape(-1) for output in outputs[1:] if output.size == len(boxes) and output.dtype.kind == "f"]
     return boxes, scores[0] if scores else np.arange(len(boxes), 0, -1, dtype=np.float32)
 

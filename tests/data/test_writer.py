@@ -149,3 +149,10 @@ def test_bad_caption(tmp_path, caption, message):
 
 def test_meta_is_readable_json(animals):
     assert json.loads((animals / "meta.json").read_text(encoding="utf-8"))["images"] == 3
+
+
+def test_a_name_that_is_not_utf8_is_refused_at_the_start(tmp_path):
+    with pytest.raises(InputError, match="not UTF-8"):
+        with StoreWriter(tmp_path / "a", name="\udcff", made_by="a test"):
+            raise AssertionError("began")
+    assert leftovers(tmp_path / "a") == []

@@ -1,0 +1,222 @@
+"""A folder of photos, whatever lies in it, becomes a data set of regions."""
+
+import io
+import os
+import zipfile
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+from PIL import Image
+
+from inflate_shrink.data.bad_records import BadRecords
+from inflate_shrink.data.clustering import cluster_regions
+from inflate_shrink.data.store import open_store
+from inflate_shrink.errors import InputError
+from inflate_shrink.extract import collection
+from inflate_shrink.extract.collection import extract_collection
+from inflate_shrink.extract.extractor import Extractor, ExtractorSettings
+from inflate_shrink.extract.photos import PhotoFolder, open_photo
+
+ODD = "my trip/caf\u00e9 \u72d7.png"
+GOOD = ["grey.png", ODD, "noise.jpg", "turned.jpg"]
+BAD = ["cut.jpg", "empty.jpg", "notes.txt"]
+NOISE = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+TURNED = Image.Exif()
+TURNED[0x0112] = 6  # upright it is as wide as it is high now
+
+
+def encoded(mode, kind, **options):
+    file = io.BytesIO()
+    Image.fromarray(NOISE).convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+def photos():
+    """Name -> bytes of the files, good and bad."""
+    jpeg = encoded("RGB", "JPEG")
+    good = dict(zip(GOOD, (encoded("L", "PNG"), encoded("RGBA", "PNG"), jpeg, encoded("RGB", "JPEG", exif=TURNED))))
+    return {**good, "cut.jpg": jpeg[: len(jpeg) // 2], "empty.jpg": b"", "notes.txt": b"Rome, May", ".hidden": b"x"}
+
+
+@pytest.fixture(params=["folder", "zip"])
+def source(request, tmp_path):
+    if request.param == "zip":
+        with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+            for name, data in photos().items():
+                archive.writestr(name, data)
+        return tmp_path / "photos.zip"
+    return unpacked(tmp_path / "photos", photos())
+
+
+def unpacked(folder, files):
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def settings(backbone):
+    pytest.importorskip("onnxruntime")
+    return ExtractorSettings(str(backbone), "unit", size=256)
+
+
+@pytest.fixture
+def extract(settings):
+    """A function: source, out -> what extract_collection gives; bad files are left out."""
+    return lambda source, out, bad=None, settings=settings, **options: extract_collection(
+        PhotoFolder(source), out, settings, bad=bad or BadRecords(skip=True), **options
+    )
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_whatever_lies_in_a_folder(source, extract, tmp_path, capsys):
+    bad = BadRecords(skip=True)
+    assert extract(source, tmp_path / "out", bad) == (4, 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert bad.count == len(lines) == 3
+    for name, line in zip(BAD, lines):
+        assert line.startswith(f"skipped: {source}") and name in line
+    assert sorted(os.listdir(tmp_path)) == ["out", source.name]
+    store = open_store(tmp_path / "out")
+    assert store.image_ids == store.image_files == GOOD
+    assert store.image_sizes.tolist() == [[128, 96]] * 3 + [[96, 128]]
+    assert store.meta["image_root"] == str(source) and store.meta["extractor"].startswith("cells of backbone mean.onnx sha256:")
+    assert store.image_path(1) == source / ODD and (source.suffix or store.image_path(1).is_file())
+    assert store.captions == []
+    with pytest.raises(InputError, match="out: holds regions but no captions; tools/prepare_data.py --regions"):
+        store.split("train")
+
+
+def test_features_are_those_of_the_extractor(source, extract, settings, tmp_path):
+    extract(source, tmp_path / "out", regions=32)
+    folder, extractor, store = PhotoFolder(source), Extractor(settings), open_store(tmp_path / "out")
+    for row, name in enumerate(GOOD):
+        found = extractor(open_photo(folder.read(name), name, min_side=256))
+        assert len(found.features) == 88  # more than 32
+        centres, boxes, count = cluster_regions(found.features, found.boxes)
+        np.testing.assert_array_equal(store.regions[row], centres.astype(np.float16))
+        np.testing.assert_array_equal(store.boxes[row], boxes)
+        assert store.region_counts[row] == count
+
+
+def test_strict_stops_at_the_first(source, extract, tmp_path, capsys):
+    with pytest.raises(InputError, match=r"cut.jpg: .*\(without --strict such files are left out\)$"):
+        extract(source, tmp_path / "out", BadRecords(hint="without --strict such files are left out"))
+    assert os.listdir(tmp_path) == [source.name] and capsys.readouterr().err == ""
+
+
+def test_no_photo_at_all(extract, tmp_path, capsys):
+    folder = unpacked(tmp_path / "photos", {"notes.txt": b"Rome", "empty.jpg": b""})
+    with pytest.raises(InputError) as caught:
+        extract(folder, tmp_path / "out")
+    assert str(caught.value).startswith(f"{folder}: none of its 2 files is a photo") and "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == ["photos"] and capsys.readouterr().err.count("skipped: ") == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_taken_up(source, extract, tmp_path, monkeypatch, workers):
+    def stop(name):
+        if name == "noise.jpg":
+            raise KeyboardInterrupt
+        return describe(name)
+
+    describe = collection._describe
+    with monkeypatch.context() as patch:
+        patch.setattr(collection, "_describe", stop)
+        with pytest.raises(KeyboardInterrupt):
+            extract(source, tmp_path / "here" / "out")
+    assert os.listdir(tmp_path / "here") == [".out.partial"]
+    assert extract(source, tmp_path / "here" / "out", workers=workers) == (4, 2)
+    assert extract(source, tmp_path / "there" / "out") == (4, 0)
+    assert os.listdir(tmp_path / "here") == ["out"] and contents(tmp_path / "here" / "out") == contents(tmp_path / "there" / "out")
+
+
+def test_a_new_photo_or_another_setting_begins_anew(source, extract, settings, tmp_path, monkeypatch):
+    def stop(name):
+        if name == "noise.jpg":
+            raise KeyboardInterrupt
+        return describe(name)
+
+    describe = collection._describe
+    for options in ({}, {"regions": 8}, {"settings": ExtractorSettings(settings.backbone, "unit", size=128)}):
+        with monkeypatch.context() as patch:
+            patch.setattr(collection, "_describe", stop)
+            with pytest.raises(KeyboardInterrupt):
+                extract(source, tmp_path / "out")
+        if not options:
+            if source.suffix:
+                with zipfile.ZipFile(source, "a") as archive:
+                    archive.writestr("new.png", encoded("RGB", "PNG"))
+            else:
+                unpacked(source, {"new.png": encoded("RGB", "PNG")})
+        images, before = extract(source, tmp_path / "out", **options)
+        assert (images, before) == (5, 0)
+        os.rename(tmp_path / "out", tmp_path / f"done-{len(os.listdir(tmp_path))}")
+
+
+def network(path, operation, constant, shape):
+    """An ONNX file: the image ``operation`` a constant."""
+    node = helper.make_node(operation, ["image", "constant"], ["output"])
+    value = lambda name, sides: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sides)
+    constants = [numpy_helper.from_array(np.asarray(constant), "constant")]
+    graph = helper.make_graph([node], "tiny", [value("image", ["n", 3, "h", "w"])], [value("output", shape)], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    "operation, constant, shape, message",
+    [
+        ("Reshape", np.array([1, -1]), [1, "n"], r"net.onnx: expected a feature map \(1, C, h, w\), found \(1, \d+\)"),
+        ("Reshape", np.array([2, 3, 16, -1]), [2, 3, 16, "n"], "net.onnx: expected a feature map"),
+        ("Mul", np.ones((7, 3, 1, 1), np.float32), [7, 3, "h", "w"], "net.onnx: expected a feature map"),
+        ("Mul", np.ones((1, 3, 9, 9), np.float32), [1, 3, "h", "w"], r"net.onnx: fails on an input of shape \(1, 3, 256, 256\)"),
+    ],
+)
+def test_network_that_does_not_fit_is_found_first(source, extract, tmp_path, monkeypatch, capsys, operation, constant, shape, message):
+    monkeypatch.setattr(PhotoFolder, "read", None)
+    path = network(tmp_path / "net.onnx", operation, constant, shape)
+    with pytest.raises(InputError, match=message) as caught:
+        extract(source, tmp_path / "out", settings=ExtractorSettings(str(path), "unit", size=256))
+    assert "\n" not in str(caught.value) and capsys.readouterr().err == ""
+    assert sorted(os.listdir(tmp_path)) == ["net.onnx", source.name]
+
+
+def test_features_too_large_cost_a_photo_only(extract, tmp_path, capsys):
+    path = network(tmp_path / "net.onnx", "Mul", np.float32(1e6), [1, 3, "h", "w"])
+    files = {f"{name}.png": encoded_colour(colour) for name, colour in (("black", 0), ("white", 255))}
+    out = tmp_path / "out"
+    assert extract(unpacked(tmp_path / "photos", files), out, settings=ExtractorSettings(str(path), "unit", size=32)) == (1, 0)
+    skipped = capsys.readouterr().err
+    assert "white.png: a feature is too large for float16" in skipped and skipped.count("\n") == 1
+    assert open_store(out).image_ids == ["black.png"]
+
+
+def encoded_colour(grey):
+    file = io.BytesIO()
+    Image.new("L", (4, 4), grey).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_members_of_an_archive_do_not_escape(extract, tmp_path, capsys):
+    (tmp_path / "inside").mkdir()
+    with zipfile.ZipFile(tmp_path / "inside" / "photos.zip", "w") as archive:
+        for name in ("../out.jpg", "/tmp/absolute.jpg", "good.jpg"):
+            archive.writestr(name, photos()["noise.jpg"])
+    assert extract(tmp_path / "inside" / "photos.zip", tmp_path / "inside" / "out") == (1, 0)
+    skipped = capsys.readouterr().err.splitlines()
+    assert [("leads outside the archive" in line) for line in skipped] == [True, True]
+    assert os.listdir(tmp_path) == ["inside"] and sorted(os.listdir(tmp_path / "inside")) == ["out", "photos.zip"]
+
+
+def test_number_of_regions(source, extract, tmp_path):
+    with pytest.raises(InputError, match="number of regions must be 1 or more, found 0"):
+        extract(source, tmp_path / "out", regions=0)

@@ -1,0 +1,493 @@
+"""From photos and captions to a trained model as a user types it; every format once; what goes wrong is one line."""
+
+import base64
+import io
+import json
+import os
+import re
+import runpy
+import signal
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inflate_shrink.cli import run_tool as run_main
+from inflate_shrink.data.store import open_store
+from inflate_shrink.data.writer import StoreWriter
+from inflate_shrink.errors import InputError
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+RESULT = re.compile(r"out: (\d+) images(?: \((\d+) of them in an earlier call\))?, (\d+) captions, (\d+) records left out")
+
+
+@pytest.fixture(scope="module")
+def prepare_main():
+    return runpy.run_path(str(TOOLS / "prepare_data.py"), run_name="prepare_data")["main"]
+
+
+@pytest.fixture
+def prepare(prepare_main, vocab, tmp_path, capsys):
+    """A function: tools/prepare_data.py in this process, to ``tmp_path/out``: exit code, stdout, stderr."""
+
+    def prepare(*arguments, workers=1):
+        capsys.readouterr()
+        code = 0
+        try:
+            run_main(prepare_main, [*map(str, arguments), "--vocab", str(vocab), "--out", str(tmp_path / "out"), "--workers", str(workers)])
+        except SystemExit as end:
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return prepare
+
+
+@pytest.fixture
+def refused(prepare, tmp_path):
+    """A function: the arguments are refused in one line that holds the parts, and nothing is left behind."""
+
+    def refused(parts, *arguments):
+        before = sorted(os.listdir(tmp_path))
+        code, _, stderr = prepare(*arguments)
+        assert code == 2, stderr
+        assert stderr.startswith("error: ") and stderr.endswith("\n") and stderr.count("\n") == 1, stderr
+        for part in parts:
+            assert str(part) in stderr
+        assert sorted(os.listdir(tmp_path)) == before
+
+    return refused
+
+
+@pytest.fixture
+def vocab(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\ndog\n.\n")
+    return path
+
+
+# ---- regions: one small file of every format; image i has i + 1 regions full of i (scan, released: 2) ----
+
+
+def base64_of(array):
+    return base64.b64encode(np.asarray(array, "<f4").tobytes()).decode()
+
+
+def tsv(folder, ids, dimension):
+    lines = [
+        f"{name}\t64\t48\t{i + 1}\t{base64_of(np.ones((i + 1, 4)))}\t{base64_of(np.full((i + 1, dimension), i))}\n" for i, name in enumerate(ids)
+    ]
+    (folder / "regions.tsv").write_text("".join(lines))
+    return folder / "regions.tsv"
+
+
+def oscar(folder, ids, dimension):
+    features = lambda i: base64_of(np.full((i + 1, dimension and 2054), i))  # the format has one dimension; 0: none
+    lines = [f"{name}\t{json.dumps({'num_boxes': i + 1, 'features': features(i)})}\n" for i, name in enumerate(ids)]
+    (folder / "oscar.tsv").write_text("".join(lines))
+    return folder / "oscar.tsv"
+
+
+def npz_bytes(i, dimension):
+    file = io.BytesIO()
+    np.savez(file, x=np.full((i + 1, dimension), i), bbox=np.ones((i + 1, 4)), num_bbox=i + 1, image_h=48, image_w=64)
+    return file.getvalue()
+
+
+def npz(folder, ids, dimension):
+    for i, name in enumerate(ids):
+        (folder / f"{name}.npz").write_bytes(npz_bytes(i, dimension))
+    return folder
+
+
+def lmdb(folder, ids, dimension):
+    with pytest.importorskip("lmdb").open(str(folder / "lmdb"), map_size=1 << 20) as environment, environment.begin(write=True) as transaction:
+        for i, name in enumerate(ids):
+            transaction.put(f"{name}.npz".encode(), npz_bytes(i, dimension))
+    return folder / "lmdb"
+
+
+def scan(folder, ids, dimension, array="train_ims.npy", captions="train_caps.txt"):
+    np.save(folder / array, np.arange(len(ids), dtype="float32")[:, None, None] + np.zeros((1, 2, dimension), "float32"))
+    (folder / captions).write_text("5 6 7\n" * 5 * len(ids))
+    return folder
+
+
+def released(folder, ids, dimension):
+    return scan(folder, ids, dimension, "train_100featc32.npy", "train_caps.txt.bt")
+
+
+def store(folder, ids, dimension):
+    with StoreWriter(folder / "store", name="x", made_by="a test", regions=8) as writer:
+        for i, name in enumerate(ids):
+            writer.add_image(name, 64, 48, "", np.full((i + 1, dimension), i), np.ones((i + 1, 4)))
+    return folder / "store"
+
+
+REGIONS = dict(tsv=tsv, npz=npz, oscar=oscar, scan=scan, released=released, lmdb=lmdb, store=store)
+IDS = [f"train-{i}" for i in range(4)]  # as scan and released name them
+
+
+@pytest.fixture
+def regions(tmp_path):
+    """A function: format -> path of its regions of images, in a folder of their own."""
+
+    def make(form, ids=IDS, dimension=3, folder="regions"):
+        (tmp_path / folder).mkdir(parents=True)
+        return REGIONS[form](tmp_path / folder, ids, dimension)
+
+    return make
+
+
+@pytest.fixture
+def flickr(tmp_path):
+    """A function: Flickr's token file with two captions for each image."""
+
+    def make(ids=IDS):
+        (tmp_path / "captions.txt").write_text("".join(f"{name}.jpg#{i}\tA dog {i} .\n" for name in ids for i in (0, 1)))
+        return ["--captions", tmp_path / "captions.txt", "--format", "flickr"]
+
+    return make
+
+
+@pytest.mark.parametrize("form", REGIONS)
+def test_every_format_of_regions(prepare, regions, flickr, tmp_path, form):
+    code, stdout, stderr = prepare(*flickr(), "--regions", regions(form), "--regions-format", form)
+    assert (code, stderr) == (0, "")
+    assert RESULT.search(stdout).groups() == ("4", None, "8", "0") and "train: 2 images, 4 captions" in stdout
+    found = open_store(tmp_path / "out")
+    assert sorted(found.image_ids) == [f"{name}.jpg" for name in IDS]
+    fixed = form in ("scan", "released")
+    for row, image_id in enumerate(found.image_ids):
+        number = int(image_id[6])
+        assert found.region_counts[row] == (1 if fixed else number + 1) or fixed
+        assert set(found.regions[row, : found.region_counts[row]].reshape(-1).tolist()) == {number}
+    assert found.image_sizes[0].tolist() == ([64, 48] if form in ("tsv", "npz", "lmdb", "store") else [0, 0])
+
+
+CAPTIONS = {
+    "flickr": "".join(f"{name}.jpg#0\tA dog.\n" for name in IDS),
+    "karpathy": json.dumps({"images": [{"filename": f"{name}.jpg", "split": "train", "sentences": [{"raw": "A dog."}]} for name in IDS]}),
+    "coco": json.dumps(
+        {
+            "images": [{"id": i, "file_name": f"{name}.jpg"} for i, name in enumerate(IDS)],
+            "annotations": [{"image_id": i, "caption": "A dog."} for i in range(4)],
+        }
+    ),
+    "csv": "file,text\n" + "".join(f'{name}.jpg,"A dog."\n' for name in IDS),
+    "tsv": "file\ttext\n" + "".join(f"{name}.jpg\tA dog.\n" for name in IDS),
+    "jsonl": "".join(json.dumps({"image": f"{name}.jpg", "caption": "A dog."}) + "\n" for name in IDS),
+    "scan": "A dog.\n" * 20,
+    "released": "1 5 6 7\n" * 20,
+}
+MORE = {"csv": ["--image-column", "file", "--caption-column", "text"]}
+MORE["tsv"] = MORE["csv"]
+
+
+@pytest.mark.parametrize("form", CAPTIONS)
+def test_every_format_of_captions(prepare, regions, tmp_path, form):
+    name = {"scan": "train_caps.txt", "released": "train_caps.txt.bt"}.get(form, "captions")
+    (tmp_path / name).write_text(CAPTIONS[form])
+    code, stdout, stderr = prepare(
+        "--captions", tmp_path / name, "--format", form, *MORE.get(form, []), "--regions", regions("tsv"), "--regions-format", "tsv",
+        "--dtype", "float32",
+    )
+    assert (code, stderr) == (0, "")
+    each = 5 if form in ("scan", "released") else 1
+    assert RESULT.search(stdout).groups() == ("4", None, str(4 * each), "0")
+    found = open_store(tmp_path / "out")
+    assert {text.lower().replace(" ", "") for text in found.captions} == {"adog."} and found.meta["regions_dtype"] == "float32"
+    assert set(found.caption_splits) == ({"train"} if form in ("karpathy", "scan", "released") else {"train", "val", "test"})
+    assert found.vocabulary.read_text() == (tmp_path / "vocab.txt").read_text()
+
+
+# ---- what goes wrong with regions ----
+
+
+def cut(path):
+    """Shorten the largest file of a region source by some bytes, and give its name."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.suffix in (".npy", ".npz", ".mdb") and file.name != "lock.mdb"]
+    file = max(files, key=lambda file: (file.stat().st_size, file.name))
+    os.truncate(file, file.stat().st_size - 30)
+    return file
+
+
+@pytest.mark.parametrize("form", REGIONS)
+def test_truncated(refused, prepare, regions, flickr, tmp_path, form):
+    path = regions(form)
+    file = cut(path)
+    arguments = *flickr(), "--regions", path, "--regions-format", form
+    where = {"tsv": f"{file}: line 4: ", "oscar": f"{file}: line 4: ", "lmdb": f"{path}: uses "}.get(form, f"{file}: ")
+    refused([where], *arguments)
+    code, stdout, stderr = prepare(*arguments, "--skip-bad")
+    if form in ("lmdb", "store"):  # nothing of them can be trusted
+        assert code == 2 and where in stderr and not (tmp_path / "out").exists()
+        return
+    assert code == 0, stderr
+    images, _, captions, left_out = map(int, (group or 0 for group in RESULT.search(stdout).groups()))
+    assert 1 <= images < 4 and captions == 2 * images and stderr.count("skipped: ") == stderr.count("\n") == left_out and where in stderr
+
+
+@pytest.mark.parametrize("form", REGIONS)
+
+
+@pytest.mark.parametrize("problem", ["no captions", "no regions", "twice", "dimension"])
+def test_images_that_do_not_fit(refused, prepare, regions, flickr, form, problem):
+    """The same for every format: an image without captions or regions, one that comes twice, one of another extractor."""
+    paths, captions = [regions(form, IDS if problem == "no captions" else IDS[:3])], IDS[:3]
+    if problem == "no captions":
+        parts = [IDS[3], "has no captions"]
+    elif problem == "no regions":
+        captions, parts = IDS, [f"captions.txt: line 7: image '{IDS[3]}.jpg' has no regions in"]
+    elif problem == "twice":
+        paths, parts = [*paths, regions(form, IDS[:1], folder="more")], [IDS[0], "is already at"]
+    else:
+        paths.append(regions(form, IDS[3:], 5 if form != "oscar" else 0, folder="more"))
+        for array in paths[1].glob("train_*"):  # scan and released name images after the file
+            array.rename(array.with_name(array.name.replace("train", "dev")))
+        captions = [*IDS[:3], "dev-0" if form in ("scan", "released") else IDS[3]]
+        parts = [captions[3], "dimension 5, the data set's have 3"] if form != "oscar" else ["line 1: features holds 0 bytes"]
+    arguments = *flickr(captions), "--regions", *paths, "--regions-format", form
+    refused([*parts, "--skip-bad"], *arguments)
+    code, stdout, stderr = prepare(*arguments, "--skip-bad")
+    assert code == 0, stderr
+    assert stderr.startswith("skipped: ") and stderr.count("\n") == 1 and all(part in stderr for part in parts)
+    assert RESULT.search(stdout).groups() == ("3", None, "6", "1")
+
+
+@pytest.mark.parametrize(
+    "form, change, parts",
+    [
+        ("tsv", lambda line: line.replace("\t48", ""), ["line 2: expected 6 tab-separated fields", "found 5"]),
+        ("tsv", lambda line: line.replace("\t64", "\tx"), ["line 2: expected image_w to be a whole number above 0, found 'x'"]),
+        ("tsv", lambda line: line[:-3] + "*\n", ["line 2: features is not valid base64"]),
+        ("tsv", lambda line: line.replace(IDS[1], "../" + IDS[1]), ["line 2: the image id '../train-1' cannot be used"]),
+        ("tsv", lambda line: line.replace(line[-11:-1], base64_of([np.nan] * 3)[-10:]), ["line 2: features contain NaN"]),
+        ("oscar", lambda line: line.replace("\t", " "), ["line 2: expected at least 2 tab-separated fields"]),
+        ("oscar", lambda line: line.replace("{", "["), ["line 2: "]),
+        ("oscar", lambda line: line.replace('": "', '": "*'), ["line 2: features is not valid base64"]),
+        ("oscar", lambda line: line.replace('num_boxes": 2', 'num_boxes": 3'), ["line 2: features holds", "for 3 boxes"]),
+    ],
+)
+def test_damaged_line(refused, prepare, regions, flickr, form, change, parts):
+    path = regions(form)
+    lines = path.read_text().splitlines(True)
+    path.write_text("".join([lines[0], change(lines[1]), *lines[2:]]))
+    arguments = *flickr(), "--regions", path, "--regions-format", form
+    refused([f"{path}: {parts[0]}", *parts[1:]], *arguments)
+    code, stdout, stderr = prepare(*arguments, "--skip-bad")
+    assert code == 0 and RESULT.search(stdout)[1] == "3" and f"skipped: {path}: {parts[0]}" in stderr
+
+
+@pytest.mark.parametrize("form", ["npz", "lmdb"])
+def test_npz_without_a_key(refused, regions, flickr, form):
+    file = io.BytesIO()
+    np.savez(file, x=np.ones((1, 3)))
+    path = regions(form)
+    if form == "npz":
+        (path / "train-2.npz").write_bytes(file.getvalue())
+        where = path / "train-2.npz"
+    else:
+        import lmdb as library
+
+        with library.open(str(path)) as environment, environment.begin(write=True) as transaction:
+            transaction.put(b"train-2.npz", file.getvalue())
+        where = f"{path}: key 'train-2.npz'"
+    refused([f"{where}: no key 'bbox'"], *flickr(), "--regions", path, "--regions-format", form)
+
+
+@pytest.mark.parametrize("form", REGIONS)
+def test_not_of_this_format(refused, flickr, tmp_path, form):
+    if form == "lmdb":
+        pytest.importorskip("lmdb")
+    (tmp_path / "notes.txt").write_text("Rome, May\n")
+    refused([tmp_path / "notes.txt"], *flickr(), "--regions", tmp_path / "notes.txt", "--regions-format", form)
+    refused([tmp_path / "none", "no such"], *flickr(), "--regions", tmp_path / "none", "--regions-format", form)
+
+
+# ---- what goes wrong with captions and options ----
+
+
+@pytest.mark.parametrize(
+    "more, parts",
+    [
+        (["--split", "train"], ["--split train: expected SPLIT=FILE"]),
+        (["--split", "train=LIST", "train=LIST"], ["each split once"]),
+        (["--split", "train=none.txt"], ["none.txt: no such file"]),
+        (["--split", "train=LIST", "test=LIST"], ["train-0", "is in two splits"]),
+        (["--split", "test=LIST", "--val", "0.3"], ["--val has no effect where --split or the captions give the splits"]),
+        (["--val", "2"], ["val 2.0 and test 0.1", "together below 1"]),
+        (["--val", "nan"], ["together below 1"]),
+        (["--clusters", "0"], ["clusters must be 1 or more, found 0"]),
+        (["--clusters", "-1"], ["clusters must be 1 or more, found -1"]),
+        (["--image-column", "file"], ["--image-column has no effect on --format flickr"]),
+        (["--without-restval"], ["--without-restval has no effect on --format flickr"]),
+    ],
+)
+def test_options(refused, regions, flickr, tmp_path, more, parts):
+    (tmp_path / "list.txt").write_text("train-0\ntrain-1\ntrain-2\ntrain-3\n")
+    more = [text.replace("LIST", str(tmp_path / "list.txt")) for text in more]
+    refused(parts, *flickr(), "--regions", regions("tsv"), "--regions-format", "tsv", *more)
+
+
+def test_captions_do_not_escape(refused, prepare, regions, tmp_path):
+    (tmp_path / "captions.txt").write_text("../../etc/train-0.jpg#0\tA dog.\n" + CAPTIONS["flickr"])
+    arguments = "--captions", tmp_path / "captions.txt", "--format", "flickr", "--regions", regions("tsv"), "--regions-format", "tsv"
+    refused([f"{tmp_path / 'captions.txt'}: line 1: the image '../../etc/train-0.jpg' must not leave the image folder"], *arguments)
+    code, stdout, stderr = prepare(*arguments, "--skip-bad")
+    assert code == 0 and stderr.count("skipped: ") == 1 and RESULT.search(stdout).groups() == ("4", None, "4", "1")
+
+
+def test_missing_captions(refused, regions, tmp_path):
+    rest = "--format", "flickr", "--regions", regions("tsv"), "--regions-format", "tsv"
+    refused([tmp_path / "none.txt", "no such file"], "--captions", tmp_path / "none.txt", *rest)
+    refused([tmp_path, "is a directory"], "--captions", tmp_path, *rest)
+
+
+def test_existing_directory_is_not_replaced(refused, regions, flickr, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "file").write_text("precious")
+    refused([tmp_path / "out", "already exists and is not replaced"], *flickr(), "--regions", regions("tsv"), "--regions-format", "tsv")
+    assert os.listdir(tmp_path / "out") == ["file"]
+
+
+def test_split_lists(prepare, regions, flickr, tmp_path):
+    """An image that no list names is left out, and its regions are no mistake."""
+    for split, name in (("train", "train-2"), ("val", "train-0.jpg"), ("test", "train-1")):
+        (tmp_path / f"{split}.txt").write_text(name + "\n")
+    lists = [f"{split}={tmp_path / split}.txt" for split in ("train", "val", "test")]
+    code, stdout, stderr = prepare(*flickr(), "--regions", regions("tsv"), "--regions-format", "tsv", "--split", *lists)
+    assert (code, stderr) == (0, "") and "1 images with captions are in no split list and are left out" in stdout
+    assert RESULT.search(stdout).groups() == ("3", None, "6", "0")
+    assert "val: 1 images, 2 captions; test: 1 images, 2 captions; train: 1 images, 2 captions" in stdout
+
+
+def test_no_training_captions_to_make_a_vocabulary_of(prepare_main, regions, flickr, tmp_path, capsys):
+    arguments = [*flickr(), "--regions", regions("tsv"), "--regions-format", "tsv", "--out", tmp_path / "out"]
+    arguments[1] = f"test={arguments[1]}"
+    with pytest.raises(SystemExit):
+        run_main(prepare_main, list(map(str, arguments)))
+    assert capsys.readouterr().err == "error: no caption of the split 'train' to make a vocabulary of; give one as --vocab\n"
+    assert not list(tmp_path.glob("*out*"))
+
+
+# ---- in processes of their own ----
+
+
+def test_ctrl_c_and_again(start_tool, run_tool, vocab, tmp_path):
+    names, many = [f"{i}.jpg" for i in range(80)], np.random.default_rng(0).normal(size=(300, 8))  # long to cluster, short to write
+    lines = [f"{name}\t64\t48\t300\t{base64_of(np.ones((300, 4)))}\t{base64_of(many + i)}\n" for i, name in enumerate(names)]
+    (tmp_path / "regions.tsv").write_text("".join(lines))
+    (tmp_path / "captions.txt").write_text("".join(f"{name}#0\tA dog.\n" for name in names))
+    arguments = ["--captions", tmp_path / "captions.txt", "--format", "flickr", "--regions", tmp_path / "regions.tsv", "--regions-format", "tsv"]
+    arguments += ["--vocab", vocab, "--out", tmp_path / "out", "--workers", 2]
+    process, written = start_tool("prepare_data", *arguments), tmp_path / ".out.partial" / "content" / "images.tsv"
+    while process.poll() is None and not (written.exists() and written.read_bytes().count(b"\n") > 3):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout, stderr) == (130, "", "interrupted\n")
+    assert not (tmp_path / "out").exists()
+    there = written.read_bytes().count(b"\n") - 1
+    code, stdout, stderr = run_tool("prepare_data", *arguments)
+    assert (code, stderr) == (0, "")
+    assert RESULT.search(stdout).groups() == ("80", str(there), "80", "0") and there >= 3
+    assert sorted(os.listdir(tmp_path)) == ["captions.txt", "out", "regions.tsv", "vocab.txt"]
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    """The mean of each 32 x 32 cell, times 16 numbers."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    helper, real = onnx.helper, onnx.TensorProto.FLOAT
+    weights = onnx.numpy_helper.from_array(np.random.default_rng(0).normal(size=(16, 3, 32, 32)).astype("float32") / 1024, "weights")
+    node = helper.make_node("Conv", ["image", "weights"], ["map"], kernel_shape=[32, 32], strides=[32, 32])
+    image, feature_map = (helper.make_tensor_value_info(name, real, ["n", c, "h", "w"]) for name, c in (("image", 3), ("map", 16)))
+    model = helper.make_model(helper.make_graph([node], "tiny", [image], [feature_map], [weights]), opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    path = tmp_path_factory.mktemp("network") / "backbone.onnx"
+    onnx.save(model, str(path))
+    return path
+
+
+COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200), "white": (250, 250, 250)}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """24 photos of four colours, some in a folder with a space, and two files that are none; captions; split lists."""
+    from PIL import Image
+
+    directory = tmp_path_factory.mktemp("own")
+    captions, lists = [], {"train": [], "val": [], "test": []}
+    for number in range(24):
+        colour = list(COLOURS)[number % 4]
+        name = f"my trip/caf\u00e9 {number}.png" if number % 3 == 0 else f"{number}.jpg"
+        (directory / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (96, 64), COLOURS[colour]).save(directory / "photos" / name)
+        captions += [f"{name}#0\tA {colour} wall.\n", f"{name}#1\tEverything is {colour} here.\n"]
+        lists["val" if number >= 20 else "test" if number >= 16 else "train"].append(name)
+    (directory / "photos" / "notes.txt").write_text("Rome, May")
+    (directory / "photos" / "cut.jpg").write_bytes((directory / "photos" / "1.jpg").read_bytes()[:200])
+    (directory / "captions.txt").write_text("".join(captions), encoding="utf-8")
+    for split, names in lists.items():
+        (directory / f"{split}.txt").write_text("\n".join(names), encoding="utf-8")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def extracted(run_tool, photos, backbone):
+    code, stdout, stderr = run_tool(
+        "extract_regions", "--images", photos / "photos", "--backbone", backbone, "--size", 64, "--out", photos / "regions", "--workers", 1
+    )
+    assert code == 0, stderr
+    return stdout, stderr
+
+
+def test_photos_to_regions(extracted, photos):
+    stdout, stderr = extracted
+    assert re.match(re.escape(f"{photos / 'regions'}: 24 photos, 2 files left out, ") + r"\d+ s, [\d.]+ photos/s\n$", stdout)
+    assert sorted(line.split(": ")[1].rpartition("/")[2] for line in stderr.splitlines()) == ["cut.jpg", "notes.txt"]
+    store = open_store(photos / "regions")
+    assert store.image_ids[-1] == "my trip/caf\u00e9 9.png" and all(store.image_path(row).is_file() for row in range(24))
+
+
+def test_from_photos_to_a_score(extracted, run_tool, photos):
+    code, stdout, stderr = run_tool(
+        "prepare_data", "--captions", photos / "captions.txt", "--format", "flickr", "--regions", photos / "regions",
+        "--split", *(f"{split}={photos / split}.txt" for split in ("train", "val", "test")), "--out", photos / "out",
+    )
+    assert (code, stderr) == (0, "")
+    assert RESULT.search(stdout).groups() == ("24", None, "48", "0")
+    assert "train: 16 images, 32 captions; test: 4 images, 8 captions; val: 4 images, 8 captions" in stdout
+    store = open_store(photos / "out")
+    assert all(store.image_path(row).is_file() for row in range(24)) and "##d" in store.vocabulary.read_text().split()
+
+    config = photos / "own.yaml"
+    config.write_text(
+        f"recipe: released\ndata: {{dir: {photos / 'out'}}}\nmodel: {{hidden: 16, layers: 1, heads: 2, ffn: 16}}\n"
+        f"optim: {{lr: 1e-4, epochs: 1, batch_size: 8, schedule: constant}}\nrun: {{dir: {photos / 'run'}}}\n"
+    )
+    code, stdout, stderr = run_tool("train", "-c", config, "-o", "model.init=linear")
+    assert (code, stderr) == (0, "") and "linear start, as a model of its own" in stdout
+    code, stdout, stderr = run_tool("eval", "-c", config, "--json", photos / "results.json")
+    assert (code, stderr) == (0, "") and (photos / "results.json").is_file()
+
+
+def test_extraction_refuses_in_one_line(run_tool, photos, backbone, tmp_path):
+    arguments = "--backbone", backbone, "--out", tmp_path / "out", "--workers", 1
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.write(photos / "photos" / "1.jpg", "../1.jpg")
+    for images, parts in ((photos / "photos", ["cut.jpg: ", "without --strict"]), (tmp_path / "photos.zip", ["'../1.jpg'", "outside"])):
+        code, stdout, stderr = run_tool("extract_regions", "--images", images, "--strict", *arguments)
+        assert code == 2 and stderr.startswith("error: ") and stderr.count("\n") == 1
+        assert all(part in stderr for part in parts) and os.listdir(tmp_path) == ["photos.zip"]
+
+
+def test_detector_options_without_a_detector(tmp_path):
+    main = runpy.run_path(str(TOOLS / "extract_regions.py"), run_name="extract_regions")["main"]
+    for option, value in (("--boxes", "36"), ("--detector-preset", "yolov8")):
+        with pytest.raises(InputError, match=f"{option} has no effect without --detector"):
+            main(["--images", str(tmp_path), "--backbone", "none.onnx", "--out", str(tmp_path / "out"), option, value])
