@@ -64,3 +64,10 @@ def test_bert_knows_every_word_of_the_captions(tmp_path, size):
 def test_read(tmp_path, ends):
     (tmp_path / "vocab.txt").write_bytes(ends.join([*SPECIAL, "a"]).encode())
     assert read_vocabulary(tmp_path / "vocab.txt") == [*SPECIAL, "a"]
+
+
+@pytest.mark.parametrize("tokens, message", [(["a"], r"missing: \[PAD\], \[UNK\]"), ([*SPECIAL[1:], "[PAD]"], r"\[PAD\] on line 1")])
+def test_no_vocabulary(tmp_path, tokens, message):
+    (tmp_path / "vocab.txt").write_text("\n".join(tokens))
+    with pytest.raises(InputError, match=message):
+        read_vocabulary(tmp_path / "vocab.txt")
