@@ -386,7 +386,7 @@ def test_ctrl_c_and_again(start_tool, run_tool, vocab, tmp_path):
     while process.poll() is None and not (written.exists() and written.read_bytes().count(b"\n") > 3):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     assert (process.returncode, stdout, stderr) == (130, "", "interrupted\n")
     assert not (tmp_path / "out").exists()
     there = written.read_bytes().count(b"\n") - 1
