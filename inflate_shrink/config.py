@@ -101,7 +101,7 @@ class RunConfig:
 @dataclass
 class Config:
     name: str = ""
-    recipe: Literal["paper", "released"] = "paper"
+    recipe: Literal["paper", "released"] = "released"
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)

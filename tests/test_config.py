@@ -30,7 +30,7 @@ def test_later_layers_win(write):
 
 def test_the_recipe_lies_below_the_file(write):
     path = write("distill: {teacher_temperature: 2}")
-    paper, released = load_config(path), load_config(path, ["recipe=released"])
+    paper, released = (load_config(path, [f"recipe={name}"]) for name in ("paper", "released"))
     assert (released.loss.ranking, released.distill.student_temperature, released.model.score_padding) == ("smooth_max", 16, "counted")
     assert (paper.loss.ranking, paper.distill.student_temperature, paper.model.score_padding) == ("sum", 12, "masked")
     assert (paper.distill.loss, released.distill.loss) == ("positive", "full")
