@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..data.store import Store
+from ..errors import InputError
 from ..metrics import recalls
 from ..model.encoder import DualEncoder
 from .evaluate import as_json
@@ -30,6 +31,8 @@ class LinearModel:
     Args:
         data: its training split is learned from.
         dimensions: at most the number of pieces and of region dimensions.
+
+    Raises InputError if no piece is frequent enough to learn from.
     """
 
     def __init__(self, data: TrainingData, dimensions: int):
@@ -38,6 +41,8 @@ class LinearModel:
         frequency = _piece_counts(ids, data.tokenizer.vocab_size)
         self.pieces = np.argsort(-frequency, kind="stable")[:PIECES]
         self.pieces = self.pieces[frequency[self.pieces] >= LEAST]
+        if not len(self.pieces):
+            raise InputError(f"model.init: linear needs WordPieces that occur in {LEAST} or more training captions, there is none; set it to none")
         self.idf = np.log(len(ids) / frequency[self.pieces]).astype(np.float32)
         self._column = np.full(data.tokenizer.vocab_size, -1)
         self._column[self.pieces] = np.arange(len(self.pieces))
@@ -99,9 +104,9 @@ def _regions(store: Store, rows) -> np.ndarray:
 
 def _piece_counts(ids: np.ndarray, size: int) -> np.ndarray:
     """Captions that each piece occurs in; padding in none."""
-    first = np.sort(ids, axis=1)
-    new = np.concatenate([np.ones((len(ids), 1), bool), first[:, 1:] != first[:, :-1]], axis=1)
-    counts = np.bincount(first[new], minlength=size)
+    ordered = np.sort(ids, axis=1)
+    new = np.concatenate([np.ones((len(ids), 1), bool), ordered[:, 1:] != ordered[:, :-1]], axis=1)
+    counts = np.bincount(ordered[new], minlength=size)
     counts[0] = 0
     return counts
 

@@ -54,7 +54,7 @@ def _open_onnx(path: Path, threads: int):
     try:
         import onnxruntime
     except ImportError:
-        raise InputError("onnxruntime is not installed; pip install 'inflate-shrink[extract]', or give a Paddle Inference model") from None
+        raise InputError("onnxruntime is not installed; pip install onnxruntime, or give a Paddle Inference model") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
     try:

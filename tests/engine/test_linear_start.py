@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from inflate_shrink.engine.evaluate import evaluate
-from inflate_shrink.engine.linear_start import LEAST, RIDGE, LinearModel
 from inflate_shrink.engine.checkpoint import new_model
+from inflate_shrink.engine.linear_start import LEAST, RIDGE, LinearModel
 from inflate_shrink.engine.training_data import open_training_data
+from inflate_shrink.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,9 @@ def test_a_model_starts_with_it(data, linear, tiny_config):
     mean = linear.image_mean @ started.region_embedding.projection.weight.numpy()[:, :8]
     np.testing.assert_allclose(mean + started.region_embedding.projection.bias.numpy()[:8], 0, atol=1e-3)
     assert evaluate(started, data.store, data.val)["rsum"] > evaluate(fresh, data.store, data.val)["rsum"]
+
+
+def test_too_few_captions(data):
+    few = data.train._replace(ids=data.train.ids[: LEAST - 1])
+    with pytest.raises(InputError, match="model.init: linear needs"):
+        LinearModel(data._replace(train=few), dimensions=8)
