@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.engine.checkpoint import new_model
+from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.engine.linear_start import LEAST, RIDGE, LinearModel
 from inflate_shrink.engine.training_data import open_training_data
 from inflate_shrink.errors import InputError
