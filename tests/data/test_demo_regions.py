@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from inflate_shrink.data.demo.regions import add_noise, describe_boxes, propose_boxes
 from inflate_shrink.data.demo.render import render

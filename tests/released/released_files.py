@@ -4,7 +4,6 @@ import collections
 import io
 import pickle
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
