@@ -25,21 +25,28 @@ RECIPES = Path(__file__).parent / "recipes"
 
 @dataclass
 class DataConfig:
+    name: str = ""  # of the data set, for reports; coco and flickr30k are those of the paper
     dir: str = "data/demo"
     vocab: str = ""  # WordPiece vocabulary file; empty: vocab.txt in `dir`
     train_split: str = "train"
     val_split: str = "val"
     test_split: str = "test"
-    text_length: int = 32  # WordPiece positions, [CLS] and [SEP] included
+    text_length: int = 32  # WordPiece positions, first and last token included
+    first_token: str = "[CLS]"  # of every caption; empty: none
+    last_token: str = "[SEP]"
+    protocols: List[Literal["full", "first1k", "fold5"]] = field(default_factory=lambda: ["full"])  # of the test, the main one first
 
 
 @dataclass
 class ModelConfig:
-    """A model is (codes, fragments): I = (32, all), B = (0, 32), F = (0, 1)."""
+    """A model is (codes, fragments): I = (32, all), B = (0, 32), F = (0, 1). Its neighbours differ in ``scoring``."""
 
     codes: int = 0  # inflating codes k on each side (Sec. 4.1)
     fragments: Union[int, Literal["all"]] = "all"  # the first l fragments are scored (Table 6)
     score_padding: Literal["counted", "masked"] = "counted"
+    scoring: Literal["late_interaction", "visual_sparta", "scan_t2i", "scan_i2t", "cross"] = "late_interaction"
+    pooling: Literal["sum", "logsumexp"] = "logsumexp"  # of SCAN's similarities, over words or regions
+    joint: bool = False  # also a cross-BERT: batches alternate between the two objectives
     init: str = "none"  # none | linear | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
     hidden: int = 768
     layers: int = 3
@@ -55,6 +62,7 @@ class LossConfig:
     power: int = 8  # of the smooth maximum
     include_diagonal: bool = True  # keep the constant diagonal in the smooth maximum
     mask_same_image: bool = False  # other captions of an image are no negatives
+    candidates: Union[int, Literal["all"]] = 8  # others of the batch in which the cross-BERT looks for its hard negatives
 
 
 @dataclass
@@ -96,6 +104,7 @@ class RunConfig:
     log_steps: int = 50
     save_steps: int = 500  # a checkpoint every so many updates, and after each epoch
     eval_epochs: int = 1  # validate after every so many epochs, and after the last
+    val_images: int = 0  # validate on the first so many images; 0: all
 
 
 @dataclass
@@ -131,6 +140,7 @@ _LEAST = {
     "run.log_steps": 1,
     "run.save_steps": 1,
     "run.eval_epochs": 1,
+    "run.val_images": 0,
 }
 _ABOVE_ZERO = ("distill.teacher_temperature", "distill.student_temperature", "optim.lr")
 
@@ -304,6 +314,9 @@ def _check_ranges(config: Config, sources: dict) -> None:
     model = config.model
     rules += [
         ("model.fragments", model.fragments == "all" or model.fragments >= 1, "all, or 1 or more"),
+        ("model.joint", not model.joint or model.scoring != "cross", "false with model.scoring cross, which is a cross-BERT already"),
+        ("loss.candidates", config.loss.candidates == "all" or config.loss.candidates >= 1, "all, or 1 or more"),
+        ("data.protocols", bool(config.data.protocols), "a list of one protocol or more"),
         ("model.heads", model.heads >= 1 and model.hidden % model.heads == 0, f"a divisor of model.hidden ({model.hidden})"),
         ("model.dropout", 0 <= model.dropout < 1, "in [0, 1)"),
         ("data.text_length", config.data.text_length <= 512, "at most 512, BERT's positions"),
