@@ -26,6 +26,8 @@ setup(
         "pillow",
         # Runs the networks that describe users' own photos.
         "onnxruntime",
+        # Draws the figures and the attention pictures.
+        "matplotlib",
         "tqdm",
         # The last release that runs on both Paddle 2.6 and Paddle 3.
         "paddlenlp==2.8.1",
