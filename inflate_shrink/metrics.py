@@ -56,6 +56,34 @@ def image_to_text_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.nda
     return ((scores >= best_own) & ~is_own).sum(1)
 
 
+def best_candidates(scores: np.ndarray, n: int) -> np.ndarray:
+    """(queries, n) the candidates with the highest scores (queries, candidates), best first; ties by position."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :n]
+
+
+def reranked_recalls(scores: np.ndarray, caption_image: np.ndarray, by_text, by_image) -> Recalls:
+    """Recalls after the best candidates of each query were put into another order.
+
+    Args:
+        scores: (images, captions) that chose the candidates; the others keep their places after them.
+        caption_image: (captions,) the row of each caption's image.
+        by_text: (captions, n) candidate images and their new scores, of the same shape.
+        by_image: (images, n) candidate captions and their new scores.
+    """
+    own_image = by_text[0] == caption_image[:, None]
+    own_caption = caption_image[by_image[0]] == np.arange(len(scores))[:, None]
+    t2i = _reranked(own_image, by_text[1], text_to_image_ranks(scores, caption_image))
+    i2t = _reranked(own_caption, by_image[1], image_to_text_ranks(scores, caption_image))
+    return Recalls(_direction(t2i), _direction(i2t))
+
+
+def _reranked(own: np.ndarray, scores: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Ranks by the new scores (queries, n) where one of the query's ``own`` is among its candidates, else as before."""
+    best_own = np.where(own, scores, -np.inf).max(1, initial=-np.inf)
+    reranked = ((scores >= best_own[:, None]) & ~own).sum(1)
+    return np.where(own.any(1), reranked, np.maximum(ranks, own.shape[1]))
+
+
 def protocol_folds(protocol: str, n_images: int) -> list[slice]:
     """The slices of images that ``protocol`` evaluates apart and averages.
 

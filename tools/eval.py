@@ -4,9 +4,11 @@
   python tools/eval.py -c configs/demo/I-B-F.yaml
   python tools/eval.py --checkpoint runs/demo/B --data data/demo --split test --json B.json
   python tools/eval.py --checkpoint runs/demo/B --fragments 8
+  python tools/eval.py --checkpoint runs/demo/C --images 100
 
 Protocols: full, all images of the split at once; first1k, its first 1,000 images (the
-paper's MSCOCO1K); fold5, the mean over consecutive thousands (the usual MSCOCO 1K).
+paper's MSCOCO1K); fold5, the mean over consecutive thousands (the usual MSCOCO 1K). A
+cross-BERT scores every pair: measure it on a subset, and what all would cost is printed.
 """
 
 import json
@@ -25,7 +27,9 @@ def main(argv):
     parser.add_argument("--checkpoint", metavar="DIR", help="checkpoint or run directory (default: run.dir of -c)")
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", metavar="NAME", help="split (default: the checkpoint's data.test_split)")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="full")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="(default: the first of data.protocols; full with --images or --data)")
+    parser.add_argument("--images", type=int, default=0, metavar="N", help="only the first N images of the split, under protocol full (default: all)")
+    parser.add_argument("--cross", action="store_true", help="score by the cross-BERT of a joint model")
     parser.add_argument("--fragments", type=int, metavar="L", help="score only the first L fragments of each side (Table 6)")
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
     arguments = parser.parse_args(argv)
@@ -44,8 +48,10 @@ def main(argv):
         checkpoint,
         arguments.data or source.data.dir,
         arguments.split or source.data.test_split,
-        arguments.protocol,
+        arguments.protocol or ("full" if arguments.images or arguments.data else source.data.protocols[0]),
         arguments.fragments or "all",
+        arguments.images,
+        arguments.cross,
     )
     print(describe(result))
     if arguments.json:

@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
+import paddle
 
 from ..data.store import Store, open_store
 from ..errors import InputError
 from ..metrics import Recalls, mean_recalls, protocol_folds, recalls
 from ..model.encoder import DualEncoder
-from ..scoring import late_interaction
 from .checkpoint import Checkpoint
+from .cross import embed_images, embed_texts, match_all
 from .encode import encode_images, encode_texts
 from .training_data import TokenizedSplit, tokenize_split
 
 
-def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: str = "full", fragments: int | str = "all") -> dict:
+def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: str = "full", fragments: int | str = "all", cross: bool = False) -> dict:
     """Recalls of a split under a protocol, as JSON values (recalls in percent).
 
     Args:
         protocol: see :func:`inflate_shrink.metrics.protocol_folds`.
         fragments: score only the first so many of the fragments that the model gives.
+        cross: score by the cross-BERT of a joint model.
     """
     split = data.split
     folds = protocol_folds(protocol, len(split.image_rows))  # before the encoding: it may refuse
     training = model.training
     model.eval()
     captions = [np.flatnonzero((split.caption_image >= fold.start) & (split.caption_image < fold.stop)) for fold in folds]
-    result = mean_recalls([_fold_recalls(model, store, data, *parts, fragments) for parts in zip(folds, captions)])
+    start = time.perf_counter()
+    result = mean_recalls([_fold_recalls(model, store, data, *parts, fragments, cross) for parts in zip(folds, captions)])
+    seconds = time.perf_counter() - start
     if training:
         model.train()
-    return as_json(result, protocol, sum(fold.stop - fold.start for fold in folds), sum(map(len, captions)))
+    values = as_json(result, protocol, sum(fold.stop - fold.start for fold in folds), sum(map(len, captions)))
+    if cross or model.is_cross:  # every pair costs a pass of the Transformer
+        values["cost"] = {"pairs": sum((fold.stop - fold.start) * len(texts) for fold, texts in zip(folds, captions)), "seconds": seconds}
+    return values
 
 
 def as_json(result: Recalls, protocol: str, images: int, captions: int) -> dict:
@@ -40,25 +48,60 @@ def as_json(result: Recalls, protocol: str, images: int, captions: int) -> dict:
     return {"protocol": protocol, "images": images, "captions": captions, **sides, "rsum": result.rsum}
 
 
-def evaluate_checkpoint(checkpoint: Checkpoint, data_dir: str | Path, split: str, protocol: str, fragments: int | str) -> dict:
-    """Evaluate a checkpoint on a split of the data set in ``data_dir``, tokenised with its own vocabulary."""
+def evaluate_checkpoint(
+    checkpoint: Checkpoint, data_dir: str | Path, split: str, protocol: str = "full", fragments: int | str = "all", images: int = 0, cross: bool = False
+) -> dict:
+    """Evaluate a checkpoint on a split of the data set in ``data_dir``, tokenised with its own vocabulary.
+
+    Args:
+        images: only the first so many images of the split; 0: all.
+        protocol, fragments, cross: see :func:`evaluate`.
+    """
+    store = open_checked(data_dir, checkpoint)
+    model = checkpoint.load_model()
+    if cross and model.match_head is None:
+        raise InputError(f"{checkpoint.directory}: a bi-encoder, which does not score pairs: train with model.joint=true or model.scoring=cross")
+    data = tokenize_split(store, split, checkpoint.tokenizer())
+    result = evaluate(model, store, data.first_images(images), protocol, fragments, cross)
+    if "cost" in result:
+        result["cost"]["pairs_of_split"] = len(data.split.image_rows) * len(data.ids)
+    return result
+
+
+def open_checked(data_dir: str | Path, checkpoint: Checkpoint) -> Store:
+    """The data set in ``data_dir``, if its regions are of the dimension that ``checkpoint`` was trained on."""
     store = open_store(data_dir)
     found, expected = store.regions.shape[-1], checkpoint.state["region_dim"]
     if found != expected:
         raise InputError(f"{data_dir}: regions have {found} dimensions, {checkpoint.directory} was trained on {expected}")
-    return evaluate(checkpoint.load_model(), store, tokenize_split(store, split, checkpoint.tokenizer()), protocol, fragments)
+    return store
 
 
 def describe(result: dict) -> str:
     """The result of :func:`evaluate` in one line."""
     sides = (f"{side} R@1/5/10 {d['r1']:.1f}/{d['r5']:.1f}/{d['r10']:.1f} (median rank {d['medr']:.0f})" for side, d in ((s, result[s]) for s in ("t2i", "i2t")))
-    return f"{', '.join(sides)}, rsum {result['rsum']:.1f}, protocol {result['protocol']}: {result['images']} images, {result['captions']} captions"
+    line = f"{', '.join(sides)}, rsum {result['rsum']:.1f}, protocol {result['protocol']}: {result['images']} images, {result['captions']} captions"
+    return line + _describe_cost(result["cost"]) if "cost" in result else line
 
 
-def _fold_recalls(model: DualEncoder, store: Store, data: TokenizedSplit, fold: slice, captions: np.ndarray, fragments: int | str) -> Recalls:
-    text = encode_texts(model, data.ids[captions]).first(fragments)
-    image = encode_images(model, store, data.split.image_rows[fold]).first(fragments)
-    scores = late_interaction(text, image).numpy()
+def _describe_cost(cost: dict) -> str:
+    each = cost["seconds"] / cost["pairs"]
+    line = f"; {cost['pairs']} pairs in {cost['seconds']:.1f} s, {1000 * each:.2f} ms each"
+    every = cost.get("pairs_of_split", 0)
+    return line + f": all {every} of the split would take {every * each / 60:.0f} min" if every > cost["pairs"] else line
+
+
+def score_all(model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarray, fragments: int | str = "all", cross: bool = False) -> np.ndarray:
+    """The model's scores (images, captions) float32 of all captions with all images."""
+    if model.is_cross or cross:
+        return match_all(model, embed_texts(model, ids), embed_images(model, store, rows), "cross-BERT")
+    text, image = encode_texts(model, ids), encode_images(model, store, rows)
+    with paddle.no_grad():
+        return model.score(text.first(fragments), image.first(fragments)).numpy()
+
+
+def _fold_recalls(model: DualEncoder, store: Store, data: TokenizedSplit, fold: slice, captions: np.ndarray, fragments: int | str, cross: bool) -> Recalls:
+    scores = score_all(model, store, data.ids[captions], data.split.image_rows[fold], fragments, cross)
     if not np.isfinite(scores).all():  # nothing is better than NaN: every rank would be the first
         raise InputError("the model's scores are not finite: its training diverged; lower optim.lr")
     return recalls(scores, data.split.caption_image[captions] - fold.start)

@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 
 from ..model.encoder import DualEncoder
-from ..scoring import Fragments, late_interaction
+from ..scoring import Fragments
 
 
 def query_latency(model: DualEncoder, ids: np.ndarray, image: Fragments, repeats: int = 30) -> tuple[float, float]:
@@ -23,15 +23,16 @@ def query_latency(model: DualEncoder, ids: np.ndarray, image: Fragments, repeats
     queries = [paddle.to_tensor(ids[i % len(ids)][None]) for i in range(repeats)]
     with paddle.no_grad():
         text = model.encode_text(queries[0])
-        encode_ms = _median_ms(lambda i: model.encode_text(queries[i]).vectors, repeats)
-        score_ms = _median_ms(lambda i: late_interaction(text, image), repeats)
+        encode_ms = median_ms(lambda i: model.encode_text(queries[i]).vectors, repeats)
+        score_ms = median_ms(lambda i: model.score(text, image), repeats)
     return encode_ms, score_ms
 
 
-def _median_ms(call: Callable[[int], paddle.Tensor], repeats: int) -> float:
+def median_ms(call: Callable[[int], paddle.Tensor], repeats: int) -> float:
+    """Median milliseconds of ``call(i)``, i = 0 ... repeats - 1, without the first two, which choose kernels."""
     times = []
     for i in range(repeats):
         start = time.perf_counter()
         call(i).numpy()  # waits for the device; synchronize() refuses the CPU
         times.append(1000 * (time.perf_counter() - start))
-    return median(times[2:])  # the first calls choose kernels
+    return median(times[2:])

@@ -1,21 +1,31 @@
-"""What a step minimises: the ranking loss (train) or the distillation loss (distill)."""
+"""What a step minimises: the ranking loss (train), the matching loss (a cross-BERT) or the distillation loss (distill)."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import paddle
 
-from ..config import DistillConfig, LossConfig
+from ..config import Config, DistillConfig, LossConfig
 from ..data.batches import Batch
 from ..losses.distillation import distillation_loss
+from ..losses.matching import matching_loss
 from ..losses.ranking import landmarks, ranking_loss
+from ..model.encoder import DualEncoder
+from .cross import EmbeddedSide, embed_batch, match_pairs
+from .precision import Precision
 from .teacher import Teacher
 
 
+class Loss(NamedTuple):
+    value: paddle.Tensor  # summed over the batch
+    scores: paddle.Tensor  # that it is made of: a hinge turns NaN into 0, here it shows
+
+
 class Objective(Protocol):
-    def __call__(self, scores: paddle.Tensor, batch: Batch) -> paddle.Tensor:
-        """The loss, summed over the batch, of the student's scores (B, B), rows images."""
+    def __call__(self, model: DualEncoder, batch: Batch, precision: Precision, step: int) -> Loss:
+        """The loss of a batch in update ``step``."""
 
     def describe(self, batch_size: int) -> str:
         """One line for the log."""
@@ -27,13 +37,66 @@ class RankingObjective:
     def __init__(self, config: LossConfig):
         self.config, self.loss = config, ranking_loss(config)
 
-    def __call__(self, scores, batch):
-        same_image = paddle.to_tensor(batch.images[:, None] == batch.images[None, :])
-        return self.loss(scores, same_image)
+    def __call__(self, model, batch, precision, step):
+        scores = batch_scores(model, batch, precision)
+        return Loss(self.loss(scores, paddle.to_tensor(_same_image(batch))), scores)
 
     def describe(self, batch_size):
         separated, collapsed = landmarks(self.config, batch_size)
         return f"{self.config.ranking} ranking loss, margin {self.config.margin}: {separated:.1f} when every pair is separated, {collapsed:.1f} when all scores are equal"
+
+
+class MatchingObjective:
+    """Pairs of the batch against hard negatives: of the candidates that each text (image) is shown, the one scored highest.
+
+    The candidates of pair i are its neighbours in the batch, whose order is random; other captions
+    of its image are not among them.
+    """
+
+    def __init__(self, config: LossConfig):
+        self.config = config
+
+    def __call__(self, model, batch, precision, step):
+        pairs = np.arange(len(batch.ids))
+        with precision.autocast():
+            text, image = embed_batch(model, batch)
+            texts, images = self._hard_negatives(model, text, image, _same_image(batch))
+            rows = paddle.to_tensor(np.concatenate([pairs, texts])), paddle.to_tensor(np.concatenate([pairs, images]))
+            scores = model.match(text.inputs.rows(rows[0]), image.inputs.rows(rows[1]))
+        return Loss(matching_loss(scores[: len(pairs)], scores[len(pairs) :]), scores)
+
+    def describe(self, batch_size):
+        return f"matching loss with hard negatives among {self.candidates(batch_size)} candidates: {2 * batch_size * np.log(2):.1f} when all scores are 0"
+
+    def candidates(self, batch_size: int) -> int:
+        return batch_size - 1 if self.config.candidates == "all" else min(self.config.candidates, batch_size - 1)
+
+    def _hard_negatives(self, model, text: EmbeddedSide, image: EmbeddedSide, same_image: np.ndarray):
+        """Pairs (texts, images): for each text its hardest image, then for each image its hardest text."""
+        n = len(same_image)
+        texts, shifts = np.divmod(np.arange(n * self.candidates(n)), self.candidates(n))
+        images = (texts + 1 + shifts) % n
+        scores = np.full((n, n), -np.inf, np.float32)
+        scores[texts, images] = match_pairs(model, text, image, texts, images)
+        scores[same_image] = -np.inf
+        hardest_image, hardest_text = scores.argmax(1), scores.argmax(0)
+        found_image, found_text = np.isfinite(scores.max(1)), np.isfinite(scores.max(0))
+        each = np.arange(n)
+        texts = np.concatenate([each[found_image], hardest_text[found_text]])
+        return texts, np.concatenate([hardest_image[found_image], each[found_text]])
+
+
+class AlternatingObjective:
+    """A joint model's objectives in turn, one update each (Geigle et al. 2022)."""
+
+    def __init__(self, *objectives: Objective):
+        self.objectives = objectives
+
+    def __call__(self, model, batch, precision, step):
+        return self.objectives[step % len(self.objectives)](model, batch, precision, step)
+
+    def describe(self, batch_size):
+        return "in turn: " + "; ".join(objective.describe(batch_size) for objective in self.objectives)
 
 
 class DistillationObjective:
@@ -42,9 +105,31 @@ class DistillationObjective:
     def __init__(self, config: DistillConfig, teacher: Teacher):
         self.config, self.teacher, self.loss = config, teacher, distillation_loss(config)
 
-    def __call__(self, scores, batch):
-        return self.loss(self.teacher.scores(batch), scores)
+    def __call__(self, model, batch, precision, step):
+        scores = batch_scores(model, batch, precision)
+        return Loss(self.loss(self.teacher.scores(batch), scores), scores)
 
     def describe(self, batch_size):
         c = self.config
         return f"{c.loss} distillation loss from {self.teacher.directory}, temperatures {c.teacher_temperature:g} and {c.student_temperature:g} as {c.temperature_is}s"
+
+
+def training_objective(config: Config) -> Objective:
+    """What tools/train.py minimises: matching for a cross-BERT, ranking for the others, both in turn for a joint model."""
+    if config.model.scoring == "cross":
+        return MatchingObjective(config.loss)
+    ranking = RankingObjective(config.loss)
+    return AlternatingObjective(ranking, MatchingObjective(config.loss)) if config.model.joint else ranking
+
+
+def batch_scores(model: DualEncoder, batch: Batch, precision: Precision) -> paddle.Tensor:
+    """The model's scores (B, B) float32 of a batch, rows images."""
+    with precision.autocast():
+        text = model.encode_text(paddle.to_tensor(batch.ids))
+        image = model.encode_image(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
+    return model.score(precision.cast(text), precision.cast(image))
+
+
+def _same_image(batch: Batch) -> np.ndarray:
+    """(B, B) bool."""
+    return batch.images[:, None] == batch.images[None, :]

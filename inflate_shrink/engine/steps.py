@@ -13,7 +13,7 @@ from ..model.pretrained import load_bert
 from .checkpoint import is_checkpoint, new_model
 from .evaluate import describe
 from .linear_start import LinearModel
-from .objectives import DistillationObjective, RankingObjective
+from .objectives import DistillationObjective, training_objective
 from .progress import Progress
 from .teacher import Teacher
 from .trainer import fit
@@ -24,7 +24,7 @@ def train(config: Config, resume: bool = False) -> None:
     """Train ``config.model`` with the ranking loss. Checkpoints appear in ``config.run.dir``."""
     data, progress = _open_data(config), _progress(config)
     model = _initial_model(config, data, None, progress)
-    fit(config, data, model, RankingObjective(config.loss), progress, resume)
+    fit(config, data, model, training_objective(config), progress, resume)
 
 
 def distill(config: Config, resume: bool = False) -> None:
@@ -76,10 +76,10 @@ def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | No
 
 
 def _copy_weights(model: DualEncoder, other: DualEncoder) -> None:
-    """Start from the weights of ``other``; codes only if it has as many."""
-    same_codes = model.config.codes == other.config.codes
-    weights = {name: value for name, value in other.state_dict().items() if same_codes or not name.startswith("codes.")}
-    model.set_state_dict({**model.state_dict(), **weights})
+    """Start from the weights of ``other``; codes only if it has as many, a match head only if both have one."""
+    own = model.state_dict()
+    weights = {name: value for name, value in other.state_dict().items() if name in own and own[name].shape == value.shape}
+    model.set_state_dict({**own, **weights})
 
 
 def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:

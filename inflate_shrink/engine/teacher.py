@@ -17,8 +17,9 @@ from ..atomic import atomic_path
 from ..config import DistillConfig
 from ..data.batches import Batch
 from ..data.npy import create_npy
-from ..scoring import Fragments, late_interaction
+from ..scoring import Fragments
 from .checkpoint import Checkpoint
+from .cross import embed_batch, match_all
 from .encode import image_batches, text_batches
 from .training_data import TrainingData
 
@@ -38,6 +39,7 @@ class Teacher:
         self.cache = None
         if config.teacher_dropout:
             self.model.train()
+        if config.teacher_dropout or self.model.is_cross:
             return
         needed = self._cache_bytes(data) / 2**30
         if config.cache_gb == 0 or needed > config.cache_gb:
@@ -53,10 +55,12 @@ class Teacher:
         """The teacher's scores (B, B), rows images, without gradient."""
         with paddle.no_grad():
             if self.cache is not None:
-                return late_interaction(*self.cache.read(batch))
+                return self.model.score(*self.cache.read(batch))
+            if self.model.is_cross:
+                return paddle.to_tensor(match_all(self.model, *embed_batch(self.model, batch)))
             text = self.model.encode_text(paddle.to_tensor(batch.ids))
             image = self.model.encode_image(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
-            return late_interaction(text, image)
+            return self.model.score(text, image)
 
     def _cache_bytes(self, data: TrainingData) -> int:
         c = self.model.config
@@ -90,8 +94,8 @@ class _FragmentCache:
         split = data.train.split
         with atomic_path(self.directory) as temporary:
             temporary.mkdir()
-            _write_side(temporary, "text", text_batches(model, data.train.ids), len(data.train.ids))
-            _write_side(temporary, "image", image_batches(model, data.store, split.image_rows), len(split.image_rows))
+            _write_side(temporary, "text", text_batches(model.encode_text, data.train.ids), len(data.train.ids))
+            _write_side(temporary, "image", image_batches(model.encode_image, data.store, split.image_rows), len(split.image_rows))
             (temporary / "key").write_text(self.key)
         self._open()
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import paddle
 
 from ..config import Config, differences
-from ..data.batches import Batch, batches_per_epoch, epoch_batches, prefetch
+from ..data.batches import batches_per_epoch, epoch_batches, prefetch
 from ..errors import InputError
 from ..model.encoder import DualEncoder
-from ..scoring import late_interaction
 from .checkpoint import discard_unlinked, load_train_state, load_weights, open_checkpoint, point, write_checkpoint
 from .evaluate import describe, evaluate
 from .objectives import Objective
@@ -101,10 +100,9 @@ def _update(model, optimizer, objective, precision, config, batches, step, lr) -
     accumulate, total = config.optim.accumulate, 0.0
     for _ in range(accumulate):
         batch = next(batches)
-        scores = _batch_scores(model, batch, precision)
-        loss = objective(scores, batch) / accumulate
-        precision.scaler.scale(loss).backward()
-        total = total + loss.detach() + 0 * scores.detach().sum()  # a hinge turns NaN into 0: here it shows
+        loss = objective(model, batch, precision, step)
+        precision.scaler.scale(loss.value / accumulate).backward()
+        total = total + loss.value.detach() / accumulate + 0 * loss.scores.detach().sum()
     with paddle.utils.unique_name.guard():  # the optimizer names its state at its first step: the same in every process
         precision.scaler.step(optimizer)
     precision.scaler.update()
@@ -112,19 +110,11 @@ def _update(model, optimizer, objective, precision, config, batches, step, lr) -
     return total
 
 
-def _batch_scores(model: DualEncoder, batch: Batch, precision: Precision) -> paddle.Tensor:
-    """The model's scores (B, B) float32 of a batch, rows images."""
-    with precision.autocast():
-        text = model.encode_text(paddle.to_tensor(batch.ids))
-        image = model.encode_image(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
-    return late_interaction(precision.cast(text), precision.cast(image))
-
-
 def _validate(config: Config, data: TrainingData, model, state: dict, epoch: int, progress: Progress) -> bool:
     """Validate if it is due; true if the sum of recalls is the highest so far."""
     if (epoch + 1) % config.run.eval_epochs and not state["finished"]:
         return False
-    result = evaluate(model, data.store, data.val)
+    result = evaluate(model, data.store, data.val.first_images(config.run.val_images))
     state["history"].append({"epoch": epoch + 1, "step": state["step"], **result})
     best = result["rsum"] > state["best_rsum"]
     state["best_rsum"] = max(state["best_rsum"], result["rsum"])

@@ -18,6 +18,16 @@ class TokenizedSplit(NamedTuple):
     split: Split
     ids: np.ndarray  # (captions, n) int64
 
+    def first_images(self, images: int) -> "TokenizedSplit":
+        """The first so many images with their captions; 0: all."""
+        split = self.split
+        if not 0 < images < len(split.image_rows):
+            return self
+        kept = split.caption_image < images
+        captions = [caption for caption, keep in zip(split.captions, kept) if keep]
+        part = Split(split.name, captions, split.caption_image[kept], split.image_rows[:images], split.image_ids[:images])
+        return TokenizedSplit(part, self.ids[kept])
+
 
 class TrainingData(NamedTuple):
     store: Store

@@ -1,7 +1,8 @@
 """The dual encoder: texts and images to fragments (Eq. 1, Eq. 2, Sec. 4.1).
 
 F, B, I and everything between are one class: they differ in how many codes are
-appended to the input and how many output fragments are kept, and in nothing else.
+appended to the input and how many output fragments are kept, and in nothing else. The
+cross-BERT C runs the same Transformer over words and regions at once (:mod:`.cross`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import paddle
 from paddle import nn
 
 from ..config import ModelConfig
-from ..scoring import Fragments, late_interaction, normalize
-from .inputs import PAD_ID, InflatingCodes, RegionEmbedding, TextEmbedding, append_codes
+from ..scoring import Fragments, normalize, scoring_function
+from .cross import MatchHead
+from .inputs import Embedded, InflatingCodes, RegionEmbedding, TextEmbedding, append_codes
 from .transformer import Transformer
 
 
@@ -19,7 +21,7 @@ class DualEncoder(nn.Layer):
     """Text and image encoder with one shared Transformer.
 
     Args:
-        config: sizes, codes k and fragments l.
+        config: sizes, codes k and fragments l, scoring.
         vocab_size: WordPiece vocabulary entries.
         region_dim: dimensions of a region feature.
     """
@@ -31,30 +33,39 @@ class DualEncoder(nn.Layer):
         self.region_embedding = RegionEmbedding(region_dim, config.hidden)
         self.codes = InflatingCodes(config.codes, config.hidden) if config.codes else None
         self.transformer = Transformer(config.layers, config.hidden, config.heads, config.ffn, config.dropout)
+        self.is_cross = config.scoring == "cross"
+        self.match_head = MatchHead(config.hidden) if self.is_cross or config.joint else None
+        self.score = None if self.is_cross else scoring_function(config)  # (text, image) -> (images, texts)
         self._initialize()
 
     def encode_text(self, ids: paddle.Tensor) -> Fragments:
         """ids: (B, n) int, 0 is padding. Returns the l kept fragments, (B, l, D)."""
-        mask = (ids != PAD_ID).astype("float32")
-        return self._encode(self.text_embedding(ids), mask, self.codes and self.codes.text)
+        if self.config.scoring == "visual_sparta":
+            return self.text_embedding.without_context(ids)
+        return self._encode(self.text_embedding(ids), self.codes and self.codes.text)
 
     def encode_image(self, regions: paddle.Tensor, counts: paddle.Tensor) -> Fragments:
         """regions: (B, m, region_dim) float32; counts: (B,) int, valid regions. Returns (B, l, D)."""
-        mask = (paddle.arange(regions.shape[1], dtype=counts.dtype).unsqueeze(0) < counts.unsqueeze(1)).astype("float32")
-        return self._encode(self.region_embedding(regions), mask, self.codes and self.codes.image)
+        return self._encode(self.region_embedding(regions, counts), self.codes and self.codes.image)
 
     def forward(self, ids: paddle.Tensor, regions: paddle.Tensor, counts: paddle.Tensor) -> paddle.Tensor:
         """Scores (images, texts) float32 of all images with all texts."""
-        return late_interaction(self.encode_text(ids), self.encode_image(regions, counts))
+        return self.score(self.encode_text(ids), self.encode_image(regions, counts))
 
-    def _encode(self, x, mask, codes) -> Fragments:
+    def match(self, text: Embedded, image: Embedded) -> paddle.Tensor:
+        """Cross-BERT scores (P,) float32 of P pairs of embedded texts and images, row by row."""
+        return self.match_head(self.transformer, text, image, self.text_embedding.token_type.weight[1])
+
+    def _encode(self, inputs: Embedded, codes) -> Fragments:
+        x, mask = inputs
         if codes is not None:
             # released: the codes pass through the regions' LayerNorm, on both sides
             x = append_codes(x, self.region_embedding.norm(codes))
             mask = paddle.concat([mask, paddle.ones([mask.shape[0], codes.shape[0]])], axis=1)
         fragments = None if self.config.fragments == "all" else self.config.fragments
         counted = mask[:, :fragments] if self.config.score_padding == "masked" else None
-        return Fragments(normalize(self.transformer(x, mask, fragments)), counted)
+        vectors = self.transformer(x, mask, fragments)
+        return Fragments(vectors if self.config.scoring == "visual_sparta" else normalize(vectors), counted)
 
     def _initialize(self):
         """BERT's initialisation: N(0, 0.02) for matrices, 0 for biases. Codes keep their own."""

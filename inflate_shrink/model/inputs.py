@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import paddle
 from paddle import nn
 
+from ..scoring import Fragments
 from .transformer import LAYER_NORM_EPSILON, Linear
 
 PAD_ID = 0
 MAX_POSITIONS = 512  # BERT's table; only the first text_length rows are used
+
+
+class Embedded(NamedTuple):
+    """The Transformer's input for some texts or images: vectors (B, L, D); mask (B, L) float32, 0 for padding."""
+
+    vectors: paddle.Tensor
+    mask: paddle.Tensor
+
+    def rows(self, rows: paddle.Tensor) -> "Embedded":
+        """rows: (P,) int, repeats allowed."""
+        return Embedded(paddle.gather(self.vectors, rows), paddle.gather(self.mask, rows))
 
 
 class TextEmbedding(nn.Layer):
@@ -22,13 +36,21 @@ class TextEmbedding(nn.Layer):
         self.norm = nn.LayerNorm(hidden, epsilon=LAYER_NORM_EPSILON)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, ids):
-        """ids: (B, n) int. Returns (B, n, D)."""
+    def forward(self, ids) -> Embedded:
+        """ids: (B, n) int."""
         words = self.word(ids)
         # as in PyTorch's BERT the row of [PAD] gets no gradient; Paddle's padding_idx would read zeros there
         words = paddle.where((ids == PAD_ID).unsqueeze(-1), words.detach(), words)
         positions, token_type = paddle.arange(ids.shape[1]), paddle.zeros([1], "int64")
-        return self.dropout(self.norm(words + self.position(positions) + self.token_type(token_type)))
+        vectors = self.dropout(self.norm(words + self.position(positions) + self.token_type(token_type)))
+        return Embedded(vectors, (ids != PAD_ID).astype("float32"))
+
+    def without_context(self, ids) -> Fragments:
+        """VisualSparta's query: the rows of the word table alone, (B, n, D); padding, the first and the last token do not count."""
+        filled = (ids != PAD_ID).astype("float32")
+        followed = paddle.concat([filled[:, 1:], paddle.zeros_like(filled[:, :1])], axis=1)
+        mask = followed * (paddle.arange(ids.shape[1]) > 0).astype("float32")
+        return Fragments(self.word(ids), mask)
 
 
 class RegionEmbedding(nn.Layer):
@@ -39,9 +61,11 @@ class RegionEmbedding(nn.Layer):
         self.projection = Linear(region_dim, hidden)
         self.norm = nn.LayerNorm(hidden, epsilon=1e-5)
 
-    def forward(self, regions):
-        """regions: (B, m, region_dim). Returns (B, m, D)."""
-        return self.norm(self.projection(regions))
+    def forward(self, regions, counts) -> Embedded:
+        """regions: (B, m, region_dim) float32; counts: (B,) int, valid regions."""
+        positions = paddle.arange(regions.shape[1], dtype=counts.dtype)
+        mask = (positions.unsqueeze(0) < counts.unsqueeze(1)).astype("float32")
+        return Embedded(self.norm(self.projection(regions)), mask)
 
 
 class InflatingCodes(nn.Layer):

@@ -9,7 +9,7 @@ import pytest
 
 from inflate_shrink.config import AmpConfig
 from inflate_shrink.data.batches import epoch_batches
-from inflate_shrink.engine import trainer
+from inflate_shrink.engine import objectives, trainer
 from inflate_shrink.engine.checkpoint import new_model, open_checkpoint
 from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.engine.objectives import RankingObjective
@@ -239,13 +239,13 @@ def explode_at(monkeypatch):
     """A function: the loss is not a number from update ``step`` on."""
 
     def explode(step):
-        scores, calls = trainer._batch_scores, []
+        scores, calls = objectives.batch_scores, []
 
         def exploding(*arguments):
             calls.append(1)
             return scores(*arguments) * (float("nan") if len(calls) > step else 1)
 
-        monkeypatch.setattr(trainer, "_batch_scores", exploding)
+        monkeypatch.setattr(objectives, "batch_scores", exploding)
 
     return explode
 

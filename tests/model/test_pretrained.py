@@ -45,7 +45,7 @@ def test_hidden_states_are_those_of_paddlenlp(bert_model, saved):
     ids = paddle.to_tensor([[2, 5, 7, 3, 0, 0], [2, 9, 39, 11, 12, 3]])
     mask = (ids != 0).astype("float32")
 
-    states = [model.text_embedding(ids)]
+    states = [model.text_embedding(ids).vectors]
     for layer in model.transformer.layers:
         states.append(layer(states[-1], ((1 - mask) * -1e4).unsqueeze([1, 2])))
     expected = bert_model(ids, attention_mask=mask, output_hidden_states=True, return_dict=True).hidden_states

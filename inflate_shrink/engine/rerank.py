@@ -1,0 +1,99 @@
+"""Retrieve Fast, Rerank Smart (Geigle et al. 2022): a bi-encoder retrieves, a cross-BERT reranks the best n."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import paddle
+
+from ..data.store import Store
+from ..errors import InputError
+from ..metrics import best_candidates, reranked_recalls
+from ..model.encoder import DualEncoder
+from .checkpoint import Checkpoint
+from .cross import EmbeddedSide, embed_images, embed_texts, match_pairs
+from .encode import encode_images
+from .evaluate import as_json, open_checked, score_all
+from .latency import median_ms, query_latency
+from .training_data import TokenizedSplit, tokenize_split
+
+
+def evaluate_reranking(retriever: DualEncoder, reranker: DualEncoder, store: Store, data: TokenizedSplit, depths: list[int]) -> dict:
+    """Recall and latency at each depth n, as JSON values.
+
+    Args:
+        retriever: scores all images (texts) with each text (image).
+        reranker: a cross-BERT, or a joint model (it may be the retriever); its scores order the retriever's best n.
+        depths: numbers n of candidates that are reranked; 0 is the retriever alone.
+
+    Returns:
+        ``rerank``: for each depth ``n``, ``t2i``, ``i2t``, ``rsum`` and ``ms_per_query`` (a text against all images,
+        retrieval and reranking); ``pairs`` that the reranker scored for this, in ``seconds``.
+    """
+    _check(retriever, reranker, len(data.split.image_rows), depths)
+    retrieved = score_all(retriever, store, data.ids, data.split.image_rows)
+    text, image = embed_texts(reranker, data.ids), embed_images(reranker, store, data.split.image_rows)
+    by_text, by_image = best_candidates(retrieved.T, max(depths)), best_candidates(retrieved, max(depths))
+    start = time.perf_counter()
+    texts, images = _pairs(by_text), _pairs(by_image)
+    of_texts = match_pairs(reranker, text, image, texts[0], texts[1], "rerank t2i").reshape(by_text.shape)
+    of_images = match_pairs(reranker, text, image, images[1], images[0], "rerank i2t").reshape(by_image.shape)
+    seconds = time.perf_counter() - start
+    retrieval_ms = sum(query_latency(retriever, data.ids, encode_images(retriever, store, data.split.image_rows)))
+    rows = []
+    for n in depths:
+        result = reranked_recalls(retrieved, data.split.caption_image, (by_text[:, :n], of_texts[:, :n]), (by_image[:, :n], of_images[:, :n]))
+        measured = as_json(result, "full", *retrieved.shape)
+        ms = retrieval_ms + (_rerank_ms(reranker, text, image, by_text[:, :n]) if n else 0.0)
+        rows.append({"n": n, **{key: measured[key] for key in ("t2i", "i2t", "rsum")}, "ms_per_query": ms})
+    return {"rerank": rows, "images": retrieved.shape[0], "captions": retrieved.shape[1], "pairs": of_texts.size + of_images.size, "seconds": seconds}
+
+
+def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: str | Path, split: str, depths: list[int], images: int = 0) -> dict:
+    """:func:`evaluate_reranking` of two checkpoints on the first ``images`` images of a split (0: all)."""
+    tokenizers = retriever.tokenizer(), reranker.tokenizer()
+    if tokenizers[0].fingerprint != tokenizers[1].fingerprint:
+        raise InputError(f"{retriever.directory} and {reranker.directory} have different vocabularies; rerank with a model of the same data")
+    store = open_checked(data_dir, retriever)
+    open_checked(data_dir, reranker)
+    data = tokenize_split(store, split, tokenizers[0]).first_images(images)
+    models = retriever.load_model(), reranker.load_model()
+    result = evaluate_reranking(*models, store, data, depths)
+    return {"retriever": str(retriever.directory), "reranker": str(reranker.directory), **result}
+
+
+def describe_reranking(result: dict) -> str:
+    """The result of :func:`rerank_checkpoints` as a table."""
+    lines = [f"{'n':>4}  {'t2i R@1/5/10':>15}  {'i2t R@1/5/10':>15}  {'rsum':>6}  {'ms per query':>12}"]
+    for row in result["rerank"]:
+        recalls = ("/".join(f"{row[side][key]:.1f}" for key in ("r1", "r5", "r10")) for side in ("t2i", "i2t"))
+        lines.append(f"{row['n']:>4}  {'  '.join(f'{recall:>15}' for recall in recalls)}  {row['rsum']:>6.1f}  {row['ms_per_query']:>12.2f}")
+    cost = f"{result['pairs']} pairs reranked in {result['seconds']:.1f} s; a query is one caption against all images"
+    return "\n".join([*lines, f"{result['images']} images, {result['captions']} captions; {cost}"])
+
+
+def _check(retriever: DualEncoder, reranker: DualEncoder, images: int, depths: list[int]) -> None:
+    if retriever.is_cross:
+        raise InputError("the retriever is a cross-BERT, which scores every pair: give a bi-encoder such as B-F, or a joint model")
+    if reranker.match_head is None:
+        raise InputError("the reranker is a bi-encoder: give a cross-BERT (model.scoring: cross) or a joint model (model.joint: true)")
+    for n in depths:
+        if not 0 <= n <= images:
+            raise InputError(f"{n} candidates cannot be reranked of {images} images: give 0 to {images}")
+
+
+def _pairs(candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(queries, candidates), flat, of (queries, n) candidates."""
+    return np.repeat(np.arange(len(candidates)), candidates.shape[1]), candidates.reshape(-1)
+
+
+def _rerank_ms(reranker: DualEncoder, text: EmbeddedSide, image: EmbeddedSide, candidates: np.ndarray, repeats: int = 30) -> float:
+    """Median milliseconds of scoring one text's candidates."""
+
+    def query(i: int) -> paddle.Tensor:
+        row = candidates[i % len(candidates)]
+        return paddle.to_tensor(match_pairs(reranker, text, image, np.full(len(row), i % len(candidates)), row))
+
+    return median_ms(query, repeats)

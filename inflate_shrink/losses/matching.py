@@ -1,0 +1,17 @@
+"""The cross-BERT's loss: does a pair belong together?"""
+
+from __future__ import annotations
+
+import paddle
+import paddle.nn.functional as F
+
+
+def matching_loss(positive: paddle.Tensor, negative: paddle.Tensor) -> paddle.Tensor:
+    """Binary cross-entropy of logits, summed over the batch; positives and negatives have equal weight.
+
+    Args:
+        positive: (B,) scores of matching pairs.
+        negative: (N,) scores of hard negatives; all of them together weigh as much as the positives.
+    """
+    weight = positive.shape[0] / negative.shape[0]
+    return F.softplus(-positive).sum() + weight * F.softplus(negative).sum()
