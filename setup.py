@@ -18,7 +18,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.9",
     packages=find_packages(include=["inflate_shrink*"]),
-    package_data={"inflate_shrink": ["*.yaml", "recipes/*.yaml"]},
+    package_data={"inflate_shrink": ["*.yaml", "recipes/*.yaml", "visualize/*.html", "visualize/*.css"]},
     install_requires=[
         # Paddle 2.6.2 and paddlenlp's tool-helpers are built against NumPy 1.
         "numpy<2",

@@ -1,0 +1,29 @@
+"""What each position of the encoder's input is called."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+from ..data.text import CaptionTokenizer
+from ..model.inputs import PAD_ID
+
+Labels = List[Optional[str]]  # None: padding
+
+
+def text_labels(ids: Sequence[int], tokenizer: CaptionTokenizer, codes: int) -> Labels:
+    """WordPieces of ``ids`` (n,), then the codes: n + k labels, None for padding."""
+    pieces = tokenizer.vocabulary.decode("utf-8").splitlines()
+    return [None if number == PAD_ID else pieces[number] for number in ids] + _codes(codes)
+
+
+def image_labels(count: int, slots: int, codes: int) -> Labels:
+    """The ``count`` regions in ``slots`` slots, then the codes: slots + k labels, None for padding."""
+    return [f"region {number}" if number <= count else None for number in range(1, slots + 1)] + _codes(codes)
+
+
+def shorten(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _codes(codes: int) -> Labels:
+    return [f"code {number}" for number in range(1, codes + 1)]

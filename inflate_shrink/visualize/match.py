@@ -1,0 +1,77 @@
+"""Which image fragment each text fragment chose: the maxima that late interaction sums (Eq. 5)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import paddle
+
+from ..config import Config
+from ..data.store import Store
+from ..engine.encode import encode_images, encode_texts
+from ..errors import InputError
+from ..model.encoder import DualEncoder
+from ..scoring import late_interaction
+from .labels import Labels
+
+
+class Choice(NamedTuple):
+    """text: a word or code of the caption. image: the region, code or padding it chose. cosine: of the two.
+    region: the chosen one's number in the image from 0, or None where it is no region."""
+
+    text: str
+    image: str
+    cosine: float
+    region: int | None
+
+
+class Match(NamedTuple):
+    """words, codes: what each chose, in order. padding: how much the caption's padding adds to ``score``, in all."""
+
+    words: list[Choice]
+    codes: list[Choice]
+    padding: float
+    score: float
+
+    def describe(self) -> str:
+        """The score and its parts in one line."""
+        parts = {"words": sum(choice.cosine for choice in self.words), "codes": sum(choice.cosine for choice in self.codes), "padding": self.padding}
+        return f"score {self.score:.2f} = " + " + ".join(f"{value:.2f} of {name}" for name, value in parts.items() if abs(value) >= 0.005)
+
+
+def require_choices(config: Config, where: object) -> None:
+    """Raise InputError for a model in which no word chooses a region; ``where`` is its checkpoint."""
+    if config.model.scoring != "late_interaction":
+        raise InputError(f"{where}: its model.scoring is {config.model.scoring}; words choose regions in late_interaction only")
+    if config.model.fragments == 1:
+        raise InputError(f"{where}: its model has one fragment a side, so its words have nothing to choose from; give one with more, such as B or I")
+
+
+def match(model: DualEncoder, ids: np.ndarray, regions: np.ndarray, counts: np.ndarray, text_labels: Labels, image_labels: Labels) -> Match:
+    """The choices of one text, ids (1, n), in one image, regions (1, m, D) and counts (1,).
+
+    Args:
+        text_labels, image_labels: of all input positions, None for padding; the model may keep fewer of them.
+    """
+    with paddle.no_grad():
+        text = model.encode_text(paddle.to_tensor(ids))
+        image = model.encode_image(paddle.to_tensor(regions), paddle.to_tensor(counts))
+        cosines = (text.vectors[0] @ image.vectors[0].t()).numpy()
+        score = late_interaction(text, image).item()
+    if image.mask is not None:
+        cosines[:, image.mask[0].numpy() == 0] = -np.inf
+    best = cosines.argmax(1)
+    result = Match([], [], 0.0, score)
+    for position, (label, chosen, cosine) in enumerate(zip(text_labels, best, cosines.max(1))):
+        if label is not None:
+            region = int(chosen) if chosen < counts[0] else None
+            side = result.words if position < ids.shape[1] else result.codes
+            side.append(Choice(label, image_labels[chosen] or "padding", float(cosine), region))
+    return result._replace(padding=score - sum(choice.cosine for choice in result.words + result.codes))
+
+
+def best_image(model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarray) -> int:
+    """The row of the store, among ``rows``, whose image scores best with the text ids (1, n)."""
+    scores = late_interaction(encode_texts(model, ids), encode_images(model, store, rows))
+    return int(rows[scores.numpy()[:, 0].argmax()])
