@@ -48,6 +48,10 @@ class DualEncoder(nn.Layer):
         """regions: (B, m, region_dim) float32; counts: (B,) int, valid regions. Returns (B, l, D)."""
         return self._encode(self.region_embedding(regions, counts), self.codes and self.codes.image)
 
+    def word_vectors(self) -> paddle.Tensor:
+        """(V, D): the rows that VisualSparta's queries are made of."""
+        return self.text_embedding.word.weight
+
     def forward(self, ids: paddle.Tensor, regions: paddle.Tensor, counts: paddle.Tensor) -> paddle.Tensor:
         """Scores (images, texts) float32 of all images with all texts."""
         return self.score(self.encode_text(ids), self.encode_image(regions, counts))

@@ -206,3 +206,17 @@ def test_fresh_weights_are_berts_and_codes_are_standard_normal():
             assert (values == 0).all(), name
         elif values.size > 1000:
             assert values.std() == pytest.approx(1 if name.startswith("codes") else 0.02, rel=0.05), name
+
+
+def test_words_without_context():
+    model = encoder(scoring="visual_sparta")
+    side = text(model)
+    np.testing.assert_array_equal(side.vectors.numpy(), model.word_vectors().numpy()[IDS])
+    assert side.mask.numpy().tolist() == [[0, 1, 1, 0, 0, 0], [0, 1, 1, 1, 1, 0]]  # [CLS], [SEP] and padding do not count
+    assert (np.linalg.norm(image(model).vectors.numpy(), axis=-1) > 1.5).all()  # not normalised
+
+
+@pytest.mark.parametrize("changes, head", [({}, False), ({"scoring": "cross"}, True), ({"joint": True}, True)])
+def test_the_cross_bert_adds_a_head_alone(changes, head):
+    added = set(encoder(**changes).state_dict()) - set(encoder().state_dict())
+    assert added == ({"match_head.score.weight", "match_head.score.bias"} if head else set())
