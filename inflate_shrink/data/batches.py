@@ -27,9 +27,7 @@ def batches_per_epoch(split: Split, batch_size: int) -> int:
     return len(split.captions) // batch_size
 
 
-def epoch_batches(
-    store: Store, split: Split, ids: np.ndarray, batch_size: int, seed: int, epoch: int, first: int = 0
-) -> Iterator[Batch]:
+def epoch_batches(store: Store, split: Split, ids: np.ndarray, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
     """The batches of an epoch from number ``first`` on. Each caption is one sample (five an image, as released).
 
     The order depends on ``seed`` and ``epoch`` alone, so a run can be taken up anywhere.

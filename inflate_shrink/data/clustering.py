@@ -50,11 +50,10 @@ def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tup
     if n <= k:
         count, centres, central = n, features, np.arange(n)
     else:
-        points = features - features.mean(0)  # a smaller norm leaves less to cancel in the distances
-        gram = _gram(points)
+        gram = _gram(features - features.mean(0))  # a smaller norm leaves less to cancel in the distances
         members = _lloyd(gram, _initial_members(gram, k))
         distance = _distances(gram, members)
-        order = _slot_order(members)
+        order = np.lexsort((members.argmax(1), -members.sum(1)))  # the largest first; of equals, the one with the smallest index
         members, central = members[order], np.where(members, distance, np.inf).argmin(1)[order]
         count = len(members)
         centres = members.astype(np.float32) @ features / members.sum(1, keepdims=True, dtype=np.float32)
@@ -117,20 +116,11 @@ def _refill(members: np.ndarray, distance: np.ndarray) -> np.ndarray:
 
 def _distances(gram: np.ndarray, members: np.ndarray) -> np.ndarray:
     """(k, n) squared distances of the regions to the cluster means: |x|^2 - 2 x.c + |c|^2 with c = W x."""
-    weights = _weights(members)
+    weights = members / members.sum(1, keepdims=True)
     products = weights @ gram  # (k, n) c.x
     squares = (products * weights).sum(1)  # (k,) |c|^2
     return np.diag(gram) - 2 * products + squares[:, None]
 
 
-def _weights(members: np.ndarray) -> np.ndarray:
-    return members / members.sum(1, keepdims=True)
-
-
 def _one_hot(labels: np.ndarray, k: int) -> np.ndarray:
     return np.arange(k)[:, None] == labels
-
-
-def _slot_order(members: np.ndarray) -> np.ndarray:
-    """Largest cluster first; among equals, the one with the smallest member index."""
-    return np.lexsort((members.argmax(1), -members.sum(1)))

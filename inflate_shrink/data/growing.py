@@ -56,10 +56,10 @@ class GrowingNpy:
         """Write one row, ``values`` of the row's shape and type, C-contiguous."""
         _write_all(self._file, values.reshape(-1).view(np.uint8), _HEADER_BYTES + row * self._row_bytes)
 
-    def read(self, row: int, rows: int = 1) -> np.ndarray:
-        """``rows`` rows from ``row`` on, (rows, *row_shape)."""
-        data = os.pread(self._file.fileno(), rows * self._row_bytes, _HEADER_BYTES + row * self._row_bytes)
-        return np.frombuffer(data, self._dtype).reshape(rows, *self._row_shape)
+    def read(self, row: int) -> np.ndarray:
+        """One row, of the row's shape and type."""
+        data = os.pread(self._file.fileno(), self._row_bytes, _HEADER_BYTES + row * self._row_bytes)
+        return np.frombuffer(data, self._dtype).reshape(self._row_shape)
 
     def finish(self, rows: int) -> None:
         """Make it a ``.npy`` file of the first ``rows`` rows; more may be written afterwards."""

@@ -6,6 +6,7 @@ import re
 from typing import Iterable
 
 _EXTENSION = re.compile(r"\.(?:jpe?g|png|bmp|gif|webp|tiff?)$", re.IGNORECASE)
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a pair: an escape such as \ud800 in JSON, or how Python reads bytes that are not UTF-8
 _NUMBER = re.compile(r"(?:(?:coco_(?:train|val|test)20(?:14|15|17)|flickr30k)_)?0*([0-9]+)", re.IGNORECASE)
 
 
@@ -53,9 +54,9 @@ def safe_name(name: str) -> bool:
     """Whether an image id can be kept: it stays inside a folder when used as a path, and fits in a line of UTF-8 TSV.
 
     False for an empty or absolute name and for one with a ``..`` part, NUL, a tab, a line end or half a
-    surrogate pair (how Python reads bytes that are not UTF-8).
+    surrogate pair.
     """
-    if not name or any(character in name for character in "\0\t\n\r") or re.search(r"[\ud800-\udfff]", name):
+    if not name or any(character in name for character in "\0\t\n\r") or SURROGATE.search(name):
         return False
     parts = re.split(r"[/\\]", name)
     drive = len(parts) > 1 and re.fullmatch(r"[A-Za-z]:", parts[0])

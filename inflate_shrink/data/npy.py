@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -21,14 +22,11 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     found_shape, found_dtype, expected_size = read_header(path)
     if found_shape != tuple(shape) or found_dtype != np.dtype(dtype):
         raise InputError(
-            f"{path}: holds {found_dtype} {found_shape}, but meta.json says {dtype} {tuple(shape)};"
-            " the files belong to different builds"
+            f"{path}: holds {found_dtype} {found_shape}, but meta.json says {dtype} {tuple(shape)}; the files belong to different builds"
         )
     size = os.path.getsize(path)
     if size != expected_size:
-        raise InputError(
-            f"{path}: its header promises {expected_size} bytes, the file has {size}; it is damaged, copy or build it again"
-        )
+        raise InputError(f"{path}: its header promises {expected_size} bytes, the file has {size}; it is damaged, copy or build it again")
     if 0 in found_shape:
         return np.empty(found_shape, found_dtype)  # an empty file cannot be mapped
     return np.load(path, mmap_mode="r", allow_pickle=False)
@@ -37,21 +35,30 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
 def create_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Create a file of zeros and map it for writing; a full disk is an OSError now, not a crash later."""
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=tuple(shape))
-    if hasattr(os, "posix_fallocate"):  # not on macOS
-        with open(path, "r+b") as file:
-            # writing to a mapped hole of a full disk would kill the process (SIGBUS)
-            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+    with open(path, "r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))  # writing to a mapped hole of a full disk would kill the process (SIGBUS)
     return array
 
 
 def read_header(path: Path) -> tuple[tuple[int, ...], np.dtype, int]:
     """Shape, type and total file size in bytes that the header promises; raises InputError if there is none."""
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with open(path, "rb") as file:
         try:
-            shape, _, dtype = readers[np.lib.format.read_magic(file)](file)
-        except OSError:
-            raise
-        except Exception as error:  # of a damaged header NumPy raises whatever Python's parser does
-            raise InputError(f"{path}: not a readable .npy file ({' '.join(str(error).split())[:200]}); copy or build it again") from error
+            shape, _, dtype = parse_header(file)
+        except ValueError as error:
+            raise InputError(f"{path}: not a readable .npy file ({error}); copy or build it again") from error
         return shape, dtype, file.tell() + math.prod(shape) * dtype.itemsize
+
+
+def parse_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether in Fortran order, and type of the array that begins here; ``file`` is then at its numbers.
+
+    Raises ValueError, with one short line, if this is no .npy header.
+    """
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    try:
+        return readers[np.lib.format.read_magic(file)](file)
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged header NumPy raises whatever Python's parser does
+        raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from error

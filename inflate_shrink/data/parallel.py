@@ -3,7 +3,8 @@
 Processes are spawned: a fork would copy the locks of this process' threads (Paddle's, BLAS') in whatever
 state they are, and a fork server keeps the environment of its first use, so the limit on BLAS threads
 could not be trusted. Each worker is served by a thread that sends it one item at a time, so that a worker
-that dies, even while a large item is on its way, closes its pipe and is noticed at once.
+that dies, even while a large item is on its way, closes its pipe and is noticed at once. The workers of a
+concurrent.futures pool would outlive a parent that is killed, and it does not tell how one of them died.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def ordered_map(function: Callable, items: Iterable, workers: int, initializer: 
         Exception: any other exception of ``function``, ``initializer`` or ``items``.
     """
     if workers <= 1:
-        yield from _map_here(function, items, initializer, initargs)
+        if initializer:
+            initializer(*initargs)
+        for item in items:
+            yield item, _result(function, item)
         return
     crew, idle = [], queue.SimpleQueue()
     threads = ThreadPoolExecutor(workers, "ordered_map")
@@ -76,17 +80,6 @@ def ordered_map(function: Callable, items: Iterable, workers: int, initializer: 
 def _next(pending: deque) -> tuple:
     item, result = pending.popleft()
     return item, result.result()
-
-
-def _map_here(function: Callable, items: Iterable, initializer: Callable | None, initargs: tuple) -> Iterator[tuple]:
-    if initializer:
-        initializer(*initargs)
-    for item in items:
-        try:
-            result = function(item)
-        except InputError as error:
-            result = error
-        yield item, result
 
 
 class _Worker:
@@ -142,7 +135,7 @@ def _result(function: Callable, item):
     try:
         return function(item)
     except InputError as error:
-        return InputError(str(error))  # one that can be pickled, without its causes
+        return error
 
 
 def _attempt(call: Callable) -> bytes:
@@ -155,25 +148,21 @@ def _attempt(call: Callable) -> bytes:
             data = pickle.dumps((None, error, where))
             pickle.loads(data)  # some exceptions can be pickled but not made again
             return data
-        except Exception:
+        except Exception:  # of any kind: both run code of the exception's class
             return pickle.dumps((None, RuntimeError(repr(error)), where))
 
 
 @contextmanager
 def _worker_environment():
     """What a process started inside inherits: BLAS on one thread, and no Ctrl-C, which its parent acts on."""
-    if hasattr(signal, "pthread_sigmask"):
-        resource_tracker.ensure_running()  # on its own start it would unblock Ctrl-C
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    resource_tracker.ensure_running()  # on its own start it would unblock Ctrl-C
+    before = {name: os.environ[name] for name in _ONE_THREAD if name in os.environ}
     os.environ.update(_ONE_THREAD)
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        if mask is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for name in _ONE_THREAD:
+            del os.environ[name]
+        os.environ.update(before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

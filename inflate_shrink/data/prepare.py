@@ -183,9 +183,6 @@ def _items(source: RegionSource, wanted: dict[str, str]) -> Iterator[RegionItem]
 class _Silent(BadRecords):
     """For the second pass: the first has told everything."""
 
-    def __init__(self):
-        super().__init__(skip=True)
-
     def report(self, message: object) -> None:
         pass
 

@@ -81,9 +81,7 @@ class Store:
             existing = ", ".join(dict.fromkeys(self.caption_splits)) or "none"
             if not self.captions:
                 raise InputError(f"{self.directory}: holds regions but no captions; tools/prepare_data.py --regions {self.directory} adds them")
-            raise InputError(
-                f"{self.directory / 'captions.tsv'}: no caption of split {name!r}; its splits are: {existing}"
-            )
+            raise InputError(f"{self.directory / 'captions.tsv'}: no caption of split {name!r}; its splits are: {existing}")
         rows, first, caption_image = np.unique(self.caption_rows[chosen], return_index=True, return_inverse=True)
         order = np.argsort(first)  # np.unique sorts by row; we want first appearance
         rank = np.empty_like(order)
@@ -204,25 +202,18 @@ def _open_arrays(directory: Path, meta: dict) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _read_images(path: Path, expected: int) -> tuple[list[str], np.ndarray, list[str]]:
-    ids, sizes, files, line_of = [], [], [], {}
+    line_of, sizes, files = {}, [], []
     for line, (image_id, width, height, file) in read_rows(path, IMAGES_HEADER):
         if image_id in line_of:
-            raise InputError(
-                f"{path}: line {line}: image id {image_id!r} is already on line {line_of[image_id]}; ids must be unique"
-            )
+            raise InputError(f"{path}: line {line}: image id {image_id!r} is already on line {line_of[image_id]}; ids must be unique")
         if not (width.isdecimal() and height.isdecimal()):
-            raise InputError(
-                f"{path}: line {line}: expected width and height in whole pixels, found {width!r} and {height!r}"
-            )
+            raise InputError(f"{path}: line {line}: expected width and height in whole pixels, found {width!r} and {height!r}")
         line_of[image_id] = line
-        ids.append(image_id)
         sizes.append((int(width), int(height)))
         files.append(file)
-    if len(ids) != expected:
-        raise InputError(
-            f"{path}: {len(ids)} images, but regions.npy and meta.json have {expected}; the files belong to different builds"
-        )
-    return ids, np.array(sizes, np.int64).reshape(-1, 2), files
+    if len(files) != expected:
+        raise InputError(f"{path}: {len(files)} images, but regions.npy and meta.json have {expected}; the files belong to different builds")
+    return list(line_of), np.array(sizes, np.int64).reshape(-1, 2), files
 
 
 def _read_captions(path: Path, image_ids: list[str], meta: dict) -> tuple[list[str], np.ndarray, list[str]]:
@@ -231,9 +222,7 @@ def _read_captions(path: Path, image_ids: list[str], meta: dict) -> tuple[list[s
     for line, (split, image_id, caption) in read_rows(path, CAPTIONS_HEADER):
         row = row_of.get(image_id)
         if row is None:
-            raise InputError(
-                f"{path}: line {line}: image id {image_id!r} is not in images.tsv; remove the line or add the image"
-            )
+            raise InputError(f"{path}: line {line}: image id {image_id!r} is not in images.tsv; remove the line or add the image")
         if not split or not caption.strip():
             raise InputError(f"{path}: line {line}: the split or the caption is empty; remove the line")
         splits.append(split)

@@ -43,10 +43,18 @@ def build_vocabulary(captions: Iterable[str], words: Callable[[str], list[str]],
 def read_vocabulary(path: str | Path) -> list[str]:
     """The tokens of a ``vocab.txt``, by id; raises InputError if there is none or it is no WordPiece vocabulary."""
     try:
-        tokens = Path(path).read_bytes().decode("utf-8").replace("\r\n", "\n").split("\n")
+        return parse_vocabulary(Path(path).read_bytes(), path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such vocabulary file, expected a WordPiece vocab.txt") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: not a UTF-8 vocabulary file: {error}") from None
+
+
+def parse_vocabulary(content: bytes, path: str | Path) -> list[str]:
+    """The tokens of the bytes of a ``vocab.txt``, by id; raises InputError, which names ``path``, if they are no WordPiece vocabulary."""
+    try:
+        tokens = content.decode("utf-8").replace("\r\n", "\n").split("\n")  # as BERT's tokenizer reads it: a token may be another line separator
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a UTF-8 vocabulary file: {error}") from None
     if tokens[-1] == "":
         tokens.pop()

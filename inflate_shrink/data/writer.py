@@ -186,10 +186,10 @@ class StoreWriter:
         lines = self._images.complete_lines()
         ids = _image_ids(lines)[: min(array.rows for array in self._arrays)]
         for row, image_id in enumerate(ids):
-            count = int(self._counts.read(row)[0])
+            count = int(self._counts.read(row))
             if not 1 <= count <= self._slots:
                 break  # of a machine that lost its power
-            self._checksum = zlib.crc32(self._regions.read(row)[0, :count], self._checksum)
+            self._checksum = zlib.crc32(self._regions.read(row)[:count], self._checksum)
             self._ids.add(image_id)
         self._images.keep(lines[: len(self._ids)])
 

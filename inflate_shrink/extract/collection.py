@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,16 +18,9 @@ from .extractor import Extractor, ExtractorSettings
 from .photos import PhotoFolder, open_photo
 
 
-class Described(NamedTuple):
-    """A photo's size in pixels, its clustered regions (n, C) and their boxes (n, 4)."""
-
-    width: int
-    height: int
-    regions: np.ndarray
-    boxes: np.ndarray
-
-
-def extract_collection(folder: PhotoFolder, directory: str | os.PathLike, settings: ExtractorSettings, *, regions: int = 32, workers: int = 1, bad: BadRecords) -> tuple[int, int]:
+def extract_collection(
+    folder: PhotoFolder, directory: str | os.PathLike, settings: ExtractorSettings, *, regions: int = 32, workers: int = 1, bad: BadRecords
+) -> tuple[int, int]:
     """Describe every photo of ``folder`` in a new data set; an interrupted call is taken up by the same call.
 
     Args:
@@ -59,13 +51,12 @@ def extract_collection(folder: PhotoFolder, directory: str | os.PathLike, settin
     ) as writer:
         left = [name for name in folder.names if name not in writer]
         results = ordered_map(_describe, left, workers, initializer=_open, initargs=(folder, settings, regions))
-        results = reported(results, "extract", len(folder.names), len(folder.names) - len(left))
-        with closing(results):  # an error ends the workers at once
+        with closing(reported(results, "extract", len(folder.names), len(writer))) as results:  # an error ends the workers at once
             for name, result in results:
                 if isinstance(result, InputError):
                     bad.report(result)
                 else:
-                    writer.add_image(name, result.width, result.height, name, result.regions, result.boxes)
+                    writer.add_image(name, *result)
         if not len(writer):
             raise InputError(f"{folder.source}: none of its {len(folder.names)} files is a photo that can be described; nothing was written")
         return len(writer), writer.resumed
@@ -79,7 +70,8 @@ def _open(folder: PhotoFolder, settings: ExtractorSettings, regions: int) -> Non
     _process = folder, Extractor(settings), regions
 
 
-def _describe(name: str) -> Described:
+def _describe(name: str) -> tuple:
+    """Width, height, file, clustered regions (n, C) and boxes (n, 4): what StoreWriter.add_image takes after the id."""
     folder, extractor, regions = _process
     photo = open_photo(folder.read(name), folder.where(name), min_side=extractor.settings.size)
     try:
@@ -89,4 +81,4 @@ def _describe(name: str) -> Described:
         raise InputError(f"{folder.where(name)}: {error}") from error
     if np.abs(centres).max() > np.finfo(np.float16).max:
         raise InputError(f"{folder.where(name)}: a feature is too large for float16; is --backbone-preset the right one?")
-    return Described(photo.width, photo.height, centres[:count].astype(np.float16), boxes[:count])
+    return photo.width, photo.height, name, centres[:count].astype(np.float16), boxes[:count]

@@ -113,7 +113,7 @@ def _letterbox(image, width: int, height: int):
 
 def _input(image, pixels: Pixels) -> np.ndarray:
     """(1, 3, h, w) float32."""
-    array = (np.asarray(image, np.float32) if pixels.channels == "RGB" else np.asarray(image, np.float32)[:, :, ::-1])
+    array = np.asarray(image, np.float32)[:, :, :: 1 if pixels.channels == "RGB" else -1]
     array = (array - np.float32(pixels.mean)) / np.float32(pixels.std)
     return array.transpose(2, 0, 1)[None]
 

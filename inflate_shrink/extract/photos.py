@@ -297,8 +297,8 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 _LOCK = threading.Lock()
-if hasattr(os, "register_at_fork"):  # else a process forked meanwhile would wait for ever
-    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+# Else a process forked meanwhile would wait for ever.
+os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints its errors where logging is not set up
 
 

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -157,11 +155,3 @@ def test_refilling_leaves_no_other_cluster_empty():
 def test_bad_input(features, boxes, message):
     with pytest.raises(InputError, match=message):
         cluster_regions(features, boxes)
-
-
-def test_speed():
-    features = clumpy(9, dimension=2048)
-    start = time.perf_counter()
-    for _ in range(20):
-        cluster(features, 32)
-    assert time.perf_counter() - start < 5  # 0.04 s on a free core

@@ -149,7 +149,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_orphans(tmp_path, how):
     """After Ctrl-C, at once and with one traceback; after a kill, as soon as the item is done."""

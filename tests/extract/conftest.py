@@ -42,6 +42,17 @@ def detector(tmp_path_factory):
     return save(tmp_path_factory.mktemp("networks") / "boxes.onnx", nodes, [("boxes", [3, 4]), ("scores", [3])], constants)
 
 
+@pytest.fixture
+def network(tmp_path):
+    """A function: the file of a network that gives the image ``operation`` a constant, of this shape."""
+
+    def make(operation, constant, shape):
+        node = helper.make_node(operation, ["image", "constant"], ["output"])
+        return save(tmp_path / "net.onnx", [node], [("output", shape)], {"constant": (constant, constant.dtype)})
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def two_inputs(tmp_path_factory):
     """A network that is no image network."""

@@ -9,7 +9,7 @@ from typing import Iterable, Sequence
 
 from ...errors import InputError
 from ..bad_records import BadRecords
-from ..image_ids import safe_name
+from ..image_ids import SURROGATE, safe_name
 from . import coco, jsonl, karpathy, released, scan, table, token_file
 from .files import shown
 from .options import CaptionOptions
@@ -27,7 +27,6 @@ FORMATS = {
 }
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # with Unicode's own line separators
-_SURROGATE = re.compile("[\ud800-\udfff]")  # from an escape such as \ud800 in JSON; cannot be written as UTF-8
 
 
 def read_captions(sources: Sequence[str], format: str, bad: BadRecords, options: CaptionOptions = CaptionOptions()) -> list[Caption]:
@@ -89,16 +88,15 @@ def _split_and_path(source: str) -> tuple[str | None, Path]:
 
 def _problem(caption: Caption) -> str:
     """What is wrong with a caption, "" if nothing."""
-    image_id, text, split, _ = caption
-    for name, value in (("image", image_id), ("caption", text), ("split", split)):
-        if value is not None and not value.strip():
+    for name, value in (("image", caption.image_id), ("caption", caption.text), ("split", caption.split)):
+        if value is None:
+            continue
+        if not value.strip():
             return f"the {name} is empty"
-        if value is not None and _SURROGATE.search(value):
+        if SURROGATE.search(value):
             return f"the {name} {shown(value)} holds half of a surrogate pair, which is no character"
-    if split is not None and _CONTROL.search(split):
-        return f"the split {shown(split)} holds a tab, a newline or another control character"
-    if _CONTROL.search(image_id):
-        return f"the image {shown(image_id)} holds a tab, a newline or another control character"
-    if not safe_name(image_id):
-        return f"the image {shown(image_id)} must not leave the image folder; give its name inside the folder"
+        if _CONTROL.search(value):
+            return f"the {name} {shown(value)} holds a tab, a newline or another control character"
+    if not safe_name(caption.image_id):
+        return f"the image {shown(caption.image_id)} must not leave the image folder; give its name inside the folder"
     return ""

@@ -28,21 +28,20 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
     number_of: dict[object, int] = {}
     for number, annotation in enumerate(annotations):
         where = f"{path}: annotations[{number}]"
-        image = take(f"{where}.", annotation, "image_id", _ID, bad)
-        text = None if image is None else take(f"{where}.", annotation, "caption", (str,), bad)
-        if text is None:
+        fields = take(f"{where}.", annotation, bad, image_id=_ID, caption=str)
+        if fields is None:
             continue
+        image, text = fields
         if image not in name_of:
             bad.report(f"{where}.image_id: {shown(image)} is the id of no image in 'images'")
             continue
         if "id" in annotation:
-            identity = take(f"{where}.", annotation, "id", _ID, bad)
-            if identity is None:
+            if take(f"{where}.", annotation, bad, id=_ID) is None:
                 continue
-            if identity in number_of:
-                bad.report(f"{where}.id: {shown(identity)} is already annotations[{number_of[identity]}]; ids must be unique")
+            first = number_of.setdefault(annotation["id"], number)
+            if first != number:
+                bad.report(f"{where}.id: {shown(annotation['id'])} is already annotations[{first}]; ids must be unique")
                 continue
-            number_of[identity] = number
         yield Caption(name_of[image], text, None, where)
 
 
@@ -52,10 +51,10 @@ def _file_names(path: Path, images: list, bad: BadRecords) -> dict[object, str]:
     number_of: dict[tuple[str, object], int] = {}
     for number, image in enumerate(images):
         where = f"{path}: images[{number}]"
-        identity = take(f"{where}.", image, "id", _ID, bad)
-        name = None if identity is None else take(f"{where}.", image, "file_name", (str,), bad)
-        if name is None:
+        fields = take(f"{where}.", image, bad, id=_ID, file_name=str)
+        if fields is None:
             continue
+        identity, name = fields
         for key in (("id", identity), ("file_name", name)):
             if key in number_of:
                 bad.report(f"{where}.{key[0]}: {shown(key[1])} is already images[{number_of[key]}]; it must be unique")

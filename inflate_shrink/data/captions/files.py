@@ -78,18 +78,20 @@ def read_json_lists(path: Path, keys: tuple[str, ...], like: str) -> list[list]:
     return [document[key] for key in keys]
 
 
-def take(place: str, record: object, key: str, kinds: tuple[type, ...], bad: BadRecords):
-    """``record[key]``; or None, after reporting, if it is missing or of no such type. ``place`` precedes the key in messages."""
-    expected = " or ".join(_KINDS[kind] for kind in kinds)
-    if not isinstance(record, dict):
-        bad.report(f"{place.rstrip('.: ')}: expected an object with the key {key!r}, found {shown(record)}")
-    elif key not in record:
-        bad.report(f"{place}{key}: missing, expected {expected}")
-    elif not isinstance(record[key], kinds) or isinstance(record[key], bool):
-        bad.report(f"{place}{key}: expected {expected}, found {shown(record[key])}")
-    else:
-        return record[key]
-    return None
+def take(place: str, record: object, bad: BadRecords, **kinds: type | tuple[type, ...]) -> list | None:
+    """The values of some keys; or None, after reporting, if one is missing or not of its type. ``place`` precedes the key in messages."""
+    for key, kind in kinds.items():
+        expected = " or ".join(_KINDS[one] for one in (kind if isinstance(kind, tuple) else (kind,)))
+        if not isinstance(record, dict):
+            bad.report(f"{place.rstrip('.: ')}: expected an object with the key {key!r}, found {shown(record)}")
+        elif key not in record:
+            bad.report(f"{place}{key}: missing, expected {expected}")
+        elif not isinstance(record[key], kind) or isinstance(record[key], bool):
+            bad.report(f"{place}{key}: expected {expected}, found {shown(record[key])}")
+        else:
+            continue
+        return None
+    return [record[key] for key in kinds]
 
 
 def shown(value: object) -> str:

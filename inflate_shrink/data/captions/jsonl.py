@@ -26,11 +26,10 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
         except ValueError as error:
             bad.report(f"{where}: {str(error).replace('line 1 column', 'column')}")
             continue
-        image = take(f"{where}: ", record, "image", (str,), bad)
-        texts = None if image is None else _texts(where, record, bad)
+        texts = _texts(where, record, bad)
         if texts is None:
             continue
-        split = record.get("split")
+        image, split = record["image"], record.get("split")
         if split is not None and not isinstance(split, str):
             bad.report(f"{where}: split: expected text, found {shown(split)}")
         elif image in line_of:
@@ -45,14 +44,17 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
                     bad.report(f"{place}: expected text, found {shown(text)}")
 
 
-def _texts(where: str, record: dict, bad: BadRecords) -> list | None:
+def _texts(where: str, record: object, bad: BadRecords) -> list | None:
+    """The captions of a record that names its image; None, after reporting, if it is not so."""
+    if take(f"{where}: ", record, bad, image=str) is None:
+        return None
     if "caption" in record and "captions" in record:
         bad.report(f"{where}: 'caption' and 'captions', expected one of them")
         return None
     if "caption" in record:
-        text = take(f"{where}: ", record, "caption", (str,), bad)
-        return None if text is None else [text]
-    texts = take(f"{where}: ", record, "captions", (list,), bad)
-    if texts is not None and not texts:
+        return take(f"{where}: ", record, bad, caption=str)
+    if take(f"{where}: ", record, bad, captions=list) is None:
+        return None
+    if not record["captions"]:
         bad.report(f"{where}: captions: empty, expected at least one")
-    return texts or None
+    return record["captions"] or None

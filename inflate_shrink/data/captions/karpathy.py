@@ -25,15 +25,14 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
     number_of: dict[str, int] = {}
     for number, image in enumerate(images):
         where = f"{path}: images[{number}]"
-        name = take(f"{where}.", image, "filename", (str,), bad)
-        split = None if name is None else take(f"{where}.", image, "split", (str,), bad)
-        sentences = None if split is None else take(f"{where}.", image, "sentences", (list,), bad)
-        if sentences is None:
+        fields = take(f"{where}.", image, bad, filename=str, split=str, sentences=list)
+        if fields is None:
             continue
-        if name in number_of:
-            bad.report(f"{where}.filename: {shown(name)} is already images[{number_of[name]}]; file names must be unique")
+        name, split, sentences = fields
+        first = number_of.setdefault(name, number)
+        if first != number:
+            bad.report(f"{where}.filename: {shown(name)} is already images[{first}]; file names must be unique")
             continue
-        number_of[name] = number
         if split == "restval":
             if not options.restval:
                 continue
@@ -41,6 +40,6 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
         if not sentences:
             bad.report(f"{where}.sentences: empty, expected at least one")
         for position, sentence in enumerate(sentences):
-            text = take(f"{where}.sentences[{position}].", sentence, "raw", (str,), bad)
-            if text is not None:
-                yield Caption(name, text, split, f"{where}.sentences[{position}]")
+            place = f"{where}.sentences[{position}]"
+            if take(f"{place}.", sentence, bad, raw=str) is not None:
+                yield Caption(name, sentence["raw"], split, place)

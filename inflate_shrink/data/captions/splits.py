@@ -122,10 +122,7 @@ def check_one_split(captions: Iterable[Caption]) -> None:
 def _check_same_split(image: str, lines: Sequence[_Listed]) -> None:
     for line in lines[1:]:
         if line.split != lines[0].split:
-            raise InputError(
-                f"image {shown(image)} is in two splits: {lines[0].split} ({lines[0].where}) and {line.split} ({line.where});"
-                " keep it in one"
-            )
+            raise InputError(f"image {shown(image)} is in two splits: {lines[0].split} ({lines[0].where}) and {line.split} ({line.where}); keep it in one")
 
 
 def _read_lists(lists: dict[str, Path]) -> dict[str, _Listed]:

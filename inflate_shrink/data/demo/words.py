@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..vocabulary import SPECIAL_TOKENS
+
 COLOUR_WORDS = {
     "red": ("red", "crimson", "scarlet"),
     "orange": ("orange", "tangerine"),
@@ -60,8 +62,6 @@ OPENINGS = ("there is", "we see", "the picture shows", "one can see", "the image
 JOINTS = (", and ", " and ")
 ADJECTIVES_AND_NOUN = {"size": SIZE_WORDS, "colour": COLOUR_WORDS, "texture": TEXTURE_WORDS, "shape": SHAPE_WORDS}
 FIXED = ("a", "an", ",", ".")
-
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def vocabulary() -> list[str]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from ...errors import InputError
 from ..bad_records import BadRecords
 from .checks import base64_floats, regions, whole_number
 from .records import RegionItem, Regions
-from .tsv_lines import cut_short, line_items
+from .tsv_lines import fields_of, line_items
 
 _NAMES = "image_id image_w image_h num_boxes boxes features"
 
@@ -25,14 +24,8 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
 
 def decode(item: RegionItem) -> Regions:
     """Raises InputError if a number, the base64 or the byte counts are wrong, or a feature is not finite."""
-    line = item.payload
-    try:
-        return _decode(item.where, line.rstrip(b"\r\n").split(b"\t"))
-    except InputError as error:
-        raise InputError(f"{error}{cut_short(line)}") from error
-
-
-def _decode(where: str, fields: list[bytes]) -> Regions:
-    width, height, count = (whole_number(where, name, text) for name, text in zip(_NAMES.split()[1:4], fields[1:4]))
-    boxes = base64_floats(where, "boxes", fields[4], count, 4)
-    return regions(where, base64_floats(where, "features", fields[5], count), boxes, width, height)
+    where = item.where
+    with fields_of(item) as fields:
+        width, height, count = (whole_number(where, name, text) for name, text in zip(_NAMES.split()[1:4], fields[1:4]))
+        boxes = base64_floats(where, "boxes", fields[4], count, 4)
+        return regions(where, base64_floats(where, "features", fields[5], count), boxes, width, height)

@@ -1,8 +1,10 @@
-"""What every format demands of the numbers of one image."""
+"""What every format demands of its files and of the numbers of one image."""
 
 from __future__ import annotations
 
 import base64
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +12,15 @@ from ...errors import InputError
 from ..bad_records import BadRecords
 from ..image_ids import safe_name
 from .records import Regions
+
+
+@contextmanager
+def reading(where: str | Path, advice: str = ""):
+    """An OSError of the body becomes an InputError that names ``where``."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {error.strerror or error}{advice}") from error
 
 
 def usable_id(image_id: str, where: str, bad: BadRecords) -> bool:

@@ -70,6 +70,6 @@ def _check_kind(path: Path, value: bytes) -> None:
 def _item(path: Path, key: bytes, value: bytes, bad: BadRecords) -> Iterator[RegionItem]:
     name = key.decode("utf-8", "surrogateescape")
     where = f"{path}: key {name[:200]!r}"
-    image_id = name[: -len(".npz")] if name.lower().endswith(".npz") else name
+    image_id = npz.stem(name)
     if usable_id(image_id, where, bad):
         yield RegionItem(image_id, where, value)

@@ -24,6 +24,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..bad_records import BadRecords
+from ..npy import parse_header
 from .checks import regions, usable_id
 from .records import RegionItem, Regions
 
@@ -40,7 +41,7 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
         path, found = Path(path), 0
         if not os.path.exists(path):
             raise InputError(f"{path}: no such file or folder; give .npz files or a folder of them")
-        for found, (file, image_id) in enumerate(_files(path, bad) if os.path.isdir(path) else [(path, _stem(path.name))], 1):
+        for found, (file, image_id) in enumerate(_files(path, bad) if os.path.isdir(path) else [(path, stem(path.name))], 1):
             if usable_id(image_id, str(file), bad):
                 yield RegionItem(image_id, str(file), str(file))
         if not found:
@@ -91,8 +92,7 @@ def _array(archive: zipfile.ZipFile, key: str, where: str) -> np.ndarray:
     if member.file_size > _LARGEST:
         raise InputError(f"{where}: key {key!r} claims {member.file_size} bytes, too many for the regions of one image")
     with archive.open(member) as file:
-        major, _ = np.lib.format.read_magic(file)
-        shape, _, dtype = (np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0)(file)
+        shape, _, dtype = parse_header(file)
     if dtype.hasobject:
         raise InputError(f"{where}: key {key!r} holds Python objects, which are pickles and are not opened; save it as an array of numbers")
     if any(side < 0 for side in shape) or np.prod([float(side) for side in shape]) * dtype.itemsize > member.file_size:
@@ -116,8 +116,9 @@ def _files(folder: Path, bad: BadRecords) -> Iterator[tuple[Path, str]]:
         for name in sorted(names):
             if name.lower().endswith(".npz"):
                 file = Path(parent, name)
-                yield file, _stem(file.relative_to(folder).as_posix())
+                yield file, stem(file.relative_to(folder).as_posix())
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
+    """An image's id: the file's name without .npz."""
     return name[: -len(".npz")] if name.lower().endswith(".npz") else name

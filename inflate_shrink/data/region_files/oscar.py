@@ -15,7 +15,7 @@ from ...errors import InputError
 from ..bad_records import BadRecords
 from .checks import base64_floats, regions, whole_number
 from .records import RegionItem, Regions
-from .tsv_lines import cut_short, line_items
+from .tsv_lines import fields_of, line_items
 
 FEATURES, COLUMNS = 2048, 2054
 _NAMES = "image_id, then JSON with num_boxes and features, or num_boxes and features"
@@ -31,14 +31,10 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
 
 def decode(item: RegionItem) -> Regions:
     """Raises InputError if the JSON, the base64 or the byte count is wrong, or a feature is not finite."""
-    line = item.payload
-    try:
-        fields = line.rstrip(b"\r\n").split(b"\t")
+    with fields_of(item) as fields:
         count, text = _json_fields(item.where, fields[1]) if fields[1].lstrip().startswith(b"{") else _plain_fields(item.where, fields)
         numbers = base64_floats(item.where, "features", text, count, COLUMNS)
         return regions(item.where, numbers[:, :FEATURES], numbers[:, FEATURES : FEATURES + 4])
-    except InputError as error:
-        raise InputError(f"{error}{cut_short(line)}") from error
 
 
 def _json_fields(where: str, text: bytes) -> tuple[int, bytes]:

@@ -21,10 +21,10 @@ import numpy as np
 
 from ...errors import InputError
 from ..bad_records import BadRecords
-from .checks import regions, usable_id
+from ..captions.scan import CAPTIONS_PER_IMAGE
+from ..npy import parse_header
+from .checks import reading, regions, usable_id
 from .records import RegionItem, Regions
-
-CAPTIONS_PER_IMAGE = 5
 
 
 class _Layout(NamedTuple):
@@ -57,12 +57,9 @@ def decode(item: RegionItem) -> Regions:
     """Raises InputError if the row cannot be read or is not finite."""
     row: _Row = item.payload
     size = math.prod(row.shape) * np.dtype(row.dtype).itemsize
-    try:
-        with open(row.path, "rb") as file:
-            file.seek(row.offset)
-            data = file.read(size)
-    except OSError as error:
-        raise InputError(f"{item.where}: cannot be read: {error.strerror or error}") from error
+    with reading(item.where), open(row.path, "rb") as file:
+        file.seek(row.offset)
+        data = file.read(size)
     if len(data) < size:
         raise InputError(f"{item.where}: the file ends inside this row; copy it again")
     return regions(item.where, np.frombuffer(data, row.dtype).reshape(row.shape))
@@ -110,10 +107,8 @@ def _rows(array: Path, split: str, images: int, bad: BadRecords) -> Iterator[Reg
 
 def _arrays(layout: _Layout, path: Path) -> list[Path]:
     if os.path.isdir(path):
-        try:
+        with reading(path):
             found = sorted(file for file in path.iterdir() if _is_array(layout, file))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
         if not found:
             raise InputError(f"{path}: no file named {{split}}{layout.array} in this folder; give the folder of the arrays or one array")
         return found
@@ -129,12 +124,9 @@ def _is_array(layout: _Layout, path: Path) -> bool:
 def _count_images(captions: Path) -> int:
     """A fifth of the lines."""
     lines, last = 0, b"\n"
-    try:
-        with open(captions, "rb") as file:
-            for part in iter(lambda: file.read(1 << 20), b""):
-                lines, last = lines + part.count(b"\n"), part[-1:]
-    except OSError as error:
-        raise InputError(f"{captions}: cannot be read: {error.strerror or error}; the captions must lie beside the array") from error
+    with reading(captions, "; the captions must lie beside the array"), open(captions, "rb") as file:
+        for part in iter(lambda: file.read(1 << 20), b""):
+            lines, last = lines + part.count(b"\n"), part[-1:]
     lines += last != b"\n"
     if lines == 0 or lines % CAPTIONS_PER_IMAGE:
         raise InputError(f"{captions}: has {lines} lines, expected {CAPTIONS_PER_IMAGE} for every image; copy it again")
@@ -144,15 +136,11 @@ def _count_images(captions: Path) -> int:
 def _header(array: Path) -> tuple[tuple[int, int, int], np.dtype, int]:
     """Shape, type and size of the header in bytes."""
     try:
-        with open(array, "rb") as file:
-            major, _ = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-            shape, column_order, dtype = read(file)
+        with reading(array), open(array, "rb") as file:
+            shape, column_order, dtype = parse_header(file)
             offset = file.tell()
-    except OSError as error:
-        raise InputError(f"{array}: cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # the header is parsed as Python, and damaged ones fail in many ways
-        raise InputError(f"{array}: not a readable .npy file ({str(error)[:200] or type(error).__name__}); copy it again") from error
+    except ValueError as error:
+        raise InputError(f"{array}: not a readable .npy file ({error}); copy it again") from error
     if column_order or len(shape) != 3 or min(shape) < 1 or dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
         raise InputError(
             f"{array}: expected rows of float16, float32 or float64 regions, (images, regions, dimension) in C order,"

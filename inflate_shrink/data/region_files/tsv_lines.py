@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Iterator, Sequence
 
 from ...errors import InputError
 from ..bad_records import BadRecords
-from .checks import usable_id
+from .checks import reading, usable_id
 from .records import RegionItem
 
 LONGEST = 1 << 26  # bytes; 100 boxes of 2048 take about 1.1 MB
@@ -29,24 +30,30 @@ def line_items(paths: Sequence[Path], bad: BadRecords, fields: range, names: str
     for path in paths:
         _check(path)
     for path in paths:
-        try:
-            with open(path, "rb", buffering=1 << 20) as file:
-                number = 0
-                for number, line in enumerate(iter(partial(file.readline, LONGEST), b""), 1):
-                    where = f"{path}: line {number}"
-                    if len(line) == LONGEST and not line.endswith(b"\n"):
-                        _drop_rest(file)
-                        bad.report(f"{where}: longer than {LONGEST} bytes, so this is not a file of this format")
-                    elif line.strip():
-                        yield from _item(where, line, bad, fields, names)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        number = 0
+        with reading(path), open(path, "rb", buffering=1 << 20) as file:
+            for number, line in enumerate(iter(partial(file.readline, LONGEST), b""), 1):
+                where = f"{path}: line {number}"
+                if len(line) == LONGEST and not line.endswith(b"\n"):
+                    _drop_rest(file)
+                    bad.report(f"{where}: longer than {LONGEST} bytes, so this is not a file of this format")
+                elif line.strip():
+                    yield from _item(where, line, bad, fields, names)
         if number == 0:
             bad.report(f"{path}: empty file; copy or download it again")
 
 
-def cut_short(line: bytes) -> str:
-    """What to add to a message on a line that has no line end."""
+@contextmanager
+def fields_of(item: RegionItem):
+    """Yield the fields of an item's line; an InputError of the body says so if the line has no line end."""
+    line = item.payload
+    try:
+        yield line.rstrip(b"\r\n").split(b"\t")
+    except InputError as error:
+        raise InputError(f"{error}{_cut_short(line)}") from error
+
+
+def _cut_short(line: bytes) -> str:
     return "" if line.endswith(b"\n") else "; the line has no line end, so the file may be cut short: copy or download it again"
 
 
@@ -54,7 +61,7 @@ def _item(where: str, line: bytes, bad: BadRecords, fields: range, names: str) -
     found = line.count(b"\t") + 1
     if found not in fields:
         expected = fields[0] if len(fields) == 1 else f"at least {fields[0]}"
-        bad.report(f"{where}: expected {expected} tab-separated fields ({names}), found {found}{cut_short(line)}")
+        bad.report(f"{where}: expected {expected} tab-separated fields ({names}), found {found}{_cut_short(line)}")
         return
     # an id that is not UTF-8 becomes one that usable_id refuses
     image_id = line.split(b"\t", 1)[0].decode("utf-8", "surrogateescape")
@@ -63,11 +70,8 @@ def _item(where: str, line: bytes, bad: BadRecords, fields: range, names: str) -
 
 
 def _check(path: Path) -> None:
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}; give the TSV files themselves") from error
+    with reading(path, "; give the TSV files themselves"), open(path, "rb") as file:
+        head = file.read(4)
     for magic, kind in _PACKED.items():
         if head.startswith(magic):
             raise InputError(f"{path}: is {kind}; unpack it and give the TSV file inside")
