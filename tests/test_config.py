@@ -1,14 +1,24 @@
 """Layers, types and messages of the configuration."""
 
+import re
+import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from inflate_shrink.config import Config, config_from_dict, differences, load_config, to_dict
 from inflate_shrink.errors import InputError
+from inflate_shrink.published import published_rows, published_table
 
 ROOT = Path(__file__).resolve().parents[1]
-MODELS = ["F", "B", "I", "B-F", "I-F", "I-B", "I-B-F"]
+DATA = ["demo", "flickr8k", "flickr30k", "coco"]
+OWN = ["F", "B", "I", "B-F", "I-F", "I-B", "I-B-F"]
+ROWS = {name: row for n in (1, 2, 6, 7, 8) for name, row in published_table(f"table{n}").items()}
+ROWS.update({row["name"]: row for row in published_table("table9")})
+NEIGHBOURS = ["VSE++", "SCAN-t2i", "SCAN-i2t", "VisualSparta", "joint"]
+MODELS = [*ROWS, *NEIGHBOURS]
 
 
 @pytest.fixture
@@ -89,18 +99,96 @@ def test_one_clear_line(write, text, override, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("data", ["demo", "flickr8k", "flickr30k", "coco", "own"])
-@pytest.mark.parametrize("model", MODELS)
-def test_shipped_configs(data, model):
+@cache
+def shipped(data, model):
+    """A config of the repository: its values, the keys that the file itself sets, its header."""
     path = ROOT / "configs" / data / f"{model}.yaml"
-    config = load_config(path)
-    assert config.name == model and config.data.dir == f"data/{data}" and config.run.dir == f"runs/{data}/{model}"
-    header = path.read_text().partition("_base_")[0]
-    assert f"tools/{'distill' if '-' in model else 'train'}.py -c configs/{data}/{model}.yaml" in header
-    kind = model.split("-")[-1]
-    assert (config.model.codes, config.model.fragments) == {"I": (32, "all"), "B": (0, 32), "F": (0, 1)}[kind]
-    if "-" in model:
-        assert config.distill.teacher == f"runs/{data}/{model.rpartition('-')[0]}"
-        assert config.distill.teacher_temperature == (2 if kind == "F" else 16)
-    elif kind == "F":
-        assert config.loss.margin == 0.2
+    header = "".join(line for line in path.read_text().splitlines(True) if line.startswith("#"))
+    return load_config(path), yaml.safe_load(path.read_text()), header
+
+
+def keys(values):
+    """Dotted key -> value of what a file sets."""
+    pairs = [(key, value if isinstance(value, dict) else {"": value}) for key, value in values.items() if key != "_base_"]
+    return {f"{key}.{name}".rstrip("."): value for key, section in pairs for name, value in section.items()}
+
+
+@pytest.mark.parametrize("data", [*DATA, "own"])
+def test_every_row_has_a_config(data):
+    expected = {*OWN, "finetune"} if data == "own" else set(MODELS)
+    assert {path.stem for path in (ROOT / "configs" / data).glob("*.yaml")} == {"base", *expected}
+
+
+@pytest.mark.parametrize("data, model", [(data, model) for data in DATA for model in MODELS] + [("own", model) for model in OWN])
+def test_a_row_is_its_data_and_its_model(data, model):
+    config, values, _ = shipped(data, model)
+    *way, shape = model.split("-") if model in ROWS else [model]
+    assert values["_base_"] == ["base.yaml", f"../models/{shape}.yaml"]
+    assert keys(values) == {
+        "name": model,
+        "run.dir": f"runs/{data}/{model}",
+        **({"distill.teacher": f"runs/{data}/{'-'.join(way)}"} if way else {}),
+    }
+    assert config.data.name == data and config.data.dir == f"data/{data}"
+    if model in ROWS:
+        codes, fragments = ROWS[model]["codes"], ROWS[model]["fragments"]
+        assert config.model.scoring == ("cross" if fragments is None else "late_interaction")
+        assert (config.model.codes, config.model.fragments) == (codes, "all" if model in ("C", "I") else fragments)
+        assert config.loss.margin == (0.2 if fragments == 1 else 0.6)
+        assert config.distill.teacher_temperature == (2 if fragments == 1 else 16)
+
+
+def test_finetune_repeats_nothing(write):
+    path = ROOT / "configs" / "own" / "finetune.yaml"
+    values = yaml.safe_load(path.read_text())
+    bases = load_config(write(f"_base_: [{', '.join(str(path.parent / base) for base in values['_base_'])}]"))
+    changed = [line.partition(":")[0] for line in differences(bases, load_config(path))]
+    assert sorted(changed) == sorted(keys(values))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_is_the_same_on_all_data(model):
+    sizes = ["model.init", "model.hidden", "model.layers", "model.heads", "model.ffn", "model.dropout"]
+    ignore = ["name", "data", "distill.teacher", *sizes, "optim", "amp", "run"]
+    for data in DATA + ["own"] * (model in OWN):
+        assert differences(shipped("coco", model)[0], shipped(data, model)[0], ignore) == []
+
+
+def test_every_shape_is_used():
+    used = {shipped("coco", model)[1]["_base_"][1] for model in MODELS}
+    assert used == {f"../models/{path.name}" for path in (ROOT / "configs" / "models").glob("*.yaml")}
+
+
+@pytest.mark.parametrize("data, model", [(data, model) for data in DATA for model in MODELS] + [("own", model) for model in OWN + ["finetune"]])
+def test_a_header_has_the_commands(data, model):
+    config, _, header = shipped(data, model)
+    commands = [shlex.split(line, comments=True) for line in re.findall(r"^#   (.+)", header, re.M)]
+    assert [command[1] for command in commands[:2]] == [f"tools/{'distill' if config.distill.teacher else 'train'}.py", "tools/eval.py"]
+    for python, tool, *arguments in commands:
+        assert python == "python"
+        source = (ROOT / tool).read_text() + (ROOT / "inflate_shrink" / "cli.py").read_text()
+        assert all(f'"{option}"' in source for option in arguments if option.startswith("-"))
+        named = [argument for argument in arguments if argument.startswith(("configs/", f"runs/{data}/"))]
+        assert named and set(named) <= {f"configs/{data}/{model}.yaml", config.run.dir}
+
+
+@pytest.mark.parametrize("data", ["flickr30k", "coco"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_header_has_the_published_rows(data, model):
+    header = shipped(data, model)[2]
+    rows = published_rows("SCAN" if model.startswith("SCAN") else model)
+    rows += [("", published_table("rfrs")["joint-reranked"])] if model == "joint" else []
+    columns = ("flickr30k",) if data == "flickr30k" else ("coco1k", "coco5k")
+    found = [(label, row[column]) for column in columns for label, row in rows if column in row]
+    if not found:
+        assert data == "flickr30k" and "# Not published for Flickr30K; on MSCOCO1K" in header
+        found = [(label, row["coco1k"]) for label, row in rows]
+    for label, row in found:
+        sides = [f"{name}{'/'.join(f'{value:.1f}' for value in row[side])}" for side, name in (("t2i", ""), ("i2t", "i2t ")) if row.get(side)]
+        line = next((line for line in header.splitlines() if ", ".join(sides) in line), None)
+        assert line and label in (line if label.startswith("Table") else header)
+
+
+@pytest.mark.parametrize("data", ["demo", "flickr8k"])
+def test_a_header_says_where_our_rows_are(data):
+    assert all(f"# Expected: docs/results/{data}.md." in shipped(data, model)[2] for model in MODELS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from ..data.store import Store, open_store
+from ..data.store import Store
 from ..errors import InputError
 from ..metrics import Recalls, mean_recalls, protocol_folds, recalls
 from ..model.encoder import DualEncoder
@@ -57,7 +57,7 @@ def evaluate_checkpoint(
         images: only the first so many images of the split; 0: all.
         protocol, fragments, cross: see :func:`evaluate`.
     """
-    store = open_checked(data_dir, checkpoint)
+    store = checkpoint.open_data(data_dir)
     model = checkpoint.load_model()
     if cross and model.match_head is None:
         raise InputError(f"{checkpoint.directory}: a bi-encoder, which does not score pairs: train with model.joint=true or model.scoring=cross")
@@ -66,15 +66,6 @@ def evaluate_checkpoint(
     if "cost" in result:
         result["cost"]["pairs_of_split"] = len(data.split.image_rows) * len(data.ids)
     return result
-
-
-def open_checked(data_dir: str | Path, checkpoint: Checkpoint) -> Store:
-    """The data set in ``data_dir``, if its regions are of the dimension that ``checkpoint`` was trained on."""
-    store = open_store(data_dir)
-    found, expected = store.regions.shape[-1], checkpoint.state["region_dim"]
-    if found != expected:
-        raise InputError(f"{data_dir}: regions have {found} dimensions, {checkpoint.directory} was trained on {expected}")
-    return store
 
 
 def describe(result: dict) -> str:

@@ -15,7 +15,7 @@ from ..model.encoder import DualEncoder
 from .checkpoint import Checkpoint
 from .cross import EmbeddedSide, embed_images, embed_texts, match_pairs
 from .encode import encode_images
-from .evaluate import as_json, open_checked, score_all
+from .evaluate import as_json, score_all
 from .latency import median_ms, query_latency
 from .training_data import TokenizedSplit, tokenize_split
 
@@ -56,8 +56,8 @@ def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: st
     tokenizers = retriever.tokenizer(), reranker.tokenizer()
     if tokenizers[0].fingerprint != tokenizers[1].fingerprint:
         raise InputError(f"{retriever.directory} and {reranker.directory} have different vocabularies; rerank with a model of the same data")
-    store = open_checked(data_dir, retriever)
-    open_checked(data_dir, reranker)
+    store = retriever.open_data(data_dir)
+    reranker.open_data(data_dir)
     data = tokenize_split(store, split, tokenizers[0]).first_images(images)
     models = retriever.load_model(), reranker.load_model()
     result = evaluate_reranking(*models, store, data, depths)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.store import Store, open_store
+from ..data.store import Store
 from ..data.text import CaptionTokenizer
 from ..engine.checkpoint import Checkpoint
 from ..errors import InputError
@@ -50,10 +50,7 @@ class Source(NamedTuple):
 
 def open_source(checkpoint: Checkpoint, wanted: Wanted) -> Source:
     """The data set and split of ``wanted``; raises InputError if it is wrong, or its regions are not those of the checkpoint."""
-    store = open_store(wanted.data or checkpoint.config.data.dir)
-    found, expected = store.regions.shape[-1], checkpoint.state["region_dim"]
-    if found != expected:
-        raise InputError(f"{store.directory}: regions have {found} dimensions, {checkpoint.directory} was trained on {expected}")
+    store = checkpoint.open_data(wanted.data or checkpoint.config.data.dir)
     return Source(store, wanted.split or checkpoint.config.data.test_split)
 
 

@@ -1,0 +1,1 @@
+"""Search: indexes that are built off-line and answer text queries."""

@@ -1,0 +1,144 @@
+"""VisualSparta's inverted index (Lu et al. 2021): a text query is a sum of precomputed posting lists.
+
+    s(query, image) = sum over the query's pieces w of log(1 + ReLU(max over regions of w . r))
+
+A word has no context, so each term is known before any query comes. :mod:`.build` makes them:
+
+    offsets.npy, posting_images.npy, posting_scores.npy   see :mod:`.postings`
+    images.tsv   header ``image_id  file``, one line an image; file "" where there is none
+    vocab.txt    the WordPiece vocabulary
+    meta.json    kind, shapes, how a query is cut into pieces, model and data that it was made of
+    files.tsv    size and checksum of each of these
+
+Searching needs NumPy and the tokenizer: no model, no checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.npy import open_npy
+from ..data.text import CaptionTokenizer
+from ..data.vocabulary import read_vocabulary
+from ..errors import InputError
+from . import postings
+from .files import check_files
+
+FORMAT, KIND = 1, "inverted"
+FILES = (*postings.FILES, "images.tsv", "vocab.txt", "meta.json")
+IMAGES_HEADER = ("image_id", "file")
+
+
+class Hit(NamedTuple):
+    """One answer. rank: from 1; file: of the image when the index was built, or ""."""
+
+    rank: int
+    score: float
+    image_id: str
+    file: str
+
+
+class InvertedIndex:
+    """An opened index; the posting lists are memory-mapped. len() is its number of images.
+
+    Raises:
+        InputError: a file is missing, cut short or malformed. A changed bit in a large file is found
+            with ``verify``, which reads them all.
+    """
+
+    def __init__(self, directory: str | os.PathLike, verify: bool = False):
+        self.directory = Path(directory)
+        check_files(self.directory, FILES, verify)
+        self.meta = _read_meta(self.directory / "meta.json")
+        shapes = ((self.meta["pieces"] + 1,), (self.meta["postings"],), (self.meta["postings"],))
+        dtypes = ("int64", "int32", self.meta["dtype"])
+        arrays = (open_npy(self.directory / name, *kind) for name, *kind in zip(postings.FILES, shapes, dtypes))
+        self.offsets, self._images, self._scores = arrays
+        self._lines = (self.directory / "images.tsv").read_bytes().decode("utf-8").split("\n")[1:-1]
+        found, expected = len(self._lines), self.meta["images"]
+        if found != expected:
+            raise InputError(f"{self.directory / 'images.tsv'}: holds {found} images, meta.json says {expected}; build the index again")
+        self.tokenizer = CaptionTokenizer(self.directory / "vocab.txt", self.meta["tokenizer"]["text_length"])
+        self._unknown = read_vocabulary(self.directory / "vocab.txt").index("[UNK]")
+
+    def __len__(self) -> int:
+        return self.meta["images"]
+
+    def search(self, query: str, k: int = 10) -> list[Hit]:
+        """The ``k`` best images, or all if there are fewer; of equal scores the first image of the index first.
+
+        Raises:
+            InputError: ``k`` is below 1, the query is empty or holds no word that the index knows.
+        """
+        if k < 1:
+            raise InputError(f"k must be 1 or more, found {k}")
+        scores = self.scores(self.pieces(query))
+        return [Hit(rank, float(scores[row]), *self._image(row)) for rank, row in enumerate(best(scores, k), 1)]
+
+    def pieces(self, query: str) -> np.ndarray:
+        """(n,) vocabulary pieces of a query, as the model counts them; raises InputError if no image scores with any of them."""
+        if not query.strip():
+            raise InputError("the query is empty; give it words")
+        pieces = counted_pieces(self.tokenizer([query])[0])
+        if not any(piece != self._unknown and self.offsets[piece] < self.offsets[piece + 1] for piece in pieces):
+            raise InputError(f"{self.directory}: no image scores above 0 with a word of the query {query!r}; use other words, of its vocab.txt")
+        return pieces
+
+    def scores(self, pieces: np.ndarray) -> np.ndarray:
+        """Scores (I,) float32 of every image; a piece that occurs twice counts twice."""
+        scores = np.zeros(len(self), np.float32)
+        try:
+            for piece, times in zip(*np.unique(pieces, return_counts=True)):
+                part = slice(self.offsets[piece], self.offsets[piece + 1])
+                scores[self._images[part]] += np.multiply(self._scores[part], times, dtype=np.float32)
+        except IndexError:
+            raise InputError(f"{self.directory}: a posting names no image of the index; tools/index.py info --verify names the damaged file") from None
+        return scores
+
+    def describe(self) -> str:
+        """What the index holds and what it was made of, in four lines."""
+        meta, lists = self.meta, int((np.diff(self.offsets) > 0).sum())
+        size = sum((self.directory / name).stat().st_size for name in FILES) / 2**20
+        kept = f"the best {meta['top']} of an image" if meta["top"] else "all above 0"
+        model, data, text = meta["model"], meta["data"], meta["tokenizer"]
+        return (
+            f"{self.directory}: inverted index of {len(self)} images, {size:.1f} MiB\n"
+            f"postings: {meta['postings']} ({meta['dtype']}, {kept}), {meta['postings'] / len(self):.1f} an image;"
+            f" {lists} of {meta['pieces']} pieces have any\n"
+            f"model: {model['name'] or 'unnamed'}, weights {model['fingerprint']}, {model['checkpoint']}\n"
+            f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all images'}, {data['fingerprint']};"
+            f" queries of up to {text['text_length']} positions"
+        )
+
+    def _image(self, row: int) -> tuple[str, str]:
+        image_id, _, file = self._lines[row].partition("\t")
+        return image_id, str(Path(self.meta["data"]["image_root"], file)) if file else ""
+
+
+def counted_pieces(ids: np.ndarray) -> np.ndarray:
+    """Those of one text's ids (n,) that the model's score counts: neither padding nor the first and the last token."""
+    return ids[1:-1][ids[2:] != 0]
+
+
+def best(scores: np.ndarray, k: int) -> np.ndarray:
+    """Rows of the ``k`` highest scores (I,), the highest first; of equal ones the lower row first."""
+    k = min(k, len(scores))
+    least = np.partition(scores, -k)[-k]
+    rows = np.flatnonzero(scores >= least)
+    return rows[np.argsort(-scores[rows], kind="stable")[:k]]
+
+
+def _read_meta(path: Path) -> dict:
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+        kind = meta.get("format"), meta.get("kind")
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path}: not a JSON mapping ({error}); build the index again") from None
+    if kind != (FORMAT, KIND):
+        raise InputError(f"{path}: format and kind are {kind}, this version searches {(FORMAT, KIND)}; build the index again")
+    return meta
