@@ -145,13 +145,15 @@ _LEAST = {
 _ABOVE_ZERO = ("distill.teacher_temperature", "distill.student_temperature", "optim.lr")
 
 
-def load_config(path: str | Path, overrides: typing.Sequence[str] = ()) -> Config:
+def load_config(path: str | Path, overrides: typing.Sequence[str] = (), base: str | Path | None = None) -> Config:
     """The config in ``path``, with ``overrides`` such as ``optim.lr=1e-3``.
+
+    ``base`` is read in place of each ``_base_`` that is called base.yaml: the same model on other data.
 
     Raises InputError for a missing file, broken YAML, an unknown key, a wrong type or
     a value out of range, naming file and key.
     """
-    layers = _file_layers(Path(path), ())
+    layers = _file_layers(Path(path), (), base and Path(base))
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
@@ -179,7 +181,7 @@ def differences(old: Config, new: Config, ignore: typing.Sequence[str] = ()) -> 
     ]
 
 
-def _file_layers(path: Path, parents: tuple[Path, ...]) -> list[tuple[str, dict]]:
+def _file_layers(path: Path, parents: tuple[Path, ...] = (), other_base: Path | None = None) -> list[tuple[str, dict]]:
     """Layers of one YAML file, its bases first."""
     path = path.resolve() if parents else path
     if path.resolve() in parents:
@@ -200,7 +202,8 @@ def _file_layers(path: Path, parents: tuple[Path, ...]) -> list[tuple[str, dict]
         raise InputError(f"{path}: _base_ must be a file name or a list of them")
     layers = []
     for base in bases:
-        layers += _file_layers(path.parent / base, parents + (path.resolve(),))
+        file = other_base if other_base and Path(base).name == "base.yaml" else path.parent / base
+        layers += _file_layers(file, parents + (path.resolve(),), other_base)
     return layers + [(str(path), _flatten(values))]
 
 
@@ -226,7 +229,7 @@ def _with_recipe(layers, types):
         if "recipe" in values:
             name, source = values["recipe"], layer_source
     _convert("recipe", name, types, source)
-    return _file_layers(RECIPES / f"{name}.yaml", ()) + layers
+    return _file_layers(RECIPES / f"{name}.yaml") + layers
 
 
 def _parse_yaml(text: str, source: str):

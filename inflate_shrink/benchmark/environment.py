@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..errors import InputError
+from ..hardware import processor_name
 
 _PACKAGES = {  # name here -> distributions, the first that is installed counts
     "numpy": ("numpy",),
@@ -33,18 +34,6 @@ def environment() -> dict:
 def describe_environment(found: dict) -> str:
     versions = ", ".join(f"{name} {number or '(not installed)'}" for name, number in found["versions"].items())
     return f"{found['date']}; {found['processor']}, {found['cores']} cores, load {found['load']:g} of other work before\n{versions}"
-
-
-def processor_name(cpuinfo: str | os.PathLike = "/proc/cpuinfo") -> str:
-    """The processor as the kernel names it, or else its architecture."""
-    try:
-        for line in Path(cpuinfo).read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name" and value.strip():
-                return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "unknown processor"
 
 
 def one_thread():
