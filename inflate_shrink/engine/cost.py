@@ -1,0 +1,148 @@
+"""What a pipeline will cost: an estimate from the arithmetic of its models and the speed of this machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from ..config import Config
+from ..data.store import open_store
+from .checkpoint import is_checkpoint, open_checkpoint
+from .pipeline import RESULT, Step, fragments_of, is_finished
+
+PROBE_SIZE = 512  # of the matrices that are multiplied where no finished step tells the speed
+EFFICIENCY = 0.25  # of training, against those products
+BACKWARD = 3  # a forward and a backward pass cost so many forward passes
+
+
+def describe_plan(steps: list[Step], lanes: int) -> str:
+    """The steps with what each will cost, as a table."""
+    sizes = {step.config.data.dir: open_sizes(step.config) for step in steps}
+    by_directory = {step.directory: step for step in steps}
+    trained = [step for step in steps if step.tool != "rerank"]
+    teachers = {step.directory: _teacher(step, by_directory) for step in trained}
+    amounts = {step.directory: multiply_adds(step, sizes[step.config.data.dir], teachers[step.directory]) for step in trained}
+    pace, source = speed(amounts)
+    lines, left = [f"{'step':<34}{'codes':>6}{'fragments':>10}{'pairs':>10}{'estimate':>10}{'disk':>9}  {'':<10}"], 0.0
+    for step in steps:
+        if step.tool == "rerank":
+            lines.append(f"{step.label:<34}{'':>45}  {_state(step)}: rerank")
+            continue
+        config, teacher = step.config, teachers[step.directory]
+        size = sizes[config.data.dir]
+        seconds = amounts[step.directory] / pace
+        left += 0 if is_finished(step) else seconds
+        disk = f"{fragment_bytes(teacher, size) / 2**20:.0f} MB" if teacher else ""
+        shape = f"{config.model.codes:>6}{fragments_of(config):>10}{config.optim.epochs * size.captions:>10}"
+        what = f"distil from {teacher.name}" if teacher else "train"
+        lines.append(f"{step.label:<34}{shape}{_duration(seconds):>10}{disk:>9}  {_state(step)}: {what}")
+    lines.append(f"left: about {_duration(left / lanes)} with {lanes} steps at a time, an estimate from {source}; disk is that of teachers' fragments")
+    return "\n".join(lines)
+
+
+class Collection(NamedTuple):
+    """Sizes of a data set."""
+
+    captions: int
+    images: int
+    regions: int
+    region_dim: int
+
+
+def open_sizes(config: Config) -> Collection:
+    store = open_store(config.data.dir)
+    split = store.split(config.data.train_split)
+    return Collection(len(split.captions), len(split.image_rows), *store.regions.shape[1:])
+
+
+def multiply_adds(step: Step, sizes: Collection, teacher: Config | None) -> float:
+    """Multiply-adds of a whole training or distillation."""
+    config = step.config
+    each = BACKWARD * _pair(config, sizes)
+    if teacher is not None:  # cached fragments are made once, a cross-BERT scores every pair of a batch
+        each += config.optim.batch_size * _cross(teacher, sizes) if teacher.model.scoring == "cross" else _score(teacher, config.optim.batch_size)
+    return config.optim.epochs * sizes.captions * each
+
+
+def fragment_bytes(teacher: Config, sizes: Collection) -> int:
+    """Disk for a teacher's fragments (float16)."""
+    if teacher.model.scoring == "cross":
+        return 0
+    return 2 * teacher.model.hidden * fragments_of(teacher) * (sizes.captions + sizes.images)
+
+
+def speed(known: dict[Path, float]) -> tuple[float, str]:
+    """Multiply-adds a second, and where the number is from.
+
+    Args:
+        known: directory of a step -> its multiply-adds.
+    """
+    measured = [amount / seconds for directory, amount in known.items() if (seconds := _seconds(directory))]
+    if measured:
+        return median(measured), f"the speed of {len(measured)} finished steps"
+    return EFFICIENCY * _probe(), f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"
+
+
+def _teacher(step: Step, steps: dict[Path, Step]) -> Config | None:
+    source = step.config.distill.teacher
+    if not source:
+        return None
+    return steps[Path(source)].config if Path(source) in steps else open_checkpoint(source).config
+
+
+def _state(step: Step) -> str:
+    if is_finished(step):
+        return "finished"
+    if is_checkpoint(step.directory):
+        return f"resumes at step {open_checkpoint(step.directory / 'last').state['step']}"
+    return "to run"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.1f} min"
+
+
+def _pair(config: Config, sizes: Collection) -> float:
+    """A caption with its image in a batch, forward."""
+    regions = sizes.regions * sizes.region_dim * config.model.hidden
+    candidates = config.optim.batch_size - 1 if config.loss.candidates == "all" else config.loss.candidates
+    cross = regions + (candidates / BACKWARD + 3) * _cross(config, sizes)  # candidates have no backward pass
+    if config.model.scoring == "cross":
+        return cross
+    text, image = (_encoder(config, length + config.model.codes) for length in (config.data.text_length, sizes.regions))
+    dual = regions + text + image + _score(config, config.optim.batch_size)
+    return (dual + cross) / 2 if config.model.joint else dual
+
+
+def _cross(config: Config, sizes: Collection) -> float:
+    return _encoder(config, config.data.text_length + sizes.regions)
+
+
+def _encoder(config: Config, length: int) -> float:
+    model = config.model
+    return model.layers * length * (4 * model.hidden**2 + 2 * model.hidden * model.ffn + 2 * length * model.hidden)
+
+
+def _score(config: Config, batch_size: int) -> float:
+    return batch_size * fragments_of(config) ** 2 * config.model.hidden
+
+
+def _seconds(directory: Path) -> float | None:
+    try:
+        return json.loads((directory / RESULT).read_text())["training"]["seconds"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _probe() -> float:
+    """Multiply-adds a second of float32 products, by NumPy."""
+    matrix, done, start = np.ones((PROBE_SIZE, PROBE_SIZE), np.float32), 0, time.perf_counter()
+    while time.perf_counter() - start < 0.5:
+        matrix @ matrix
+        done += PROBE_SIZE**3
+    return done / (time.perf_counter() - start)

@@ -1,0 +1,236 @@
+"""Pipelines: graphs of training and distillation steps (Sec. 4.2, Table 9), planned and checked before any of them runs.
+
+A pipeline is a YAML file:
+
+    data: coco               folder of configs/ with the rows' files and their base.yaml
+    steps: [I, I-B, I-B-F]   names of files there, in any order
+    include: [table2.yaml]   other pipelines whose steps (and reranks) come first
+    rerank: [[B-F, C]]       pairs of steps (retriever, reranker) to be measured together
+
+A step needs the steps whose run.dir its config names as distill.teacher or model.init. It
+runs in a directory named by a hash of all that decides its weights: config, data, and the
+same of what it starts from. So a step that two pipelines share runs once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, Sequence
+
+import yaml
+
+from ..config import Config, load_config, to_dict
+from ..data.store import open_store
+from ..errors import InputError
+from .checkpoint import is_checkpoint, open_checkpoint
+from .trainer import NOT_PART_OF_THE_RUN
+
+CONFIGS = Path("configs")
+RESULT = "result.json"  # in the directory of a finished step
+KEY_DIGITS = 8
+_KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
+_NOT_IN_KEY = (*NOT_PART_OF_THE_RUN, "data.dir", "data.vocab")  # a fingerprint stands for the data
+
+
+class PipelineFile(NamedTuple):
+    data: str  # a folder of configs/, or any folder; "": not said
+    steps: list[str]
+    rerank: list[tuple[str, str]]
+
+
+class Step(NamedTuple):
+    """One training or distillation, or the measuring of two models together (``tool`` rerank)."""
+
+    name: str
+    tool: str  # train, distill or rerank
+    config: Config  # its own, with directories as they will be
+    needs: list[Path]  # directories of other steps
+    directory: Path
+    link: Path  # where a user looks for it
+
+    @property
+    def label(self) -> str:
+        return self.name if not self.config.run.seed else f"{self.name}, seed {self.config.run.seed}"
+
+
+def read_pipeline(path: str | Path, parents: tuple[Path, ...] = ()) -> PipelineFile:
+    """A pipeline file with those it includes. Raises InputError that names file and key."""
+    path = Path(path)
+    if path.resolve() in parents:
+        raise InputError(f"{path}: include leads back to this file; break the circle")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as a YAML file: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected the keys {', '.join(_KEYS)}")
+    for key, value in values.items():
+        if key not in _KEYS:
+            raise InputError(f"{path}: unknown key '{key}'; the keys of a pipeline are {', '.join(_KEYS)}")
+        if not isinstance(value, _KEYS[key]) or isinstance(value, list) and not all(_is_entry(key, entry) for entry in value):
+            expected = {"data": "a folder of configs/", "rerank": "a list of pairs [retriever, reranker]"}.get(key, "a list of names")
+            raise InputError(f"{path}: '{key}' must be {expected}, found {value!r}")
+    steps, rerank, data = [], [], values.get("data", "")
+    for file in values.get("include", []):
+        included = read_pipeline(path.parent / file, (*parents, path.resolve()))
+        steps, rerank, data = steps + included.steps, rerank + included.rerank, data or included.data
+    steps += values.get("steps", [])
+    rerank += [tuple(pair) for pair in values.get("rerank", [])]
+    if not steps:
+        raise InputError(f"{path}: has no steps")
+    return PipelineFile(data, list(dict.fromkeys(steps)), list(dict.fromkeys(rerank)))
+
+
+def _is_entry(key: str, entry) -> bool:
+    return isinstance(entry, list) and len(entry) == 2 and all(isinstance(name, str) for name in entry) if key == "rerank" else isinstance(entry, str)
+
+
+def plan(pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0,), base: str | Path | None = None) -> list[Step]:
+    """All steps of a pipeline, each after those that it needs.
+
+    Args:
+        runs: directory for the steps and the links to them.
+        overrides: as of ``-o``, for every step.
+        base: in place of the base.yaml of the rows, to run them on other data.
+
+    Raises InputError, before anything runs, if a config is wrong, a step that another needs is neither in the
+    pipeline nor an existing checkpoint, steps need each other, or a student does not fit its teacher.
+    """
+    folder = CONFIGS / pipeline.data if (CONFIGS / pipeline.data).is_dir() else Path(pipeline.data)
+    data: dict[str, str] = {}
+    steps = [step for seed in seeds for step in _plan_seed(pipeline, folder, Path(runs), [*overrides, f"run.seed={seed}"], base, data)]
+    return list({step.directory: step for step in steps}.values())
+
+
+def _plan_seed(pipeline: PipelineFile, folder: Path, runs: Path, overrides, base, data: dict[str, str]) -> list[Step]:
+    configs = {name: load_config(folder / f"{name}.yaml", overrides, base) for name in pipeline.steps}
+    names = {config.run.dir: name for name, config in configs.items()}
+    for name, config in configs.items():
+        if names[config.run.dir] != name:
+            raise InputError(f"{folder / name}.yaml: its run.dir {config.run.dir} is that of step {names[config.run.dir]} too; give each its own")
+    steps: dict[str, Step] = {}
+    for name in _in_order(configs, names):
+        steps[name] = _plan_step(name, configs[name], {directory: steps[other] for directory, other in names.items() if other in steps}, runs, data)
+    return [*steps.values(), *(_plan_rerank(pair, steps, runs) for pair in pipeline.rerank)]
+
+
+def _in_order(configs: dict[str, Config], names: dict[str, str]) -> list[str]:
+    """The steps, each after those it needs; InputError for a circle or something that is missing."""
+    order: list[str] = []
+    visiting: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order:
+            return
+        if name in visiting:
+            raise InputError(f"step {name}: needs itself ({' -> '.join([*visiting[visiting.index(name):], name])}); break the circle")
+        visiting.append(name)
+        for key, source in _sources(configs[name]):
+            if source in names:
+                visit(names[source])
+            elif key == "distill.teacher" and not is_checkpoint(source):
+                raise InputError(f"step {name}: its {key} {source} is no step of the pipeline and no checkpoint; add the step that makes it")
+            elif key == "model.init" and "/" in source and not Path(source).is_dir():
+                raise InputError(f"step {name}: its {key} {source} is no step of the pipeline and no directory; add the step that makes it")
+        visiting.remove(name)
+        order.append(name)
+
+    for name in configs:
+        visit(name)
+    return order
+
+
+def _sources(config: Config) -> list[tuple[str, str]]:
+    found = (("distill.teacher", config.distill.teacher), ("model.init", config.model.init))
+    return [(key, source) for key, source in found if source]
+
+
+def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict[str, str]) -> Step:
+    """``made``: run.dir of a config -> its step."""
+    needs, content = [], dict(_flat(config))
+    for key, source in _sources(config):
+        if source in made:
+            _check_fit(name, key, config, made[source].config)
+            needs.append(made[source].directory)
+            content[key] = made[source].directory.name
+        elif is_checkpoint(source):
+            checkpoint = open_checkpoint(source)
+            _check_fit(name, key, config, checkpoint.config)
+            content[key] = hashlib.sha256((checkpoint.directory / "model.pdparams").read_bytes()).hexdigest()
+    for key in _NOT_IN_KEY:
+        content.pop(key, None)
+    content["data"] = _fingerprint(config, data)
+    directory = runs / "steps" / f"{name}-{_digest(content)}"
+    teacher, init = (str(made[source].directory) if source in made else source for source in (config.distill.teacher, config.model.init))
+    config = replace(
+        config, name=name, run=replace(config.run, dir=str(directory)),
+        distill=replace(config.distill, teacher=teacher), model=replace(config.model, init=init),
+    )
+    return Step(name, "distill" if teacher else "train", config, needs, directory, runs / (config.data.name or "own") / _with_seed(name, config))
+
+
+def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> Step:
+    for name in pair:
+        if name not in steps:
+            raise InputError(f"rerank {list(pair)}: {name} is no step of the pipeline; add it to steps")
+    retriever, reranker = (steps[name] for name in pair)
+    if retriever.config.model.scoring == "cross" or not (reranker.config.model.scoring == "cross" or reranker.config.model.joint):
+        raise InputError(f"rerank {list(pair)}: expected a bi-encoder, then a cross-BERT or a joint model")
+    name = pair[0] + "+" + pair[1]
+    needs = list(dict.fromkeys([retriever.directory, reranker.directory]))
+    directory = runs / "steps" / f"{name}-{_digest([need.name for need in needs])}"
+    config = retriever.config
+    return Step(name, "rerank", config, needs, directory, runs / (config.data.name or "own") / _with_seed(name, config))
+
+
+def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
+    """A student must not have more fragments than its teacher, nor other sizes where it takes weights."""
+    if key == "distill.teacher" and source.model.scoring != "cross":
+        ours, theirs = fragments_of(config), fragments_of(source)
+        if ours > theirs:
+            raise InputError(f"step {name}: scores {ours} fragments, its teacher {source.name} only {theirs}; give it model.fragments of {theirs} or less")
+    takes_weights = key == "model.init" or config.model.init == "teacher" or config.distill.share_inputs
+    for size in ("hidden", "layers", "heads", "ffn") if takes_weights else ():
+        ours, theirs = getattr(config.model, size), getattr(source.model, size)
+        if ours != theirs:
+            raise InputError(f"step {name}: model.{size} is {ours}, that of {source.name}, from which it takes weights, {theirs}; make them equal")
+
+
+def is_finished(step: Step) -> bool:
+    return (step.directory / RESULT).is_file()
+
+
+def fragments_of(config: Config) -> int:
+    """Fragments that are scored of a text (32 words and the codes, or the first l)."""
+    given = config.data.text_length + config.model.codes
+    return given if config.model.fragments == "all" else min(config.model.fragments, given)
+
+
+def _fingerprint(config: Config, known: dict[str, str]) -> str:
+    place = json.dumps([config.data.dir, config.data.vocab])
+    if place not in known:
+        store = open_store(config.data.dir)
+        vocabulary = Path(config.data.vocab) if config.data.vocab else store.directory / "vocab.txt"
+        if not vocabulary.is_file():
+            raise InputError(f"{vocabulary}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt")
+        known[place] = store.fingerprint() + hashlib.sha256(vocabulary.read_bytes()).hexdigest()
+    return known[place]
+
+
+def _flat(config: Config) -> dict:
+    """Dotted key -> value."""
+    flat = {}
+    for section, values in to_dict(config).items():
+        flat.update({f"{section}.{key}": value for key, value in values.items()} if isinstance(values, dict) else {section: values})
+    return flat
+
+
+def _digest(content) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
+
+
+def _with_seed(name: str, config: Config) -> str:
+    return name if not config.run.seed else f"{name}-seed{config.run.seed}"

@@ -1,0 +1,110 @@
+"""What came out of a finished step: RUN/result.json, which tools/report.py collects.
+
+    python -m inflate_shrink.engine.results RUN                            evaluate a run
+    python -m inflate_shrink.engine.results OUT RETRIEVER RERANKER         two of them together
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import paddle
+
+from ..atomic import atomic_path
+from ..config import Config, to_dict
+from ..errors import InputError
+from ..hardware import processor_and_cores
+from ..metrics import protocol_folds
+from .checkpoint import Checkpoint, open_checkpoint
+from .encode import encode_images
+from .evaluate import describe, evaluate
+from .latency import query_latency
+from .pipeline import RESULT, fragments_of
+from .rerank import describe_reranking, rerank_checkpoints
+from .training_data import tokenize_split
+
+SECONDS = "seconds"  # a file in the run's directory: wall-clock seconds of its training
+CROSS_IMAGES = 100  # a cross-BERT scores every pair: it is measured on so many images
+DEPTHS = [0, 5, 10, 20, 50]  # candidates that are reranked
+
+
+def write_result(run_dir: Path) -> str:
+    """Evaluate a finished run on its test split under its protocols. Returns the main result in a line."""
+    checkpoint = open_checkpoint(run_dir)
+    config = checkpoint.config
+    store, model = checkpoint.open_data(config.data.dir), checkpoint.load_model()
+    test = tokenize_split(store, config.data.test_split, checkpoint.tokenizer())
+    measured = test.first_images(CROSS_IMAGES) if model.is_cross else test
+    evaluations = {}
+    for protocol in ["full"] if model.is_cross else config.data.protocols:
+        try:
+            protocol_folds(protocol, len(measured.split.image_rows))
+        except InputError:
+            continue  # such as five folds of a thousand images
+        evaluations[protocol] = evaluate(model, store, measured, protocol)
+    if not evaluations:
+        raise InputError(f"{config.data.dir}: its split {config.data.test_split} fits none of data.protocols ({', '.join(config.data.protocols)}); add full")
+    latency = None
+    if not model.is_cross:
+        encode_ms, score_ms = query_latency(model, test.ids, encode_images(model, store, test.split.image_rows))
+        latency = {"encode_ms": encode_ms, "score_ms": score_ms, "candidates": len(test.split.image_rows)}
+    _write(run_dir, {
+        **_described(config), "evaluations": evaluations, "latency": latency, "rerank": None,
+        "regions": store.regions.shape[1], "train_images": len(store.split(config.data.train_split).image_rows),
+        "training": {"seconds": _seconds(run_dir), "steps": checkpoint.state["step"], **_measured_on()},
+    })  # fmt: skip
+    return describe(next(iter(evaluations.values())))
+
+
+def read_result(run_dir: Path) -> dict:
+    return json.loads((run_dir / RESULT).read_text())
+
+
+def write_rerank_result(directory: Path, retriever: Checkpoint, reranker: Checkpoint) -> str:
+    """Recall and latency of the two together, on the retriever's test split."""
+    config, start = retriever.config, time.monotonic()
+    images = len(retriever.open_data(config.data.dir).split(config.data.test_split).image_rows)
+    result = rerank_checkpoints(retriever, reranker, config.data.dir, config.data.test_split, [n for n in DEPTHS if n <= images])
+    described = {**_described(config), "name": directory.name.rsplit("-", 1)[0], "scoring": "rerank"}
+    directory.mkdir(parents=True, exist_ok=True)
+    _write(directory, {
+        **described, "evaluations": {}, "latency": None, "rerank": result["rerank"], "images": result["images"], "captions": result["captions"],
+        "training": {"seconds": time.monotonic() - start, "steps": 0, **_measured_on()},
+    })  # fmt: skip
+    return describe_reranking(result)
+
+
+def _described(config: Config) -> dict:
+    model = config.model
+    return {
+        "name": config.name, "data": config.data.name, "split": config.data.test_split, "seed": config.run.seed, "recipe": config.recipe,
+        "codes": model.codes, "fragments": fragments_of(config), "scoring": model.scoring, "hidden": model.hidden, "layers": model.layers,
+        "text_length": config.data.text_length, "config": to_dict(config),
+    }  # fmt: skip
+
+
+def _measured_on() -> dict:
+    hardware = paddle.device.cuda.get_device_name() if paddle.device.get_device().startswith("gpu") else processor_and_cores()
+    return {"paddle": paddle.__version__, "hardware": hardware, "date": date.today().isoformat()}
+
+
+def _seconds(run_dir: Path) -> float | None:
+    path = run_dir / SECONDS
+    return float(path.read_text()) if path.is_file() else None
+
+
+def _write(directory: Path, result: dict) -> None:
+    with atomic_path(directory / RESULT) as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        target, *models = map(Path, sys.argv[1:])
+        print(write_rerank_result(target, *map(open_checkpoint, models)) if models else write_result(target))
+    except InputError as error:
+        sys.exit(f"error: {error}")

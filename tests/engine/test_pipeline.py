@@ -1,0 +1,172 @@
+"""Plans of pipelines: order, directories that stand for content, and what is refused before anything runs."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from inflate_shrink.engine.cost import describe_plan
+from inflate_shrink.engine.pipeline import CONFIGS, plan, read_pipeline
+from inflate_shrink.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = {
+    "B": {"model": {"fragments": 8}},
+    "I": {"model": {"codes": 4}},
+    "I-B": {"model": {"fragments": 8}, "distill": {"teacher": "runs/x/I"}},
+    "I-B-F": {"model": {"fragments": 1, "init": "runs/x/B"}, "distill": {"teacher": "runs/x/I-B"}},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, tiny_data):
+    """A function: changed rows -> a folder with a base.yaml and a file a row."""
+
+    def make(**changed):
+        directory = tmp_path / "rows"
+        directory.mkdir(exist_ok=True)
+        base = {
+            "data": {"name": "tiny", "dir": str(tiny_data)},
+            "model": {"hidden": 16, "layers": 1, "heads": 2, "ffn": 16},
+            "optim": {"epochs": 1, "batch_size": 8, "lr": 2e-3},
+        }
+        (directory / "base.yaml").write_text(yaml.safe_dump(base))
+        for name, row in {**ROWS, **changed}.items():
+            values = {"_base_": "base.yaml", "name": name, "run": {"dir": f"runs/x/{name}"}, **row}
+            (directory / f"{name}.yaml").write_text(yaml.safe_dump(values))
+        return directory
+
+    return make
+
+
+@pytest.fixture
+def pipeline(tmp_path, folder):
+    """A function: steps and changed rows -> a pipeline file."""
+
+    def make(steps, name="pipeline.yaml", changed={}, **keys):
+        (tmp_path / name).write_text(yaml.safe_dump({"data": str(folder(**changed)), "steps": steps, **keys}))
+        return read_pipeline(tmp_path / name)
+
+    return make
+
+
+def names(steps):
+    return [step.name for step in steps]
+
+
+def test_steps_come_after_those_they_need(pipeline):
+    steps = plan(pipeline(["I-B-F", "I-B", "B", "I"]), "runs")
+    assert names(steps) == ["I", "I-B", "B", "I-B-F"]
+    last = steps[-1]
+    assert last.needs == [steps[1].directory, steps[2].directory]
+    assert (last.tool, steps[0].tool) == ("distill", "train")
+    assert (last.config.distill.teacher, last.config.model.init) == (str(steps[1].directory), str(steps[2].directory))
+    assert last.config.run.dir == str(last.directory) and last.directory.parent == Path("runs/steps")
+    assert last.link == Path("runs/tiny/I-B-F")
+
+
+def test_a_directory_stands_for_all_that_decides_the_weights(pipeline, own_data):
+    def directories(*overrides, changed={}, steps=("I", "I-B")):
+        return [step.directory.name for step in plan(pipeline(list(steps), changed=changed), "runs", overrides)]
+
+    first = directories()
+    assert directories("run.log_steps=7", "distill.cache_gb=0") == first
+    assert directories(steps=("I-B", "B", "I")) == [*first, directories(steps=["B"])[0]]  # another pipeline, the same steps
+    longer, other_teacher, other_data = directories("optim.epochs=2"), directories(changed={"I": {"model": {"codes": 5}}}), directories(f"data.dir={own_data}")
+    assert other_data == first  # a copy of the same data
+    for changed in (longer, other_teacher):
+        assert changed[0] != first[0] and changed[1] != first[1]
+    captions = (own_data / "captions.tsv").read_text()
+    (own_data / "captions.tsv").write_text(captions.replace(" red ", " blue "))
+    assert directories(f"data.dir={own_data}")[0] != first[0]
+
+
+def test_seeds(pipeline):
+    steps = plan(pipeline(["I", "I-B"]), "runs", seeds=[0, 3])
+    assert [step.label for step in steps] == ["I", "I-B", "I, seed 3", "I-B, seed 3"]
+    assert steps[3].needs == [steps[2].directory] and steps[3].link == Path("runs/tiny/I-B-seed3")
+    assert len({step.directory for step in steps}) == 4
+
+
+def test_another_base(pipeline, tmp_path, tiny_data):
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump({"data": {"name": "other", "dir": str(tiny_data)}, "model": {"hidden": 8, "heads": 1}}))
+    (step,) = plan(pipeline(["B"]), "runs", base=tmp_path / "other.yaml")
+    assert (step.config.data.name, step.config.model.hidden, step.config.model.fragments) == ("other", 8, 8)
+
+
+def test_included_pipelines_come_first_and_steps_once(pipeline, tmp_path):
+    pipeline(["I", "B"], name="a.yaml")
+    whole = pipeline(["B", "I-B"], include=["a.yaml"])
+    assert whole.steps == ["I", "B", "I-B"]
+
+
+def test_reranking(pipeline):
+    changed = {"C": {"model": {"scoring": "cross", "init": "runs/x/B"}}, "joint": {"model": {"joint": True}}}
+    steps = plan(pipeline(["B", "C", "joint"], changed=changed, rerank=[["B", "C"], ["joint", "joint"]]), "runs")
+    assert names(steps) == ["B", "C", "joint", "B+C", "joint+joint"]
+    assert steps[3].needs == [steps[0].directory, steps[1].directory] and steps[4].needs == [steps[2].directory]
+    for pair, message in ((["C", "B"], "expected a bi-encoder, then a cross-BERT"), (["B", "F"], "F is no step of the pipeline")):
+        with pytest.raises(InputError, match=message):
+            plan(pipeline(["B", "C"], changed=changed, rerank=[pair]), "runs")
+
+
+@pytest.mark.parametrize(
+    "steps, changed, message",
+    [
+        (["I-B"], {}, "step I-B: its distill.teacher runs/x/I is no step of the pipeline and no checkpoint; add the step that makes it"),
+        (["I", "I-B", "I-B-F"], {}, "step I-B-F: its model.init runs/x/B is no step of the pipeline"),
+        (["I", "I-B"], {"I": {"distill": {"teacher": "runs/x/I-B"}}}, r"step I: needs itself \(I -> I-B -> I\)"),
+        (["I", "I-B"], {"I": {"model": {"fragments": 4}}}, "step I-B: scores 8 fragments, its teacher I only 4"),
+        (["I", "I-B"], {"I": {"model": {"hidden": 32}}}, "step I-B: model.hidden is 16, that of I, from which it takes weights, 32"),
+        (["B", "I"], {"I": {"run": {"dir": "runs/x/B"}}}, "its run.dir runs/x/B is that of step I too|that of step B too"),
+        (["missing"], {}, "missing.yaml: no such config file"),
+        (["B"], {"B": {"model": {"fragment": 1}}}, "unknown key 'model.fragment'"),
+        (["B"], {"B": {"data": {"dir": "nowhere"}}}, "nowhere: no such data set directory"),
+    ],
+)
+def test_refused_with_the_name_of_the_step(pipeline, steps, changed, message):
+    with pytest.raises(InputError, match=message):
+        plan(pipeline(steps, changed=changed), "runs")
+
+
+def test_a_student_of_scores_alone_may_have_other_sizes(pipeline):
+    changed = {"I": {"model": {"codes": 4, "hidden": 32}}, "I-B": {**ROWS["I-B"], "distill": {"teacher": "runs/x/I", "share_inputs": False}}}
+    assert names(plan(pipeline(["I", "I-B"], changed=changed), "runs")) == ["I", "I-B"]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("steps: [B]\nstep: [B]", "unknown key 'step'; the keys of a pipeline are data, steps"),
+        ("steps: B", "'steps' must be a list of names, found 'B'"),
+        ("steps: [B]\nrerank: [[B]]", "'rerank' must be a list of pairs"),
+        ("data: coco", "has no steps"),
+        ("[B", "cannot be read as a YAML file"),
+        ("include: [bad.yaml]", "include leads back to this file"),
+    ],
+)
+def test_pipeline_files_that_are_refused(tmp_path, text, message):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(InputError, match=f"bad.yaml: {message}"):
+        read_pipeline(tmp_path / "bad.yaml")
+
+
+def test_the_plan_as_a_table(pipeline, tmp_path):
+    table = describe_plan(plan(pipeline(["B", "I", "I-B"]), tmp_path / "runs"), 2).splitlines()
+    assert [line.split()[:4] for line in table[1:4]] == [["B", "0", "8", "120"], ["I", "4", "36", "120"], ["I-B", "0", "8", "120"]]
+    assert table[3].endswith("to run: distil from I") and table[4].startswith("left: about ")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in (ROOT / "configs" / "pipelines").glob("*.yaml")))
+@pytest.mark.parametrize("data", ["coco", "flickr30k", "flickr8k", "demo"])
+def test_shipped_pipelines(file, data, tmp_path, tiny_data, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    path = CONFIGS / "pipelines" / file
+    assert f"python tools/pipeline.py -c configs/pipelines/{file}" in path.read_text()
+    base = tmp_path / "base.yaml"
+    base.write_text((ROOT / "configs" / "demo" / "base.yaml").read_text().replace("data/demo", str(tiny_data)))
+    pipeline = read_pipeline(path)
+    assert pipeline.data == "coco"
+    steps = plan(pipeline._replace(data=data), tmp_path, base=base)
+    assert set(names(steps)) == {*pipeline.steps, *map("+".join, pipeline.rerank)}
