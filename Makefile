@@ -6,7 +6,7 @@ PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python
 VENV ?= .venv
 
 # Asked only when something is to be installed or run; a version given by hand means the CPU build.
-ifneq ($(filter env demo test,$(MAKECMDGOALS)),)
+ifneq ($(filter env demo test reproduce-demo,$(MAKECMDGOALS)),)
 ifdef PADDLE
 DEVICE ?= cpu
 else
@@ -22,13 +22,16 @@ CONSTRAINTS = constraints/paddle-$(PADDLE).txt
 STAMP = $(VENV)/.installed-$(PADDLE)-$(DEVICE)
 OTHER_PADDLE = $(if $(filter gpu,$(DEVICE)),paddlepaddle,paddlepaddle-gpu)
 
-.PHONY: help env demo test clean
+.PHONY: help env demo test reproduce-demo clean
 
 help:
 	@echo 'make demo    install, then run the whole method on a small synthetic data set'
 	@echo 'make test    install, then run the tests'
 	@echo 'make env     install only'
-	@echo 'make clean   remove the output of the demo (runs/demo, data/demo)'
+	@echo 'make clean   remove the demo data and the runs on it'
+	@echo
+	@echo 'make reproduce-demo    every table and figure of the paper and its neighbours, on the demo data:'
+	@echo '                       writes docs/results/demo.md; half an hour on two cores'
 	@echo
 	@echo 'PYTHON=...   the Python 3.11 to use (found by itself where it is on PATH)'
 	@echo 'VENV=...     where to install (.venv)'
@@ -42,7 +45,12 @@ demo: env
 test: env
 	$(PY) -m pytest tests
 
+reproduce-demo: env
+	$(PY) tools/pipeline.py -c configs/pipelines/all.yaml --data demo
+	$(PY) tools/report.py --runs runs --data demo --out docs/results --format md
+
 clean:
+	for run in runs/demo/*; do target=$$(readlink -f $$run); rm -rf $$target $$target.yaml; done
 	rm -rf runs/demo data/demo
 
 # The stamp goes first and comes back last, so an interrupted install is repeated. As a variable

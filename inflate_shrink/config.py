@@ -105,6 +105,7 @@ class RunConfig:
     save_steps: int = 500  # a checkpoint every so many updates, and after each epoch
     eval_epochs: int = 1  # validate after every so many epochs, and after the last
     val_images: int = 0  # validate on the first so many images; 0: all
+    test_images: int = 0  # the same for the test of a pipeline's step: a cross-BERT scores every pair
 
 
 @dataclass
@@ -141,6 +142,7 @@ _LEAST = {
     "run.save_steps": 1,
     "run.eval_epochs": 1,
     "run.val_images": 0,
+    "run.test_images": 0,
 }
 _ABOVE_ZERO = ("distill.teacher_temperature", "distill.student_temperature", "optim.lr")
 

@@ -128,6 +128,8 @@ def test_a_row_is_its_data_and_its_model(data, model):
         "name": model,
         "run.dir": f"runs/{data}/{model}",
         **({"distill.teacher": f"runs/{data}/{'-'.join(way)}"} if way else {}),
+        **({"model.init": f"runs/{data}/B"} if model in ("C", "joint") else {}),  # no weights of a pretrained cross-BERT
+        **({"run.test_images": 100} if model == "C" and data in ("demo", "flickr8k") else {}),  # on a CPU
     }
     assert config.data.name == data and config.data.dir == f"data/{data}"
     if model in ROWS:

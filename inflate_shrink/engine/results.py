@@ -28,7 +28,6 @@ from .rerank import describe_reranking, rerank_checkpoints
 from .training_data import tokenize_split
 
 SECONDS = "seconds"  # a file in the run's directory: wall-clock seconds of its training
-CROSS_IMAGES = 100  # a cross-BERT scores every pair: it is measured on so many images
 DEPTHS = [0, 5, 10, 20, 50]  # candidates that are reranked
 
 
@@ -38,9 +37,9 @@ def write_result(run_dir: Path) -> str:
     config = checkpoint.config
     store, model = checkpoint.open_data(config.data.dir), checkpoint.load_model()
     test = tokenize_split(store, config.data.test_split, checkpoint.tokenizer())
-    measured = test.first_images(CROSS_IMAGES) if model.is_cross else test
+    measured = test.first_images(config.run.test_images)
     evaluations = {}
-    for protocol in ["full"] if model.is_cross else config.data.protocols:
+    for protocol in ["full"] if config.run.test_images else config.data.protocols:
         try:
             protocol_folds(protocol, len(measured.split.image_rows))
         except InputError:
