@@ -9,43 +9,68 @@ from typing import Sequence
 import numpy as np
 
 from ..errors import InputError
-
-_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+from .vocabulary import parse_vocabulary
 
 
 class CaptionTokenizer:
     """BERT's WordPiece tokenizer over a vocabulary file, with a fixed number of positions.
 
-    Raises InputError if the file is missing or is no WordPiece vocabulary with [PAD] first.
+    Args:
+        vocab_file: a WordPiece ``vocab.txt`` with [PAD] first.
+        length: positions of a caption, first and last token included.
+        first_token, last_token: put around the words of every caption; "": none.
+
+    Raises:
+        InputError: the file is missing or is no such vocabulary, or lacks one of the two tokens.
     """
 
-    def __init__(self, vocab_file: str | Path, length: int):
+    def __init__(self, vocab_file: str | Path, length: int, first_token: str = "[CLS]", last_token: str = "[SEP]"):
         self.vocab_file, self.length = Path(vocab_file), length
+        self.first_token, self.last_token = first_token, last_token
         try:
             self.vocabulary = self.vocab_file.read_bytes()
-            words = self.vocabulary.decode("utf-8").splitlines()
         except FileNotFoundError:
             raise InputError(f"{vocab_file}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{vocab_file}: not a UTF-8 vocabulary file: {error}") from None
-        missing = [word for word in _SPECIAL if word not in words]
-        if missing or words[0] != "[PAD]":
-            raise InputError(f"{vocab_file}: expected one WordPiece a line, [PAD] first; missing: {', '.join(missing) or '[PAD] on line 1'}")
+        except OSError as error:
+            raise InputError(f"{vocab_file}: cannot be read: {error.strerror or error}") from None
+        words = parse_vocabulary(self.vocabulary, vocab_file)
+        for key, token in (("first_token", first_token), ("last_token", last_token)):
+            if token and token not in words:
+                raise InputError(f"data.{key}: {token!r} is not in {vocab_file}; name a token of that file, or none with ''")
+        self._first, self._last = ([words.index(token)] if token else [] for token in (first_token, last_token))
         self.vocab_size = len(words)
         self.fingerprint = hashlib.sha256(self.vocabulary).hexdigest()[:16]
         self._tokenizer = None
+        self._known: dict[str, list[int]] = {}
+
+    @property
+    def key(self) -> str:
+        """What the ids depend on besides the captions, for the name of a file."""
+        first, last = (ids[0] if ids else "" for ids in (self._first, self._last))
+        return f"{self.fingerprint}-{self.length}-{first}-{last}"
 
     def __call__(self, captions: Sequence[str]) -> np.ndarray:
-        """Ids (n, length) int64: [CLS], words, [SEP], then [PAD] = 0. Longer captions are cut before [SEP]."""
-        if self._tokenizer is None:
-            from paddlenlp.transformers import BertTokenizer  # takes seconds: only once there is something to tokenise
-
-            self._tokenizer = BertTokenizer(str(self.vocab_file))
+        """Ids (n, length) int64: first token, words, last token, then [PAD] = 0. Words that do not fit are cut off."""
+        room = self.length - len(self._first) - len(self._last)
         ids = np.zeros((len(captions), self.length), "int64")
         for row, caption in zip(ids, captions):
-            pieces = self._tokenizer(caption, max_length=self.length, truncation=True)["input_ids"]
+            pieces = [*self._first, *self.word_ids(caption)[:room], *self._last]
             row[: len(pieces)] = pieces
         return ids
+
+    def word_ids(self, caption: str) -> list[int]:
+        """The ids of a caption's words, all of them, without first and last token."""
+        return [number for word in caption.split(" ") for number in self._ids_of(word)]
+
+    def _ids_of(self, word: str) -> list[int]:
+        """Ids of what stands between two spaces: BERT's tokenizer never looks across one."""
+        if word not in self._known:
+            if self._tokenizer is None:
+                from paddlenlp.transformers import BertTokenizer  # takes seconds: only once there is something to tokenise
+
+                self._tokenizer = BertTokenizer(str(self.vocab_file))
+            self._known[word] = self._tokenizer.convert_tokens_to_ids(self._tokenizer.tokenize(word)) if word else []
+        return self._known[word]
 
 
 def words(caption: str) -> list[str]:

@@ -24,6 +24,7 @@ import yaml
 
 from ..atomic import atomic_path, atomic_symlink
 from ..config import Config, config_from_dict, to_dict
+from ..data.store import Store, open_store
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
 from ..model.encoder import DualEncoder
@@ -43,7 +44,16 @@ class Checkpoint(NamedTuple):
     def tokenizer(self) -> CaptionTokenizer:
         if not self.vocab_file.exists():
             raise InputError(f"{self.directory}: holds no vocab.txt, so it cannot read captions: put the vocabulary there that it was trained with")
-        return CaptionTokenizer(self.vocab_file, self.config.data.text_length)
+        data = self.config.data
+        return CaptionTokenizer(self.vocab_file, data.text_length, data.first_token, data.last_token)
+
+    def open_data(self, directory: str | Path) -> Store:
+        """The data set in ``directory``; raises InputError if its regions have another dimension than those of the training."""
+        store = open_store(directory)
+        found, expected = store.regions.shape[-1], self.state["region_dim"]
+        if found != expected:
+            raise InputError(f"{directory}: regions have {found} dimensions, {self.directory} was trained on {expected}")
+        return store
 
     def load_model(self) -> DualEncoder:
         """The model with its weights, in evaluation mode."""

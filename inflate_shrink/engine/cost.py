@@ -27,7 +27,7 @@ def describe_plan(steps: list[Step], lanes: int) -> str:
     trained = [step for step in steps if step.tool != "rerank"]
     teachers = {step.directory: _teacher(step, by_directory) for step in trained}
     amounts = {step.directory: multiply_adds(step, sizes[step.config.data.dir], teachers[step.directory]) for step in trained}
-    pace, source = speed(amounts)
+    pace, source = speed(amounts, lanes)
     lines, left = [f"{'step':<34}{'codes':>6}{'fragments':>10}{'pairs':>10}{'estimate':>10}{'disk':>9}  {'':<10}"], 0.0
     for step in steps:
         if step.tool == "rerank":
@@ -76,8 +76,8 @@ def fragment_bytes(teacher: Config, sizes: Collection) -> int:
     return 2 * teacher.model.hidden * fragments_of(teacher) * (sizes.captions + sizes.images)
 
 
-def speed(known: dict[Path, float]) -> tuple[float, str]:
-    """Multiply-adds a second, and where the number is from.
+def speed(known: dict[Path, float], lanes: int) -> tuple[float, str]:
+    """Multiply-adds a second of one of ``lanes`` steps at a time, and where the number is from.
 
     Args:
         known: directory of a step -> its multiply-adds.
@@ -85,7 +85,7 @@ def speed(known: dict[Path, float]) -> tuple[float, str]:
     measured = [amount / seconds for directory, amount in known.items() if (seconds := _seconds(directory))]
     if measured:
         return median(measured), f"the speed of {len(measured)} finished steps"
-    return EFFICIENCY * _probe(), f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"
+    return EFFICIENCY * _probe() / lanes, f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"
 
 
 def _teacher(step: Step, steps: dict[Path, Step]) -> Config | None:

@@ -22,7 +22,7 @@ from typing import NamedTuple, Sequence
 
 import yaml
 
-from ..config import Config, load_config, to_dict
+from ..config import Config, DistillConfig, load_config, to_dict
 from ..data.store import open_store
 from ..errors import InputError
 from .checkpoint import is_checkpoint, open_checkpoint
@@ -32,7 +32,7 @@ CONFIGS = Path("configs")
 RESULT = "result.json"  # in the directory of a finished step
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
-_NOT_IN_KEY = (*NOT_PART_OF_THE_RUN, "data.dir", "data.vocab")  # a fingerprint stands for the data
+_NOT_IN_KEY = (*NOT_PART_OF_THE_RUN, "data.dir", "data.vocab", "data.test_split")  # a fingerprint stands for the data
 
 
 class PipelineFile(NamedTuple):
@@ -150,7 +150,9 @@ def _sources(config: Config) -> list[tuple[str, str]]:
 
 def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict[str, str]) -> Step:
     """``made``: run.dir of a config -> its step."""
-    needs, content = [], dict(_flat(config))
+    if not config.distill.teacher:
+        config = replace(config, distill=DistillConfig())  # an override of a student's setting is none of this step's
+    needs, content = [], _flat(config)
     for key, source in _sources(config):
         if source in made:
             _check_fit(name, key, config, made[source].config)
@@ -200,7 +202,14 @@ def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
 
 
 def is_finished(step: Step) -> bool:
-    return (step.directory / RESULT).is_file()
+    """Whether the step has a result, measured as its config now asks."""
+    try:
+        measured = json.loads((step.directory / RESULT).read_text())["config"]
+        asked = measured["data"]["test_split"], measured["data"]["protocols"], measured["run"]["test_images"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    data, run = step.config.data, step.config.run
+    return asked == (data.test_split, data.protocols, run.test_images)
 
 
 def fragments_of(config: Config) -> int:
@@ -216,6 +225,8 @@ def _fingerprint(config: Config, known: dict[str, str]) -> str:
         vocabulary = Path(config.data.vocab) if config.data.vocab else store.directory / "vocab.txt"
         if not vocabulary.is_file():
             raise InputError(f"{vocabulary}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt")
+        for split in (config.data.train_split, config.data.val_split, config.data.test_split):
+            store.split(split)
         known[place] = store.fingerprint() + hashlib.sha256(vocabulary.read_bytes()).hexdigest()
     return known[place]
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import paddle
 
 from ..atomic import atomic_path
-from ..config import Config, to_dict
+from ..config import Config, load_config, to_dict
+from ..cpu import keep_freed_memory
 from ..errors import InputError
 from ..hardware import processor_and_cores
 from ..metrics import protocol_folds
@@ -34,7 +35,8 @@ DEPTHS = [0, 5, 10, 20, 50]  # candidates that are reranked
 def write_result(run_dir: Path) -> str:
     """Evaluate a finished run on its test split under its protocols. Returns the main result in a line."""
     checkpoint = open_checkpoint(run_dir)
-    config = checkpoint.config
+    file = run_dir.with_name(run_dir.name + ".yaml")  # a pipeline's: it may ask for other protocols than the checkpoint was trained under
+    config = load_config(file) if file.is_file() else checkpoint.config
     store, model = checkpoint.open_data(config.data.dir), checkpoint.load_model()
     test = tokenize_split(store, config.data.test_split, checkpoint.tokenizer())
     measured = test.first_images(config.run.test_images)
@@ -102,6 +104,7 @@ def _write(directory: Path, result: dict) -> None:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     try:
         target, *models = map(Path, sys.argv[1:])
         print(write_rerank_result(target, *map(open_checkpoint, models)) if models else write_result(target))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -32,54 +35,53 @@ def default_lanes() -> int:
 
 
 def run_steps(steps: list[Step], lanes: int) -> None:
-    """Run what is left, ``lanes`` at a time; a step must come after those it needs.
+    """Run what is left, ``lanes`` at a time, each step as soon as those that it needs are finished.
 
     Finished steps are left as they are, interrupted ones resumed, and those that need a failed one left out.
+    On Ctrl-C or SIGTERM the running steps save a checkpoint and end.
 
     Raises InputError at the end if a step failed; the step has then printed why.
     """
-    cores = len(os.sched_getaffinity(0))
-    environment = {**os.environ, "MKL_NUM_THREADS": str(max(1, cores // lanes)), "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])}
-    progress = _Overall(len(steps))
-    runs: dict[Path, Future] = {}
+    lane = _Lane(lanes, len(steps))
+    waiting, running, done, failed = list(steps), {}, set(), []
     try:
-        with ThreadPoolExecutor(lanes) as pool:
+        with ThreadPoolExecutor(lanes) as pool, _interrupted_by_sigterm():
             try:
-                for step in steps:
-                    runs[step.directory] = pool.submit(_run_step, step, [runs[need] for need in step.needs], environment, progress)
-                failed = [step.label for step in steps if not runs[step.directory].result()]
+                while waiting or running:
+                    for step in [step for step in waiting if done.issuperset(step.needs)][: lanes - len(running)]:
+                        waiting.remove(step)
+                        running[pool.submit(lane.run_step, step)] = step
+                    if not running:
+                        break  # the others need a step that failed
+                    for run in wait(running, return_when=FIRST_COMPLETED).done:
+                        step = running.pop(run)
+                        done.add(step.directory) if run.result() else failed.append(step.label)
             except KeyboardInterrupt:
-                progress.stop()
+                lane.stop()
                 raise
     finally:
-        progress.close()
+        lane.bar.close()
     if failed:
-        raise InputError(f"{', '.join(failed)}: failed, or needs a step that did (see above); the same command goes on from there")
+        left = f"; not run, because they need these: {', '.join(step.label for step in waiting)}" if waiting else ""
+        raise InputError(f"failed, see above: {', '.join(failed)}{left}; the same command goes on from there")
 
 
-def _run_step(step: Step, needed: list[Future], environment: dict, progress: "_Overall") -> bool:
-    if not all(run.result() for run in needed) or progress.stopped:
-        return False
-    if not is_finished(step):
-        start = time.monotonic()
-        if step.tool == "rerank":
-            commands = [[sys.executable, "-m", "inflate_shrink.engine.results", str(step.directory), *map(str, _pair(step))]]
-        else:
-            file = _write_config(step)
-            train = [sys.executable, str(_TOOLS / f"{step.tool}.py"), "-c", str(file), "--resume"]
-            commands = [train, [sys.executable, "-m", "inflate_shrink.engine.results", str(step.directory)]]
-        for number, command in enumerate(commands):
-            if not progress.run(step.label, command, environment):
-                return False
-            if number == 0 and step.tool != "rerank":
-                _add_seconds(step.directory, time.monotonic() - start)
-    progress.finish(step.label)
-    _link(step)
-    return True
+@contextmanager
+def _interrupted_by_sigterm():
+    """SIGTERM is as Ctrl-C."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
-def _pair(step: Step) -> list[Path]:
-    return step.needs if len(step.needs) == 2 else step.needs * 2
+def _commands(step: Step) -> list[list[str]]:
+    """Training and evaluation; of a reranking, which is evaluation only, one command."""
+    evaluate = [sys.executable, "-m", "inflate_shrink.engine.results", str(step.directory)]
+    if step.tool == "rerank":
+        return [[*evaluate, *map(str, step.needs if len(step.needs) == 2 else step.needs * 2)]]
+    return [[sys.executable, str(_TOOLS / f"{step.tool}.py"), "-c", str(_write_config(step)), "--resume"], evaluate]
 
 
 def _write_config(step: Step) -> Path:
@@ -104,44 +106,97 @@ def _link(step: Step) -> None:
         atomic_symlink(os.path.relpath(step.directory, step.link.parent), step.link)
 
 
-class _Overall:
-    """One bar for all steps, fed by the lines that each of them logs, which are shown too."""
+class _Lane:
+    """Runs steps, from several threads, and shows one bar for all of them and the lines that they log."""
 
-    def __init__(self, steps: int):
-        self.done, self.lock, self.processes, self.stopped = {}, Lock(), set(), False
+    def __init__(self, lanes: int, steps: int):
+        self.lock, self.processes, self.stopped, self.shares = Lock(), set(), False, {}
+        cores = str(max(1, len(os.sched_getaffinity(0)) // lanes))
+        self.environment = {**os.environ, "MKL_NUM_THREADS": cores, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))}
         self.bar = tqdm(total=float(steps), desc="steps", disable=None, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}, ETA {remaining}")
 
-    def run(self, label: str, command: list[str], environment: dict) -> bool:
+    def run_step(self, step: Step) -> bool:
+        """Whether the step is finished now."""
+        try:
+            with self._claimed(step) as claim:
+                finished = is_finished(step) or self._run_commands(step, claim)
+                if finished:
+                    shutil.rmtree(step.directory / "teacher_fragments", ignore_errors=True)  # gigabytes, of use to this run alone
+                    _link(step)
+        except (InputError, OSError) as error:
+            self._log(f"{step.label}: error: {error}")
+            return False
+        if finished:
+            self._share(step.label, 1.0)
+        return finished
+
+    def stop(self) -> None:
+        """Ask all processes to save and end."""
+        with self.lock:
+            self.stopped = True
+            for process in self.processes:
+                process.terminate()
+        self._log("stopping: the running steps save a checkpoint; the same command goes on from there")
+
+    def _run_commands(self, step: Step, claim: int) -> bool:
+        train, *evaluate = _commands(step)
+        start = time.monotonic()
+        try:
+            trained = self._run(step.label, train, claim)
+        finally:
+            if evaluate:
+                _add_seconds(step.directory, time.monotonic() - start)
+        return trained and all(self._run(step.label, command, claim) for command in evaluate)
+
+    @contextmanager
+    def _claimed(self, step: Step):
+        """Wait until no other process is at this step. Yields a lock, as a descriptor that the step's processes
+        inherit: they hold it on if this one is killed."""
+        step.directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(step.directory, os.O_RDONLY)
+        try:
+            waited = False
+            while not self.stopped:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if not waited:
+                        self._log(f"{step.label}: another pipeline is at this step, waiting for it")
+                    waited = True
+                    time.sleep(0.5)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _run(self, label: str, command: list[str], claim: int) -> bool:
         """Run a command and show its lines; whether it succeeded."""
+        with self.lock:
+            if self.stopped:
+                return False
+            # a session of its own: Ctrl-C reaches this process alone, which passes on one signal (a second would end it unsaved)
+            process = subprocess.Popen(
+                command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                start_new_session=True, pass_fds=[claim],
+            )  # fmt: skip
+            self.processes.add(process)
         self._log(f"$ python {' '.join(command[1:])}")
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.processes.add(process)
         for line in process.stdout:
             self._log(f"{label}: {line.rstrip()}")
             match = _STEP.search(line)
             if match:
-                self._set(label, 0.95 * int(match[1]) / int(match[2]))
-        self.processes.discard(process)
-        return process.wait() == 0
-
-    def stop(self) -> None:
-        """Ask all processes to save and end."""
-        self.stopped = True
-        for process in list(self.processes):
-            process.send_signal(signal.SIGTERM)
-
-    def finish(self, label: str) -> None:
-        self._set(label, 1.0)
-
-    def close(self) -> None:
-        self.bar.close()
+                self._share(label, 0.95 * int(match[1]) / int(match[2]))
+        succeeded = process.wait() == 0
+        with self.lock:
+            self.processes.discard(process)
+        return succeeded
 
     def _log(self, line: str) -> None:
         with self.lock:
             tqdm.write(line, file=sys.stdout)
             sys.stdout.flush()
 
-    def _set(self, label: str, share: float) -> None:
+    def _share(self, label: str, share: float) -> None:
         with self.lock:
-            self.bar.update(share - self.done.get(label, 0.0))
-            self.done[label] = share
+            self.bar.update(share - self.shares.get(label, 0.0))
+            self.shares[label] = share

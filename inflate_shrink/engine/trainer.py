@@ -23,7 +23,7 @@ from .precision import Precision
 from .progress import Progress, stop_on_signal
 from .training_data import TrainingData
 
-NOT_PART_OF_THE_RUN = ("name", "data.name", "data.protocols", "run.dir", "run.log_steps", "run.save_steps", "run.eval_epochs", "run.test_images", "distill.cache_gb")  # may change between a run and its resumption
+NOT_PART_OF_THE_RUN = ("name", "data.name", "data.protocols", "data.test_split", "run.dir", "run.log_steps", "run.save_steps", "run.eval_epochs", "run.test_images", "distill.cache_gb")  # may change between a run and its resumption
 
 
 def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objective, progress: Progress, resume: bool) -> None:

@@ -46,7 +46,7 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
     Raises InputError if a split is empty or smaller than a batch, or a file is wrong.
     """
     store = open_store(config.dir)
-    tokenizer = CaptionTokenizer(config.vocab or store.directory / "vocab.txt", config.text_length)
+    tokenizer = CaptionTokenizer(config.vocab or store.directory / "vocab.txt", config.text_length, config.first_token, config.last_token)
     data = TrainingData(store, tokenizer, tokenize_split(store, config.train_split, tokenizer), tokenize_split(store, config.val_split, tokenizer))
     captions = len(data.train.split.captions)
     if captions < batch_size:
@@ -61,6 +61,8 @@ def matching_checkpoint(path: str, data: TrainingData, key: str) -> Checkpoint:
     for what, found, expected in (
         ("vocabulary", tokenizer.fingerprint, data.tokenizer.fingerprint),
         ("data.text_length", tokenizer.length, data.tokenizer.length),
+        ("data.first_token", repr(tokenizer.first_token), repr(data.tokenizer.first_token)),
+        ("data.last_token", repr(tokenizer.last_token), repr(data.tokenizer.last_token)),
         ("region dimension", checkpoint.state["region_dim"], data.region_dim),
     ):
         if found != expected:
@@ -71,8 +73,7 @@ def matching_checkpoint(path: str, data: TrainingData, key: str) -> Checkpoint:
 def tokenize_split(store: Store, name: str, tokenizer: CaptionTokenizer) -> TokenizedSplit:
     """A split with its captions as ids, kept in the data set's directory where it can be written."""
     split = store.split(name)
-    key = f"{store.fingerprint()}-{tokenizer.fingerprint}-{tokenizer.length}"
-    cache = store.directory / ".ids" / f"{name}-{key}.npy"
+    cache = store.directory / ".ids" / f"{name}-{store.fingerprint()}-{tokenizer.key}.npy"
     if cache.exists():
         return TokenizedSplit(split, np.load(cache))
     ids = tokenizer(split.captions)
