@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-import numpy as np
+import paddle
 
 from ..config import Config
 from ..data.store import open_store
@@ -140,9 +140,9 @@ def _seconds(directory: Path) -> float | None:
 
 
 def _probe() -> float:
-    """Multiply-adds a second of float32 products, by NumPy."""
-    matrix, done, start = np.ones((PROBE_SIZE, PROBE_SIZE), np.float32), 0, time.perf_counter()
+    """Multiply-adds a second of float32 products."""
+    matrix, done, start = paddle.ones([PROBE_SIZE, PROBE_SIZE]), 0, time.perf_counter()
     while time.perf_counter() - start < 0.5:
-        matrix @ matrix
+        paddle.matmul(matrix, matrix).numpy()  # waits for the device
         done += PROBE_SIZE**3
     return done / (time.perf_counter() - start)
