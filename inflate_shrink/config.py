@@ -320,6 +320,7 @@ def _check_ranges(config: Config, sources: dict) -> None:
     rules += [
         ("model.fragments", model.fragments == "all" or model.fragments >= 1, "all, or 1 or more"),
         ("model.joint", not model.joint or model.scoring != "cross", "false with model.scoring cross, which is a cross-BERT already"),
+        ("model.scoring", model.scoring != "visual_sparta" or bool(config.data.first_token and config.data.last_token), "another, or data.first_token and data.last_token set"),
         ("loss.candidates", config.loss.candidates == "all" or config.loss.candidates >= 1, "all, or 1 or more"),
         ("data.protocols", bool(config.data.protocols), "a list of one protocol or more"),
         ("model.heads", model.heads >= 1 and model.hidden % model.heads == 0, f"a divisor of model.hidden ({model.hidden})"),

@@ -54,8 +54,8 @@ def evaluate_reranking(retriever: DualEncoder, reranker: DualEncoder, store: Sto
 def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: str | Path, split: str, depths: list[int], images: int = 0) -> dict:
     """:func:`evaluate_reranking` of two checkpoints on the first ``images`` images of a split (0: all)."""
     tokenizers = retriever.tokenizer(), reranker.tokenizer()
-    if tokenizers[0].fingerprint != tokenizers[1].fingerprint:
-        raise InputError(f"{retriever.directory} and {reranker.directory} have different vocabularies; rerank with a model of the same data")
+    if tokenizers[0].key != tokenizers[1].key:
+        raise InputError(f"{retriever.directory} and {reranker.directory} have different vocabularies, text lengths or tokens; rerank with a model of the same data")
     store = retriever.open_data(data_dir)
     reranker.open_data(data_dir)
     data = tokenize_split(store, split, tokenizers[0]).first_images(images)

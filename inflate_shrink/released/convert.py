@@ -32,19 +32,20 @@ HEAD_SIZE = 64  # of every released BERT; it cannot be read from the shapes
 
 
 class _Released(NamedTuple):
+    name: str  # of the model, as in the paper's Table 2
     stack: str  # the BERT whose Transformer layers run
     codes: bool
     fragments: str | int
 
 
 _MODELS = {
-    ("base", "student"): _Released("encoder", False, "all"),
-    ("fast", "student"): _Released("encoder", False, 1),
-    ("inflate", "student"): _Released("encoder", True, "all"),
-    ("shrinktobase", "teacher"): _Released("encoder", True, "all"),
-    ("shrinktobase", "student"): _Released("encoder2", False, "all"),
-    ("shrinktofast", "teacher"): _Released("encoder2", False, "all"),
-    ("shrinktofast", "student"): _Released("encoder3", False, 1),
+    ("base", "student"): _Released("B", "encoder", False, "all"),
+    ("fast", "student"): _Released("F", "encoder", False, 1),
+    ("inflate", "student"): _Released("I", "encoder", True, "all"),
+    ("shrinktobase", "teacher"): _Released("I", "encoder", True, "all"),
+    ("shrinktobase", "student"): _Released("I-B", "encoder2", False, "all"),
+    ("shrinktofast", "teacher"): _Released("I-B", "encoder2", False, "all"),
+    ("shrinktofast", "student"): _Released("I-B-F", "encoder3", False, 1),
 }
 _INPUTS = {
     "encoder.embeddings.word_embeddings.weight": "text_embedding.word.weight",
@@ -87,7 +88,7 @@ class Conversion(NamedTuple):
     report: list[str]  # a line for each released parameter
 
 
-def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3) -> Conversion:
+def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3, first_token: str = "[UNK]", last_token: str = "") -> Conversion:
     """One model of a released file.
 
     Args:
@@ -95,10 +96,12 @@ def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3)
         mode: what the file was trained as: base, fast, inflate, shrinktobase or shrinktofast.
         part: "student", or "teacher" in the last two; the only model of the others is a "student".
         layers: Transformer layers that run, from the bottom.
+        first_token, last_token: around the words of every caption it was trained on, "" for none. The default is
+            what a released caption file has.
 
     Returns:
         The model in evaluation mode, its configuration (sizes read from the shapes, the
-        recipe and margins of the released code) and the report.
+        recipe, margins and data of the released code) and the report.
 
     Raises InputError for a file that is not in this layout or lacks a parameter.
     """
@@ -111,8 +114,9 @@ def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3)
     hidden = weights["fc.bias"].size
     config = config_from_dict(
         {
-            "name": f"released {mode} {part}",
+            "name": released.name,
             "recipe": "released",
+            "data": {"name": "coco", "dir": "data/coco_released", "protocols": ["first1k"], "first_token": first_token, "last_token": last_token},
             "model": {
                 "codes": weights["poly_code_embeddings_t.weight"].size // hidden if released.codes else 0,
                 "fragments": released.fragments,

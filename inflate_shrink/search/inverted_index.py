@@ -63,7 +63,8 @@ class InvertedIndex:
         found, expected = len(self._lines), self.meta["images"]
         if found != expected:
             raise InputError(f"{self.directory / 'images.tsv'}: holds {found} images, meta.json says {expected}; build the index again")
-        self.tokenizer = CaptionTokenizer(self.directory / "vocab.txt", self.meta["tokenizer"]["text_length"])
+        tokens = self.meta["tokenizer"]
+        self.tokenizer = CaptionTokenizer(self.directory / "vocab.txt", tokens["text_length"], tokens["first_token"], tokens["last_token"])
         self._unknown = read_vocabulary(self.directory / "vocab.txt").index("[UNK]")
 
     def __len__(self) -> int:

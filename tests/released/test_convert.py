@@ -22,16 +22,16 @@ BERTS = {
     "shrinktobase": ("encoder", "encoder2"),
     "shrinktofast": ("encoder", "encoder2", "encoder3"),
 }
-MODELS = [  # mode, part, whether the file has codes, the BERT that runs, codes and fragments of the model, margin
-    ("base", "student", False, "encoder", 0, "all", 0.6),
-    ("fast", "student", False, "encoder", 0, 1, 0.2),
-    ("inflate", "student", True, "encoder", CODES, "all", 0.6),
-    ("shrinktobase", "student", True, "encoder2", 0, "all", 0.6),
-    ("shrinktobase", "teacher", True, "encoder", CODES, "all", 0.6),
-    ("shrinktofast", "student", False, "encoder3", 0, 1, 0.2),
-    ("shrinktofast", "student", True, "encoder3", 0, 1, 0.2),
-    ("shrinktofast", "teacher", False, "encoder2", 0, "all", 0.6),
-    ("shrinktofast", "teacher", True, "encoder2", 0, "all", 0.6),
+MODELS = [  # mode, part, name, whether the file has codes, the BERT that runs, codes and fragments of the model, margin
+    ("base", "student", "B", False, "encoder", 0, "all", 0.6),
+    ("fast", "student", "F", False, "encoder", 0, 1, 0.2),
+    ("inflate", "student", "I", True, "encoder", CODES, "all", 0.6),
+    ("shrinktobase", "student", "I-B", True, "encoder2", 0, "all", 0.6),
+    ("shrinktobase", "teacher", "I", True, "encoder", CODES, "all", 0.6),
+    ("shrinktofast", "student", "I-B-F", False, "encoder3", 0, 1, 0.2),
+    ("shrinktofast", "student", "I-B-F", True, "encoder3", 0, 1, 0.2),
+    ("shrinktofast", "teacher", "I-B", False, "encoder2", 0, "all", 0.6),
+    ("shrinktofast", "teacher", "I-B", True, "encoder2", 0, "all", 0.6),
 ]
 
 
@@ -48,8 +48,8 @@ def base_file(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("mode, part, has_codes, bert, codes, fragments, margin", MODELS)
-def test_every_model(mode, part, has_codes, bert, codes, fragments, margin, tmp_path):
+@pytest.mark.parametrize("mode, part, name, has_codes, bert, codes, fragments, margin", MODELS)
+def test_every_model(mode, part, name, has_codes, bert, codes, fragments, margin, tmp_path):
     weights = weights_of(mode, has_codes)
     save_released(tmp_path / "file", weights)
     config, model, report = convert(tmp_path / "file", mode, part)
@@ -58,6 +58,8 @@ def test_every_model(mode, part, has_codes, bert, codes, fragments, margin, tmp_
     assert (sizes.hidden, sizes.heads, sizes.ffn, sizes.layers) == (HIDDEN, 1, FFN, 3)
     assert (sizes.codes, sizes.fragments, config.loss.margin) == (codes, fragments, margin)
     assert (sizes.score_padding, sizes.dropout, config.recipe) == ("counted", 0.1, "released")
+    assert (config.name, config.data.name, config.data.protocols[0]) == (name, "coco", "first1k")
+    assert (config.data.first_token, config.data.last_token, config.data.text_length) == ("[UNK]", "", 32)
     assert (model.vocab_size, model.region_dim, model.training) == (WORDS, REGION_DIM, False)
 
     layer = f"{bert}.encoder.layer.2."
@@ -147,7 +149,7 @@ def run_tool(*arguments):
 @pytest.fixture
 def vocab(tmp_path):
     path = tmp_path / "vocab.txt"
-    path.write_text("".join(f"word{i}\n" for i in range(WORDS)))
+    path.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n" + "".join(f"word{i}\n" for i in range(4, WORDS)))
     return path
 
 
@@ -160,6 +162,7 @@ def test_tool_writes_a_checkpoint(base_file, vocab, tmp_path):
     loaded = checkpoint.load_model()
     assert (loaded.config.layers, loaded.config.heads, loaded.config.ffn) == (2, 1, FFN)
     assert checkpoint.vocab_file.read_bytes() == vocab.read_bytes()
+    assert checkpoint.tokenizer()(["word5 word7"])[0, :4].tolist() == [1, 5, 7, 0]  # [UNK] word5 word7, no [SEP]
     assert not (tmp_path / "B" / "train.pdopt").exists()
     for name, parameter in model.state_dict().items():
         np.testing.assert_array_equal(loaded.state_dict()[name].numpy(), parameter.numpy())
@@ -167,17 +170,18 @@ def test_tool_writes_a_checkpoint(base_file, vocab, tmp_path):
 
 def test_tool_and_bad_input(base_file, vocab, tmp_path):
     short, damaged, existing = tmp_path / "short.txt", tmp_path / "damaged", tmp_path / "existing"
-    short.write_text("[PAD]\n")
+    short.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n")
     damaged.write_bytes(base_file.read_bytes()[:5000])
     existing.mkdir()
     before = set(tmp_path.rglob("*"))
-    for checkpoint, vocabulary, out, message in (
-        (base_file, vocab, existing, f"{existing}: exists already"),
-        (base_file, tmp_path / "nowhere.txt", tmp_path / "B", "nowhere.txt: cannot be read: No such file"),
-        (base_file, short, tmp_path / "B", f"short.txt: has 1 lines, but the word embeddings of the checkpoint are {WORDS}"),
-        (damaged, vocab, tmp_path / "B", "damaged: truncated, or not a checkpoint"),
+    for checkpoint, vocabulary, first, out, message in (
+        (base_file, vocab, "[UNK]", existing, f"{existing}: exists already"),
+        (base_file, tmp_path / "nowhere.txt", "[UNK]", tmp_path / "B", "nowhere.txt: no such vocabulary file"),
+        (base_file, short, "[UNK]", tmp_path / "B", f"short.txt: has 4 lines, but the word embeddings of the checkpoint are {WORDS}"),
+        (base_file, vocab, "[GO]", tmp_path / "B", "data.first_token: '[GO]' is not in"),
+        (damaged, vocab, "[UNK]", tmp_path / "B", "damaged: truncated, or not a checkpoint"),
     ):
-        run = run_tool(checkpoint, "--mode", "base", "--vocab", vocabulary, "--out", out)
+        run = run_tool(checkpoint, "--mode", "base", "--vocab", vocabulary, "--first-token", first, "--out", out)
         assert run.returncode == 2 and run.stdout == ""
         assert run.stderr.startswith("error: ") and run.stderr.count("\n") == 1 and message in run.stderr
     assert set(tmp_path.rglob("*")) == before
