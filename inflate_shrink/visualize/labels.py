@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import List, Optional, Sequence
 
 from ..data.text import CaptionTokenizer
+from ..data.vocabulary import parse_vocabulary
 from ..model.inputs import PAD_ID
 
 Labels = List[Optional[str]]  # None: padding
@@ -12,7 +13,7 @@ Labels = List[Optional[str]]  # None: padding
 
 def text_labels(ids: Sequence[int], tokenizer: CaptionTokenizer, codes: int) -> Labels:
     """WordPieces of ``ids`` (n,), then the codes: n + k labels, None for padding."""
-    pieces = tokenizer.vocabulary.decode("utf-8").splitlines()
+    pieces = parse_vocabulary(tokenizer.vocabulary, tokenizer.vocab_file)
     return [None if number == PAD_ID else pieces[number] for number in ids] + _codes(codes)
 
 
