@@ -70,7 +70,7 @@ def write_rerank_result(directory: Path, retriever: Checkpoint, reranker: Checkp
     config, start = retriever.config, time.monotonic()
     images = len(retriever.open_data(config.data.dir).split(config.data.test_split).image_rows)
     result = rerank_checkpoints(retriever, reranker, config.data.dir, config.data.test_split, [n for n in DEPTHS if n <= images])
-    described = {**_described(config), "name": directory.name.rsplit("-", 1)[0], "scoring": "rerank"}
+    described = {**_described(config), "name": directory.name.rsplit("-", 1)[0], "scoring": "rerank", "reranker": reranker.config.run.dir}
     directory.mkdir(parents=True, exist_ok=True)
     _write(directory, {
         **described, "evaluations": {}, "latency": None, "rerank": result["rerank"], "images": result["images"], "captions": result["captions"],

@@ -125,6 +125,7 @@ def identity(runs: list[Run]) -> dict[Path, str]:
             asked += (run.path,)
             config = run.config
             sources = [of_source(config[section].get(key, ""), asked) for section, key in (("distill", "teacher"), ("model", "init"))]
+            sources.append(of_source(run.values.get("reranker", ""), asked))
             same = [run.values.get(key) for key in _SAME]
             known[run.path] = json.dumps([same, settings(run), sources], sort_keys=True)
         return known[run.path]

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from report_results import evaluation, result
+from report_results import evaluation, result, side
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.report.collect import collect
@@ -128,3 +128,10 @@ def test_fields_that_may_be_absent(runs):
     values = {key: value for key, value in json.loads(json.dumps(result(data=""))).items() if key not in ("latency", "rerank", "train_images")}
     collection = collect(runs(values))
     assert collection.data_sets == ["unnamed"] and collection.groups[0].first.rerank is None
+
+
+def test_reranker_counts_by_its_settings(runs):
+    crosses = [result("C", directory=f"runs/C-{lr}", scoring="cross", lr=lr) for lr in (1e-4, 2e-4)]
+    row = {"n": 20, "t2i": side(50.0), "i2t": side(60.0), "rsum": 0.0, "ms_per_query": 1.0}
+    pairs = [result("B+C", directory="runs/B", scoring="rerank", rerank=[row], reranker=f"runs/C-{lr}", evaluations={}, images=9, captions=9) for lr in (1e-4, 2e-4)]
+    assert len([group for group in collect(runs(*crosses, *pairs)).groups if group.first.name == "B+C"]) == 2
