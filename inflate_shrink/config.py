@@ -12,7 +12,7 @@ import dataclasses
 import difflib
 import math
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import List, Literal, Union
 
@@ -72,6 +72,7 @@ class DistillConfig:
     teacher_temperature: float = 16.0
     student_temperature: float = 16.0
     temperature_is: Literal["multiplier", "divisor"] = "multiplier"
+    student_init: str = ""  # as model.init, for students; empty: model.init itself
     share_inputs: bool = True  # embeddings and region projection are the teacher's, frozen
     teacher_dropout: bool = False
     cache_gb: float = 4.0  # disk for the teacher's fragments; 0 computes them in every step
@@ -171,6 +172,14 @@ def config_from_dict(values: dict, source: str) -> Config:
 
 def to_dict(config: Config) -> dict:
     return dataclasses.asdict(config)
+
+
+def student_config(config: Config) -> Config:
+    """A student's config with ``distill.student_init`` in its place."""
+    if not config.distill.student_init:
+        return config
+    model, distill = replace(config.model, init=config.distill.student_init), replace(config.distill, student_init="")
+    return replace(config, model=model, distill=distill)
 
 
 def differences(old: Config, new: Config, ignore: typing.Sequence[str] = ()) -> list[str]:

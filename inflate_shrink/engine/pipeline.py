@@ -7,8 +7,8 @@ A pipeline is a YAML file:
     include: [table2.yaml]   other pipelines whose steps (and reranks) come first
     rerank: [[B-F, C]]       pairs of steps (retriever, reranker) to be measured together
 
-A step needs the steps whose run.dir its config names as distill.teacher or model.init. It
-runs in a directory named by a hash of all that decides its weights: config, data, and the
+A step needs the steps whose run.dir its config names as distill.teacher or model.init (the
+latter is added to the plan if the folder has it). It runs in a directory named by a hash of all that decides its weights: config, data, and the
 same of what it starts from. So a step that two pipelines share runs once.
 """
 
@@ -22,7 +22,7 @@ from typing import NamedTuple, Sequence
 
 import yaml
 
-from ..config import Config, DistillConfig, load_config, to_dict
+from ..config import Config, DistillConfig, load_config, student_config, to_dict
 from ..data.store import open_store
 from ..errors import InputError
 from .checkpoint import is_checkpoint, open_checkpoint
@@ -106,7 +106,13 @@ def plan(pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = ()
 
 
 def _plan_seed(pipeline: PipelineFile, folder: Path, runs: Path, overrides, base, data: dict[str, str]) -> list[Step]:
-    configs = {name: load_config(folder / f"{name}.yaml", overrides, base) for name in pipeline.steps}
+    configs = {name: _load(folder / f"{name}.yaml", overrides, base) for name in pipeline.steps}
+    for config in list(configs.values()):  # a start such as B is added where the folder has it
+        start = Path(config.model.init).name
+        if "/" in config.model.init and start not in configs and (folder / f"{start}.yaml").is_file():
+            added = _load(folder / f"{start}.yaml", overrides, base)
+            if added.run.dir == config.model.init:
+                configs[start] = added
     names = {config.run.dir: name for name, config in configs.items()}
     for name, config in configs.items():
         if names[config.run.dir] != name:
@@ -115,6 +121,12 @@ def _plan_seed(pipeline: PipelineFile, folder: Path, runs: Path, overrides, base
     for name in _in_order(configs, names):
         steps[name] = _plan_step(name, configs[name], {directory: steps[other] for directory, other in names.items() if other in steps}, runs, data)
     return [*steps.values(), *(_plan_rerank(pair, steps, runs) for pair in pipeline.rerank)]
+
+
+def _load(file: Path, overrides, base) -> Config:
+    config = load_config(file, overrides, base)
+    # an override of a student's setting is none of a step's without a teacher
+    return student_config(config) if config.distill.teacher else replace(config, distill=DistillConfig())
 
 
 def _in_order(configs: dict[str, Config], names: dict[str, str]) -> list[str]:
@@ -150,8 +162,6 @@ def _sources(config: Config) -> list[tuple[str, str]]:
 
 def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict[str, str]) -> Step:
     """``made``: run.dir of a config -> its step."""
-    if not config.distill.teacher:
-        config = replace(config, distill=DistillConfig())  # an override of a student's setting is none of this step's
     needs, content = [], _flat(config)
     for key, source in _sources(config):
         if source in made:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import paddle
 
-from ..config import Config, ModelConfig
+from ..config import Config, ModelConfig, student_config
 from ..errors import InputError
 from ..model.encoder import DualEncoder
 from ..model.pretrained import load_bert
@@ -29,6 +29,7 @@ def train(config: Config, resume: bool = False) -> None:
 
 def distill(config: Config, resume: bool = False) -> None:
     """Distil ``config.distill.teacher`` into ``config.model``. Checkpoints appear in ``config.run.dir``."""
+    config = student_config(config)
     data = _open_data(config)
     if not config.distill.teacher:
         raise InputError("distill.teacher is empty: set it to the teacher's checkpoint directory")

@@ -198,3 +198,13 @@ def test_student_that_starts_from_the_teacher(tiny_config, trained, tmp_path):
     teacher = open_checkpoint(trained(*COUNTED)).load_model().state_dict()
     for name, value in open_checkpoint(tmp_path / "run").load_model().state_dict().items():
         np.testing.assert_allclose(value.numpy(), teacher[name].numpy(), atol=1e-7)
+
+
+def test_a_start_for_students_alone(tiny_config, trained, tmp_path):
+    teacher = trained("model.dropout=0")
+    overrides = ["model.dropout=0", f"distill.teacher={teacher}", "optim.epochs=1", "optim.lr=1e-9", "optim.weight_decay=0"]
+    distill(tiny_config(*overrides, "distill.student_init=teacher", f"run.dir={tmp_path / 'run'}"))
+    student = open_checkpoint(tmp_path / "run")
+    assert (student.config.model.init, student.config.distill.student_init) == ("teacher", "")
+    for ours, theirs in zip(student.load_model().parameters(), open_checkpoint(teacher).load_model().parameters()):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5)
