@@ -22,6 +22,10 @@ CONSTRAINTS = constraints/paddle-$(PADDLE).txt
 STAMP = $(VENV)/.installed-$(PADDLE)-$(DEVICE)
 OTHER_PADDLE = $(if $(filter gpu,$(DEVICE)),paddlepaddle,paddlepaddle-gpu)
 
+DEMO_NOTE = Written by `make reproduce-demo`: drawn scenes (docs/data.md), small models, one epoch a step, whole configs in `configs/demo`. \
+	F, B and what is trained like them start from the captions by linear algebra, inflated models and C from B, students from their teacher; \
+	so an inflated model has had one epoch more than B.
+
 .PHONY: help env demo test reproduce-demo clean
 
 help:
@@ -47,7 +51,7 @@ test: env
 
 reproduce-demo: env
 	$(PY) tools/pipeline.py -c configs/pipelines/all.yaml --data demo
-	$(PY) tools/report.py --runs runs --data demo --out docs/results --format md
+	$(PY) tools/report.py --runs runs --data demo --out docs/results --format md --note '$(DEMO_NOTE)'
 
 clean:
 	for run in runs/demo/*; do target=$$(readlink -f $$run); rm -rf $$target $$target.yaml; done

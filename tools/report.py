@@ -26,11 +26,12 @@ def main(argv):
     parser.add_argument("--tables", nargs="*", choices=TABLES, default=TABLES, metavar="N", help=f"of {' '.join(TABLES)} (default: all)")
     parser.add_argument("--figures", nargs="*", type=int, choices=(1, 3), default=(1, 3), metavar="N", help="of 1 3 (default: both)")
     parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, metavar="F", help=f"of {' '.join(FORMATS)} (default: all)")
+    parser.add_argument("--note", default="", metavar="TEXT", help="under the title of the Markdown, such as the command that made the runs")
     arguments = parser.parse_args(argv)
 
     from inflate_shrink.report.build import write_report
 
-    for line in write_report(arguments.runs, arguments.out, arguments.data, arguments.tables, arguments.figures, arguments.format):
+    for line in write_report(arguments.runs, arguments.out, arguments.data, arguments.tables, arguments.figures, arguments.format, arguments.note):
         print(line)
 
 

@@ -22,19 +22,21 @@ def write_report(
     tables: Iterable[str] = tuple(TITLES),
     figures: Iterable[int] = (1, 3),
     formats: Iterable[str] = FORMATS,
+    note: str = "",
 ) -> list[str]:
     """Write OUT/DATA.md, .csv, .json and the figures of each data set; returns a line for each file, and for what is not counted.
 
     Args:
         data_sets: the names of those wanted; none: all.
         tables: keys of :data:`.tables.TITLES`.
+        note: under the title of the Markdown.
 
     Raises InputError if there is nothing to report on.
     """
     collection = collect(runs)
     lines = []
     for data in _wanted(runs, collection, list(data_sets)):
-        lines += _write_data_set(collection, data, out, list(tables), list(figures), list(formats))
+        lines += _write_data_set(collection, data, out, list(tables), list(figures), list(formats), note)
     return lines + [f"not counted: {line}" for line in collection.left_out]
 
 
@@ -46,13 +48,13 @@ def _wanted(runs: Path, collection: Collection, names: list[str]) -> list[str]:
     return names or found
 
 
-def _write_data_set(collection: Collection, data: str, out: Path, keys: list[str], numbers: list[int], formats: list[str]) -> list[str]:
+def _write_data_set(collection: Collection, data: str, out: Path, keys: list[str], numbers: list[int], formats: list[str], note: str) -> list[str]:
     groups = collection.of(data)
     tables = build_tables(groups, keys)
     reranked = [group for group in groups if "rerank" in keys and any(run.rerank for run in group.runs)]
     drawn = _figures(groups, out, numbers)
     texts = {
-        "md": lambda: markdown(data, keys, tables, reranked, [(figure.files[0], figure.caption) for figure in drawn], collection.left_out),
+        "md": lambda: markdown(data, keys, tables, reranked, [(figure.files[0], figure.caption) for figure in drawn], collection.left_out, note),
         "csv": lambda: csv_text(tables, reranked),
         "json": lambda: json.dumps(as_json(data, tables, groups, collection.left_out), indent=1) + "\n",
     }

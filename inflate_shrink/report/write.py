@@ -23,7 +23,7 @@ _CSV = (
 _OTHER_METHODS = "No difference is taken from other methods: their features and training are others, and on MSCOCO1K some are means of five folds."
 
 
-def markdown(data: str, keys: list[str], tables: list[Table], reranked: list[Group], figures: Iterable[tuple[str, str]], remarks: list[str]) -> str:
+def markdown(data: str, keys: list[str], tables: list[Table], reranked: list[Group], figures: Iterable[tuple[str, str]], remarks: list[str], note: str = "") -> str:
     """A page for a data set.
 
     Args:
@@ -31,8 +31,9 @@ def markdown(data: str, keys: list[str], tables: list[Table], reranked: list[Gro
         reranked: groups with results of reranking.
         figures: names of image files, with captions.
         remarks: lines at the end, such as files that could not be read.
+        note: under the title, such as the command that made the runs.
     """
-    parts = [f"# {data}: results"]
+    parts = [f"# {data}: results", *filter(None, [note])]
     parts.append("R@1/5/10 in percent, text to image (t2i) and image to text (i2t); several seeds: mean ± sample deviation.")
     for bench in dict.fromkeys(table.bench for table in tables):
         parts.append(f"## {_heading(bench)}")

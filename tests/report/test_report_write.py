@@ -21,6 +21,11 @@ def report(runs, tmp_path):
     return write
 
 
+def test_note_under_the_title(runs, tmp_path):
+    write_report(runs(result()), tmp_path / "out", formats=["md"], figures=(), note="Made so.")
+    assert (tmp_path / "out" / "coco.md").read_text().startswith("# coco: results\n\nMade so.\n\n")
+
+
 def test_published_ours_difference(report):
     text = report(result(t2i=68.04), result(seed=1, t2i=68.1), result("I-F", fragments=1, t2i=70.0))
     assert "| B | 0 | 32 x 32 | 68.1/91.9/96.4 | 68.1/80.0/90.0 ± 0.0/0.0/0.0 | +0.0/-11.9/-6.4 | 82.0/97.6/99.2 | 70.0/" in text  # no -0.0
