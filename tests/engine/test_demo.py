@@ -1,4 +1,4 @@
-"""The demo's table. Its steps are a pipeline: tests/tools/test_pipeline.py."""
+"""The demo's table. Its steps are a pipeline: tests/tools/test_pipeline_tool.py."""
 
 from inflate_shrink.engine.demo import format_table
 
