@@ -4,6 +4,7 @@ import inflate_shrink  # noqa: F401  before Paddle
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from inflate_shrink.data.demo.build import build_demo
 from inflate_shrink.data.demo.spec import DemoSpec
 
 ROOT = Path(__file__).resolve().parents[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with Ctrl-C ignored, and so would ours be
 
 
 @pytest.fixture(scope="session")

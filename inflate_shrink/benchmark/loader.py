@@ -87,15 +87,16 @@ def training_step(config: Config, dimension: int) -> Callable[[Batch], float]:
     from ..engine.checkpoint import new_model
     from ..engine.objectives import RankingObjective
     from ..engine.optimizer import build_optimizer
+    from ..engine.precision import Precision
 
     paddle.seed(config.run.seed)
     model, objective = new_model(config, VOCABULARY, dimension), RankingObjective(config.loss)
+    precision = Precision(config.amp)
     optimizer = build_optimizer(config.optim, model.parameters())
     model.train()
 
     def update(batch: Batch) -> float:
-        scores = model(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
-        loss = objective(scores, batch)
+        loss = objective(model, batch, precision, 0).value
         loss.backward()
         optimizer.step()
         optimizer.clear_grad()
