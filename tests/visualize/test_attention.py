@@ -13,6 +13,7 @@ REGIONS, COUNTS = np.random.RandomState(0).normal(size=(1, 5, 7)).astype("float3
 
 
 class Tokenizer:
+    vocab_file = "vocab.txt"
     vocabulary = "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghi"]).encode() + b"\n"
 
 
