@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import contextmanager
@@ -34,6 +35,12 @@ def atomic_path(path: str | os.PathLike):
         raise InputError(f"{path}: cannot be written: {error.strerror or error}; what was there before is untouched") from error
     finally:
         _remove(temporary)
+
+
+def write_json(path: str | os.PathLike, value) -> None:
+    """Write ``value`` as JSON; the file appears whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def atomic_symlink(target: str, link: Path) -> None:

@@ -40,6 +40,14 @@ def tool_parser(doc: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_command(commands, name: str, help: str, run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+    """A subcommand with ``--debug``; ``run`` is kept as ``arguments.run``."""
+    parser = commands.add_parser(name, help=help, description=help)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(run=run)
+    return parser
+
+
 def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("-c", "--config", required=required, metavar="FILE", help="YAML config")
     parser.add_argument("-o", "--override", action="append", default=[], metavar="KEY=VALUE", help="section.key=value, over the file; repeatable")

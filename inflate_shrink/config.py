@@ -54,6 +54,11 @@ class ModelConfig:
     ffn: int = 3072
     dropout: float = 0.1
 
+    def fragments_of(self, inputs: int) -> int:
+        """Fragments that are kept of so many words or regions and the codes."""
+        given = inputs + self.codes
+        return given if self.fragments == "all" else min(self.fragments, given)
+
 
 @dataclass
 class LossConfig:
@@ -167,7 +172,7 @@ def load_config(path: str | Path, overrides: typing.Sequence[str] = (), base: st
 
 def config_from_dict(values: dict, source: str) -> Config:
     """The config that :func:`to_dict` turned into ``values``; ``source`` is for messages."""
-    return _build([(source, _flatten(values))])
+    return _build([(source, flatten(values))])
 
 
 def to_dict(config: Config) -> dict:
@@ -184,7 +189,7 @@ def student_config(config: Config) -> Config:
 
 def differences(old: Config, new: Config, ignore: typing.Sequence[str] = ()) -> list[str]:
     """Keys whose values differ, as ``key: old -> new``; ``ignore`` holds keys or section names."""
-    old_values, new_values = _flatten(to_dict(old)), _flatten(to_dict(new))
+    old_values, new_values = flatten(to_dict(old)), flatten(to_dict(new))
     return [
         f"{key}: {old_values[key]} -> {new_values[key]}"
         for key in new_values
@@ -215,7 +220,7 @@ def _file_layers(path: Path, parents: tuple[Path, ...] = (), other_base: Path | 
     for base in bases:
         file = other_base if other_base and Path(base).name == "base.yaml" else path.parent / base
         layers += _file_layers(file, parents + (path.resolve(),), other_base)
-    return layers + [(str(path), _flatten(values))]
+    return layers + [(str(path), flatten(values))]
 
 
 def _build(layers: list[tuple[str, dict]]) -> Config:
@@ -252,11 +257,12 @@ def _parse_yaml(text: str, source: str):
         raise InputError(f"{source}: not valid YAML{where}: {getattr(error, 'problem', error)}") from None
 
 
-def _flatten(values: dict, prefix: str = "") -> dict:
+def flatten(values: dict, prefix: str = "") -> dict:
+    """Nested values as ``section.key`` -> value."""
     flat = {}
     for key, value in values.items():
         if isinstance(value, dict):
-            flat.update(_flatten(value, f"{prefix}{key}."))
+            flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
     return flat
@@ -322,7 +328,7 @@ def _describe(kind) -> str:
 
 
 def _check_ranges(config: Config, sources: dict) -> None:
-    values = _flatten(to_dict(config))
+    values = flatten(to_dict(config))
     rules = [(key, values[key] >= least, f"{least} or more") for key, least in _LEAST.items()]
     rules += [(key, values[key] > 0, "above 0") for key in _ABOVE_ZERO]
     model = config.model

@@ -8,16 +8,15 @@ data: clustering, loading of batches, memory of tools/prepare_data.py, extractio
 Nothing else should run meanwhile. Temporary files are removed; TMPDIR says where they are.
 """
 
-import json
 import os
 from pathlib import Path
 
 # Before NumPy is imported: what is measured on one core must not use more. Paddle has threads of its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from inflate_shrink.atomic import atomic_path
+from inflate_shrink.atomic import write_json
 from inflate_shrink.benchmark.data import DataBenchmark, measure_data
-from inflate_shrink.cli import run_tool, tool_parser
+from inflate_shrink.cli import add_command, run_tool, tool_parser
 from inflate_shrink.errors import InputError
 from inflate_shrink.extract.extractor import ExtractorSettings
 from inflate_shrink.extract.presets import BACKBONES, DETECTORS
@@ -29,25 +28,22 @@ def main(argv):
     for add in (_add_data,):
         add(commands)
     arguments = parser.parse_args(argv)
-    result = arguments.measure(arguments)
+    result = arguments.run(arguments)
     if arguments.json:
-        with atomic_path(Path(arguments.json)) as temporary:
-            temporary.write_text(json.dumps(result, indent=1) + "\n")
+        write_json(arguments.json, result)
 
 
-def _add_command(commands, name, help, measure):
+def _add_benchmark(commands, name, help, measure):
     """A parser with what all subcommands have; ``measure`` takes the arguments, prints and returns the result."""
-    parser = commands.add_parser(name, help=help, description=help)
+    parser = add_command(commands, name, help, measure)
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.set_defaults(measure=measure)
     return parser
 
 
 def _add_data(commands):
     amount, settings = DataBenchmark, ExtractorSettings
     help = "clustering, loading, preparing and extracting; one to two minutes and 700 MB of temporary files"
-    parser = _add_command(commands, "data", help, _data)
+    parser = _add_benchmark(commands, "data", help, _data)
     parser.add_argument("--clustered", type=int, default=amount.clustered, metavar="N", help="images clustered (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=amount.steps, metavar="N", help="training steps of each model (default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=amount.sizes, metavar="N", help="images prepared (default: 1000 10000)")

@@ -19,7 +19,7 @@ def main(argv):
     start = time.time()
     from inflate_shrink.engine.demo import format_table, make_demo_data
     from inflate_shrink.engine.pipeline import plan, read_pipeline
-    from inflate_shrink.engine.results import read_result
+    from inflate_shrink.engine.result_file import read_result
     from inflate_shrink.engine.runner import default_lanes, run_steps
 
     make_demo_data()

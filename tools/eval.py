@@ -11,10 +11,7 @@ paper's MSCOCO1K); fold5, the mean over consecutive thousands (the usual MSCOCO 
 cross-BERT scores every pair: measure it on a subset, and what all would cost is printed.
 """
 
-import json
-from pathlib import Path
-
-from inflate_shrink.atomic import atomic_path
+from inflate_shrink.atomic import write_json
 from inflate_shrink.cli import add_config_options, run_tool, tool_parser
 from inflate_shrink.config import load_config
 from inflate_shrink.errors import InputError
@@ -55,8 +52,7 @@ def main(argv):
     )
     print(describe(result))
     if arguments.json:
-        with atomic_path(Path(arguments.json)) as temporary:
-            temporary.write_text(json.dumps(result, indent=1) + "\n")
+        write_json(arguments.json, result)
 
 
 if __name__ == "__main__":

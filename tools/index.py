@@ -8,7 +8,7 @@ build: an inverted index of a VisualSparta checkpoint: the score of every vocabu
 every image, so that a query is a sum of posting lists.
 """
 
-from inflate_shrink.cli import run_tool, tool_parser
+from inflate_shrink.cli import add_command, run_tool, tool_parser
 from inflate_shrink.search.inverted_index import InvertedIndex
 
 
@@ -18,18 +18,11 @@ def main(argv):
     for add in (_add_build, _add_info):
         add(commands)
     arguments = parser.parse_args(argv)
-    arguments.command(arguments)
-
-
-def _add_command(commands, name, help, command):
-    parser = commands.add_parser(name, help=help, description=help)
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.set_defaults(command=command)
-    return parser
+    arguments.run(arguments)
 
 
 def _add_build(commands):
-    parser = _add_command(commands, "build", "index the images of a data set with a checkpoint", _build)
+    parser = add_command(commands, "build", "index the images of a data set with a checkpoint", _build)
     parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory; its model.scoring is visual_sparta")
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", default="", metavar="NAME", help="only the images of this split (default: all)")
@@ -39,7 +32,7 @@ def _add_build(commands):
 
 
 def _add_info(commands):
-    parser = _add_command(commands, "info", "what an index holds and what it was made of", _info)
+    parser = add_command(commands, "info", "what an index holds and what it was made of", _info)
     parser.add_argument("index", metavar="DIR")
     parser.add_argument("--verify", action="store_true", help="read all files and compare their checksums")
 

@@ -9,10 +9,7 @@ Separate models as in the first line, or one joint model as in the second (Geigl
 --images measures the cross-BERT alone, on a subset.
 """
 
-import json
-from pathlib import Path
-
-from inflate_shrink.atomic import atomic_path
+from inflate_shrink.atomic import write_json
 from inflate_shrink.cli import run_tool, tool_parser
 
 
@@ -36,8 +33,7 @@ def main(argv):
     result = rerank_checkpoints(retriever, reranker, data, split, sorted({0, *arguments.n}), arguments.images)
     print(describe_reranking(result))
     if arguments.json:
-        with atomic_path(Path(arguments.json)) as temporary:
-            temporary.write_text(json.dumps(result, indent=1) + "\n")
+        write_json(arguments.json, result)
 
 
 if __name__ == "__main__":

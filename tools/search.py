@@ -6,10 +6,7 @@
 tools/index.py builds the index.
 """
 
-import json
-from pathlib import Path
-
-from inflate_shrink.atomic import atomic_path
+from inflate_shrink.atomic import write_json
 from inflate_shrink.cli import run_tool, tool_parser
 from inflate_shrink.search.inverted_index import InvertedIndex
 
@@ -29,9 +26,7 @@ def main(argv):
     for hit in hits:
         print(f"{hit.rank:4d}  {hit.score:8.4f}  {hit.image_id}  {hit.file}".rstrip())
     if arguments.json:
-        result = {"index": arguments.index, "query": arguments.query, "hits": [hit._asdict() for hit in hits]}
-        with atomic_path(Path(arguments.json)) as temporary:
-            temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(arguments.json, {"index": arguments.index, "query": arguments.query, "hits": [hit._asdict() for hit in hits]})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ match: the boxes on the photo that the words of a caption chose; without --image
 split's best photo for the caption. Both write OUT.png and OUT.html.
 """
 
-from inflate_shrink.cli import run_tool, tool_parser
+from inflate_shrink.cli import add_command, run_tool, tool_parser
 
 
 def main(argv):
@@ -19,12 +19,12 @@ def main(argv):
     for add in (_add_attention, _add_match):
         add(commands)
     arguments = parser.parse_args(argv)
-    print(arguments.draw(arguments))
+    print(arguments.run(arguments))
 
 
-def _add_command(commands, name, help, draw):
+def _add_picture(commands, name, help, draw):
     """A parser with what both subcommands have; ``draw`` takes the arguments, writes the files and says what is in them."""
-    parser = commands.add_parser(name, help=help, description=help)
+    parser = add_command(commands, name, help, draw)
     parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory")
     parser.add_argument("--caption", metavar="TEXT", help="a caption, in quotes")
     parser.add_argument("--image", metavar="ID", help="an image of the data set, by its id")
@@ -32,19 +32,17 @@ def _add_command(commands, name, help, draw):
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", metavar="NAME", help="split (default: the checkpoint's data.test_split)")
     parser.add_argument("--out", required=True, metavar="NAME", help="writes NAME.png and NAME.html")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.set_defaults(draw=draw)
     return parser
 
 
 def _add_attention(commands):
-    parser = _add_command(commands, "attention", "the attention of each layer and head over one caption or one image", _attention)
+    parser = _add_picture(commands, "attention", "the attention of each layer and head over one caption or one image", _attention)
     for option in ("--layers", "--heads"):
         parser.add_argument(option, type=int, nargs="+", metavar="N", help="those in the PNG, from 1 (default: all)")
 
 
 def _add_match(commands):
-    _add_command(commands, "match", "which region each word of a caption chose in an image", _match)
+    _add_picture(commands, "match", "which region each word of a caption chose in an image", _match)
 
 
 def _attention(arguments):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from statistics import median
@@ -12,8 +11,10 @@ import paddle
 
 from ..config import Config
 from ..data.store import open_store
+from ..model.multiply_adds import interactions, transformer
 from .checkpoint import is_checkpoint, open_checkpoint
-from .pipeline import RESULT, Step, fragments_of, is_finished
+from .pipeline import Step, is_finished
+from .result_file import read_result
 
 PROBE_SIZE = 512  # of the matrices that are multiplied where no finished step tells the speed
 EFFICIENCY = 0.25  # of training, against those products
@@ -38,14 +39,14 @@ def describe_plan(steps: list[Step], lanes: int) -> str:
         seconds = amounts[step.directory] / pace
         left += 0 if is_finished(step) else seconds
         disk = f"{fragment_bytes(teacher, size) / 2**20:.0f} MB" if teacher else ""
-        shape = f"{config.model.codes:>6}{fragments_of(config):>10}{config.optim.epochs * size.captions:>10}"
+        shape = f"{config.model.codes:>6}{_fragments(config):>10}{config.optim.epochs * size.captions:>10}"
         what = f"distil from {teacher.name}" if teacher else "train"
         lines.append(f"{step.label:<34}{shape}{_duration(seconds):>10}{disk:>9}  {_state(step)}: {what}")
     lines.append(f"left: about {_duration(left / lanes)} with {lanes} steps at a time, an estimate from {source}; disk is that of teachers' fragments")
     return "\n".join(lines)
 
 
-class Collection(NamedTuple):
+class DataSizes(NamedTuple):
     """Sizes of a data set."""
 
     captions: int
@@ -54,13 +55,13 @@ class Collection(NamedTuple):
     region_dim: int
 
 
-def open_sizes(config: Config) -> Collection:
+def open_sizes(config: Config) -> DataSizes:
     store = open_store(config.data.dir)
     split = store.split(config.data.train_split)
-    return Collection(len(split.captions), len(split.image_rows), *store.regions.shape[1:])
+    return DataSizes(len(split.captions), len(split.image_rows), *store.regions.shape[1:])
 
 
-def multiply_adds(step: Step, sizes: Collection, teacher: Config | None) -> float:
+def multiply_adds(step: Step, sizes: DataSizes, teacher: Config | None) -> float:
     """Multiply-adds of a whole training or distillation."""
     config = step.config
     each = BACKWARD * _pair(config, sizes)
@@ -69,11 +70,11 @@ def multiply_adds(step: Step, sizes: Collection, teacher: Config | None) -> floa
     return config.optim.epochs * sizes.captions * each
 
 
-def fragment_bytes(teacher: Config, sizes: Collection) -> int:
+def fragment_bytes(teacher: Config, sizes: DataSizes) -> int:
     """Disk for a teacher's fragments (float16)."""
     if teacher.model.scoring == "cross":
         return 0
-    return 2 * teacher.model.hidden * fragments_of(teacher) * (sizes.captions + sizes.images)
+    return 2 * teacher.model.hidden * _fragments(teacher) * (sizes.captions + sizes.images)
 
 
 def speed(known: dict[Path, float], lanes: int) -> tuple[float, str]:
@@ -82,7 +83,8 @@ def speed(known: dict[Path, float], lanes: int) -> tuple[float, str]:
     Args:
         known: directory of a step -> its multiply-adds.
     """
-    measured = [amount / seconds for directory, amount in known.items() if (seconds := _seconds(directory))]
+    results = ((amount, read_result(directory)) for directory, amount in known.items())
+    measured = [amount / result["training"]["seconds"] for amount, result in results if result and result["training"].get("seconds")]
     if measured:
         return median(measured), f"the speed of {len(measured)} finished steps"
     return EFFICIENCY * _probe() / lanes, f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"
@@ -107,7 +109,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.1f} min"
 
 
-def _pair(config: Config, sizes: Collection) -> float:
+def _pair(config: Config, sizes: DataSizes) -> float:
     """A caption with its image in a batch, forward."""
     regions = sizes.regions * sizes.region_dim * config.model.hidden
     candidates = config.optim.batch_size - 1 if config.loss.candidates == "all" else config.loss.candidates
@@ -119,24 +121,21 @@ def _pair(config: Config, sizes: Collection) -> float:
     return (dual + cross) / 2 if config.model.joint else dual
 
 
-def _cross(config: Config, sizes: Collection) -> float:
+def _cross(config: Config, sizes: DataSizes) -> float:
     return _encoder(config, config.data.text_length + sizes.regions)
 
 
 def _encoder(config: Config, length: int) -> float:
     model = config.model
-    return model.layers * length * (4 * model.hidden**2 + 2 * model.hidden * model.ffn + 2 * length * model.hidden)
+    return transformer(length, model.hidden, model.layers, model.ffn)
 
 
 def _score(config: Config, batch_size: int) -> float:
-    return batch_size * fragments_of(config) ** 2 * config.model.hidden
+    return batch_size * interactions(_fragments(config), config.model.hidden)
 
 
-def _seconds(directory: Path) -> float | None:
-    try:
-        return json.loads((directory / RESULT).read_text())["training"]["seconds"]
-    except (OSError, ValueError, KeyError):
-        return None
+def _fragments(config: Config) -> int:
+    return config.model.fragments_of(config.data.text_length)
 
 
 def _probe() -> float:

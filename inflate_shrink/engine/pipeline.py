@@ -8,8 +8,9 @@ A pipeline is a YAML file:
     rerank: [[B-F, C]]       pairs of steps (retriever, reranker) to be measured together
 
 A step needs the steps whose run.dir its config names as distill.teacher or model.init (the
-latter is added to the plan if the folder has it). It runs in a directory named by a hash of all that decides its weights: config, data, and the
-same of what it starts from. So a step that two pipelines share runs once.
+latter is added to the plan if the folder has it). It runs in a directory named by a hash of
+all that decides its weights: config, data, and the same of what it starts from. So a step that
+two pipelines share runs once.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from typing import NamedTuple, Sequence
 
 import yaml
 
-from ..config import Config, DistillConfig, load_config, student_config, to_dict
+from ..config import Config, DistillConfig, flatten, load_config, student_config, to_dict
 from ..data.store import open_store
 from ..errors import InputError
 from .checkpoint import is_checkpoint, open_checkpoint
+from .result_file import read_result
+from .steps import check_sizes
 from .trainer import NOT_PART_OF_THE_RUN
 
 CONFIGS = Path("configs")
-RESULT = "result.json"  # in the directory of a finished step
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
 _NOT_IN_KEY = (*NOT_PART_OF_THE_RUN, "data.dir", "data.vocab", "data.test_split")  # a fingerprint stands for the data
@@ -162,7 +164,7 @@ def _sources(config: Config) -> list[tuple[str, str]]:
 
 def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict[str, str]) -> Step:
     """``made``: run.dir of a config -> its step."""
-    needs, content = [], _flat(config)
+    needs, content = [], flatten(to_dict(config))
     for key, source in _sources(config):
         if source in made:
             _check_fit(name, key, config, made[source].config)
@@ -201,31 +203,22 @@ def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> S
 def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
     """A student must not have more fragments than its teacher, nor other sizes where it takes weights."""
     if key == "distill.teacher" and source.model.scoring != "cross":
-        ours, theirs = fragments_of(config), fragments_of(source)
+        ours, theirs = (each.model.fragments_of(each.data.text_length) for each in (config, source))
         if ours > theirs:
             raise InputError(f"step {name}: scores {ours} fragments, its teacher {source.name} only {theirs}; give it model.fragments of {theirs} or less")
     takes_weights = key == "model.init" or config.model.init == "teacher" or config.distill.share_inputs
-    for size in ("hidden", "layers", "heads", "ffn") if takes_weights else ():
-        ours, theirs = getattr(config.model, size), getattr(source.model, size)
-        if ours != theirs:
-            raise InputError(f"step {name}: model.{size} is {ours}, that of {source.name}, from which it takes weights, {theirs}; make them equal")
+    if takes_weights:
+        check_sizes(config.model, source.model, f"step {name}: ", source.name)
 
 
 def is_finished(step: Step) -> bool:
     """Whether the step has a result, measured as its config now asks."""
-    try:
-        measured = json.loads((step.directory / RESULT).read_text())["config"]
-        asked = measured["data"]["test_split"], measured["data"]["protocols"], measured["run"]["test_images"]
-    except (OSError, ValueError, KeyError, TypeError):
+    result = read_result(step.directory)
+    if result is None:
         return False
-    data, run = step.config.data, step.config.run
-    return asked == (data.test_split, data.protocols, run.test_images)
-
-
-def fragments_of(config: Config) -> int:
-    """Fragments that are scored of a text (32 words and the codes, or the first l)."""
-    given = config.data.text_length + config.model.codes
-    return given if config.model.fragments == "all" else min(config.model.fragments, given)
+    measured, data = result["config"], step.config.data
+    asked = measured["data"]["test_split"], measured["data"]["protocols"], measured["run"]["test_images"]
+    return asked == (data.test_split, data.protocols, step.config.run.test_images)
 
 
 def _fingerprint(config: Config, known: dict[str, str]) -> str:
@@ -239,14 +232,6 @@ def _fingerprint(config: Config, known: dict[str, str]) -> str:
             store.split(split)
         known[place] = store.fingerprint() + hashlib.sha256(vocabulary.read_bytes()).hexdigest()
     return known[place]
-
-
-def _flat(config: Config) -> dict:
-    """Dotted key -> value."""
-    flat = {}
-    for section, values in to_dict(config).items():
-        flat.update({f"{section}.{key}": value for key, value in values.items()} if isinstance(values, dict) else {section: values})
-    return flat
 
 
 def _digest(content) -> str:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from datetime import date
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import paddle
 
-from ..atomic import atomic_path
+from ..atomic import write_json
 from ..config import Config, load_config, to_dict
 from ..cpu import keep_freed_memory
 from ..errors import InputError
@@ -24,8 +23,8 @@ from .checkpoint import Checkpoint, open_checkpoint
 from .encode import encode_images
 from .evaluate import describe, evaluate
 from .latency import query_latency
-from .pipeline import RESULT, fragments_of
 from .rerank import describe_reranking, rerank_checkpoints
+from .result_file import RESULT
 from .training_data import tokenize_split
 
 SECONDS = "seconds"  # a file in the run's directory: wall-clock seconds of its training
@@ -53,16 +52,12 @@ def write_result(run_dir: Path) -> str:
     if not model.is_cross:
         encode_ms, score_ms = query_latency(model, test.ids, encode_images(model, store, test.split.image_rows))
         latency = {"encode_ms": encode_ms, "score_ms": score_ms, "candidates": len(test.split.image_rows)}
-    _write(run_dir, {
+    write_json(run_dir / RESULT, {
         **_described(config), "evaluations": evaluations, "latency": latency, "rerank": None,
         "regions": store.regions.shape[1], "train_images": len(store.split(config.data.train_split).image_rows),
         "training": {"seconds": _seconds(run_dir), "steps": checkpoint.state["step"], **_measured_on()},
     })  # fmt: skip
     return describe(next(iter(evaluations.values())))
-
-
-def read_result(run_dir: Path) -> dict:
-    return json.loads((run_dir / RESULT).read_text())
 
 
 def write_rerank_result(directory: Path, retriever: Checkpoint, reranker: Checkpoint) -> str:
@@ -71,8 +66,7 @@ def write_rerank_result(directory: Path, retriever: Checkpoint, reranker: Checkp
     images = len(retriever.open_data(config.data.dir).split(config.data.test_split).image_rows)
     result = rerank_checkpoints(retriever, reranker, config.data.dir, config.data.test_split, [n for n in DEPTHS if n <= images])
     described = {**_described(config), "name": directory.name.rsplit("-", 1)[0], "scoring": "rerank", "reranker": reranker.config.run.dir}
-    directory.mkdir(parents=True, exist_ok=True)
-    _write(directory, {
+    write_json(directory / RESULT, {
         **described, "evaluations": {}, "latency": None, "rerank": result["rerank"], "images": result["images"], "captions": result["captions"],
         "training": {"seconds": time.monotonic() - start, "steps": 0, **_measured_on()},
     })  # fmt: skip
@@ -83,7 +77,7 @@ def _described(config: Config) -> dict:
     model = config.model
     return {
         "name": config.name, "data": config.data.name, "split": config.data.test_split, "seed": config.run.seed, "recipe": config.recipe,
-        "codes": model.codes, "fragments": fragments_of(config), "scoring": model.scoring, "hidden": model.hidden, "layers": model.layers,
+        "codes": model.codes, "fragments": model.fragments_of(config.data.text_length), "scoring": model.scoring, "hidden": model.hidden, "layers": model.layers,
         "text_length": config.data.text_length, "config": to_dict(config),
     }  # fmt: skip
 
@@ -96,11 +90,6 @@ def _measured_on() -> dict:
 def _seconds(run_dir: Path) -> float | None:
     path = run_dir / SECONDS
     return float(path.read_text()) if path.is_file() else None
-
-
-def _write(directory: Path, result: dict) -> None:
-    with atomic_path(directory / RESULT) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def distill(config: Config, resume: bool = False) -> None:
         raise InputError("distill.teacher is empty: set it to the teacher's checkpoint directory")
     checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher")
     if config.model.init == "teacher" or config.distill.share_inputs:
-        _check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
+        check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
     progress = _progress(config)
     teacher = Teacher(config.distill, checkpoint, data, Path(config.run.dir) / "teacher_fragments", progress.log)
     model = _initial_model(config, data, teacher.model, progress)
@@ -69,7 +69,7 @@ def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | No
         progress.log(f"linear start, as a model of its own: {describe(linear.evaluate(data.store, data.val))}")
     elif is_checkpoint(init):
         checkpoint = matching_checkpoint(init, data, "model.init")
-        _check_sizes(config.model, checkpoint.config.model)
+        check_sizes(config.model, checkpoint.config.model)
         _copy_weights(model, checkpoint.load_model())
     elif init != "none":
         load_bert(model, init)
@@ -92,8 +92,9 @@ def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
             parameter.stop_gradient = True
 
 
-def _check_sizes(model: ModelConfig, other: ModelConfig) -> None:
+def check_sizes(model: ModelConfig, other: ModelConfig, where: str = "", name: str = "the model") -> None:
+    """Raise InputError if ``model`` cannot take the weights of ``other``; ``where`` and ``name`` are for the message."""
     for key in ("hidden", "layers", "heads", "ffn"):
         ours, theirs = getattr(model, key), getattr(other, key)
         if ours != theirs:
-            raise InputError(f"model.{key} is {ours}, but {theirs} in the model whose weights it takes (model.init, distill.share_inputs); they must be equal")
+            raise InputError(f"{where}model.{key} is {ours}, but {theirs} in {name} whose weights it takes (model.init, distill.share_inputs); they must be equal")

@@ -66,8 +66,7 @@ class Teacher:
         c = self.model.config
         vectors = 0
         for n, inputs in ((len(data.train.ids), data.tokenizer.length), (len(data.train.split.image_rows), data.store.regions.shape[1])):
-            kept = inputs + c.codes if c.fragments == "all" else min(c.fragments, inputs + c.codes)
-            vectors += n * kept
+            vectors += n * c.fragments_of(inputs)
         return vectors * c.hidden * np.dtype(CACHE_DTYPE).itemsize
 
     def _cache_key(self, data: TrainingData) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
-from ..config import config_from_dict, to_dict
+from ..config import config_from_dict, flatten, to_dict
 from ..errors import InputError
-from .result_file import METRICS, RERANK, RESULT, Bench, Run, find_results, read_result
+from .runs import METRICS, RERANK, RESULT, Bench, Run, find_results, read_result
 
 # Keys of the config that change where a run lies or how long it takes, not what comes out.
 _NEUTRAL = re.compile(r"run\.|name$|data\.(dir|protocols)$|distill\.(cache_gb|teacher)$|model\.init$")
@@ -135,7 +135,7 @@ def identity(runs: list[Run]) -> dict[Path, str]:
 
 def settings(run: Run) -> dict:
     """The config as ``section.key`` -> value, without what changes nothing of the result."""
-    return {key: value for key, value in _flat(run.config).items() if not _NEUTRAL.match(key)}
+    return {key: value for key, value in flatten(run.config).items() if not _NEUTRAL.match(key)}
 
 
 def mean_recalls(sides: list[dict]) -> Recalls:
@@ -167,7 +167,7 @@ def _difference(leader: Run, run: Run) -> str:
         changed = {key: value for key, value in changed.items() if key not in explained}
         changed = {"recipe": run.recipe, **changed}
     for key in ("distill.teacher", "model.init"):
-        values = [_flat(each.config).get(key) for each in (leader, run)]
+        values = [flatten(each.config).get(key) for each in (leader, run)]
         if values[0] != values[1]:
             changed[key] = values[1]
     changed = changed or {key: run.values.get(key) for key in _SAME if run.values.get(key) != leader.values.get(key)}
@@ -177,7 +177,7 @@ def _difference(leader: Run, run: Run) -> str:
 
 def _recipe_defaults(recipe: str) -> dict:
     try:
-        return _flat(to_dict(config_from_dict({"recipe": recipe}, "recipe")))
+        return flatten(to_dict(config_from_dict({"recipe": recipe}, "recipe")))
     except InputError:  # of another version of this package
         return {}
 
@@ -186,10 +186,3 @@ def _directory(path: str) -> str:
     """The run directory that ``path``, or a checkpoint in it, belongs to."""
     path = os.path.normpath(path) if path else ""
     return os.path.dirname(path) if os.path.basename(path) in ("best", "last") else path
-
-
-def _flat(values: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in values.items():
-        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
-    return flat

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Iterable, NamedTuple
 
+from ..model.multiply_adds import interactions, transformer
 from ..published import published_table
 from .collect import Group
-from .result_file import Bench, Run
+from .runs import Bench, Run
 from .tables import Model, models
 
 UNICODER_VL = {"hidden": 768, "layers": 12, "ffn": 3072, "length": 132}  # 100 regions and 32 words, sizes of BERT-base
@@ -26,26 +27,16 @@ class Point(NamedTuple):
 Series = dict  # name -> list of Point, in the order of x
 
 
-def late_interaction_cost(fragments: int, hidden: int) -> int:
-    """Multiply-adds of the cosines between all fragments of a text and of an image (Eq. 5)."""
-    return fragments * fragments * hidden
-
-
 def scan_cost(fragments: int, hidden: int) -> int:
-    """As :func:`late_interaction_cost`, and the norms of what each fragment attended to."""
+    """As :func:`.interactions`, and the norms of what each fragment attended to."""
     return fragments * fragments * (hidden + fragments)
-
-
-def cross_cost(hidden: int, layers: int, ffn: int, length: int) -> int:
-    """Multiply-adds of a Transformer over a pair of ``length`` words and regions."""
-    return layers * (4 * hidden * hidden + 2 * hidden * ffn) * length + layers * 2 * length * length * hidden
 
 
 def scoring_cost(run: Run) -> int:
     """Multiply-adds to score one more image once the text is encoded, and the image too unless pairs are encoded."""
     if run.scoring == "cross":
-        return cross_cost(run.hidden, run.layers, run.config.get("model", {}).get("ffn", 4 * run.hidden), run.text_length + run.regions)
-    cost = scan_cost if run.scoring.startswith("scan") else late_interaction_cost
+        return transformer(run.text_length + run.regions, run.hidden, run.layers, run.config["model"].get("ffn", 4 * run.hidden))
+    cost = scan_cost if run.scoring.startswith("scan") else interactions
     return cost(run.fragments, run.hidden)
 
 
@@ -53,9 +44,9 @@ def published_costs() -> Series:
     """Figure 1 as published: Table 2's models, VisualSparta and the two cross-BERTs, MSCOCO1K."""
     existing = {name: row["coco1k"]["t2i"][0] for name, row in published_table("table5").items() if row["coco1k"]["t2i"]}
     return _ordered({
-        "Inflate and Shrink": [Point(late_interaction_cost(model.fragments, 768), _published(model), 0.0, model.name) for model in models("2")],
-        "VisualSparta": [Point(late_interaction_cost(32, 768), existing["VisualSparta"], 0.0, "VisualSparta")],
-        "cross-BERT": [Point(cross_cost(**UNICODER_VL), existing[name], 0.0, name) for name in _CROSS],
+        "Inflate and Shrink": [Point(interactions(model.fragments, 768), _published(model), 0.0, model.name) for model in models("2")],
+        "VisualSparta": [Point(interactions(32, 768), existing["VisualSparta"], 0.0, "VisualSparta")],
+        "cross-BERT": [Point(transformer(**UNICODER_VL), existing[name], 0.0, name) for name in _CROSS],
     })
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from ..atomic import atomic_path
 from .collect import Group
 from .complexity import FIGURE_1, FIGURE_3, Point, Series, measured_costs, measured_interactions, published_costs, published_interactions
-from .result_file import Bench
+from .runs import Bench
 
 # Colours of Okabe and Ito, told apart by the colour-blind and, with the markers, in grey.
 _GREY, _GREEN, _BLUE, _RED, _PURPLE = "#5f5f5f", "#009e73", "#0072b2", "#d55e00", "#aa4499"

@@ -7,7 +7,7 @@ from typing import Iterable, Iterator, NamedTuple
 
 from ..published import published_table
 from .collect import Group
-from .result_file import SIDES, Bench
+from .runs import SIDES, Bench
 
 TITLES = {
     "1": "Table 1: inflating",

@@ -8,7 +8,7 @@ from typing import Iterable
 
 from ..published import published_table
 from .collect import Group, Recalls, mean_recalls
-from .result_file import METRICS, SIDES, Bench
+from .runs import METRICS, SIDES, Bench
 from .tables import DATA_SETS, TITLES, Row, Table, label
 
 _PROTOCOLS = {

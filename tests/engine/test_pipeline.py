@@ -121,7 +121,7 @@ def test_reranking(pipeline):
         (["B"], {"B": {"model": {"init": "runs/x/missing"}}}, "step B: its model.init runs/x/missing is no step of the pipeline"),
         (["I", "I-B"], {"I": {"distill": {"teacher": "runs/x/I-B"}}}, r"step I: needs itself \(I -> I-B -> I\)"),
         (["I", "I-B"], {"I": {"model": {"fragments": 4}}}, "step I-B: scores 8 fragments, its teacher I only 4"),
-        (["I", "I-B"], {"I": {"model": {"hidden": 32}}}, "step I-B: model.hidden is 16, that of I, from which it takes weights, 32"),
+        (["I", "I-B"], {"I": {"model": {"hidden": 32}}}, "step I-B: model.hidden is 16, but 32 in I whose weights it takes"),
         (["B", "I"], {"I": {"run": {"dir": "runs/x/B"}}}, "its run.dir runs/x/B is that of step I too|that of step B too"),
         (["missing"], {}, "missing.yaml: no such config file"),
         (["B"], {"B": {"model": {"fragment": 1}}}, "unknown key 'model.fragment'"),

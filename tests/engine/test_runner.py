@@ -14,7 +14,8 @@ import pytest
 
 from inflate_shrink.config import Config, to_dict
 from inflate_shrink.engine import runner
-from inflate_shrink.engine.pipeline import RESULT, Step
+from inflate_shrink.engine.pipeline import Step
+from inflate_shrink.engine.result_file import RESULT
 from inflate_shrink.engine.runner import run_steps
 from inflate_shrink.errors import InputError
 
@@ -40,7 +41,7 @@ def scripts(monkeypatch):
 
     def commands(step):
         script = chosen.get(step.name, "true")
-        (step.directory / "result").write_text(json.dumps({"config": to_dict(step.config)}))
+        (step.directory / "result").write_text(json.dumps({"config": to_dict(step.config), "training": {}}))
         return [["bash", "-c", f"cd {step.directory} && {script}"], ["bash", "-c", f"cd {step.directory} && echo {step.name} >> ../../order && mv result {RESULT}"]]
 
     monkeypatch.setattr(runner, "_commands", commands)
@@ -114,7 +115,7 @@ def test_a_step_that_another_process_is_at_is_waited_for(step, scripts, tmp_path
     mine = step("B")
     mine.directory.mkdir(parents=True)
     hold = "import fcntl, os, sys, time; d = os.open('.', os.O_RDONLY); fcntl.flock(d, fcntl.LOCK_EX); print(flush=True); sys.stdin.read(); os.rename('result', 'result.json')"
-    (mine.directory / "result").write_text(json.dumps({"config": to_dict(mine.config)}))
+    (mine.directory / "result").write_text(json.dumps({"config": to_dict(mine.config), "training": {}}))
     other = subprocess.Popen([sys.executable, "-c", hold], cwd=mine.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     other.stdout.readline()
     timer = threading.Timer(0.5, other.stdin.close)

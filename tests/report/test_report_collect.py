@@ -7,7 +7,7 @@ from report_results import evaluation, result, side
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.report.collect import collect
-from inflate_shrink.report.result_file import Bench
+from inflate_shrink.report.runs import Bench
 
 FIRST1K = Bench("coco", "test", "first1k", 1000, 5000)
 

@@ -4,17 +4,16 @@ import pytest
 from report_results import result
 
 from inflate_shrink.report.collect import collect
+from inflate_shrink.model.multiply_adds import interactions, transformer
 from inflate_shrink.report.complexity import (
     UNICODER_VL,
-    cross_cost,
-    late_interaction_cost,
     measured_costs,
     measured_interactions,
     published_costs,
     published_interactions,
     scoring_cost,
 )
-from inflate_shrink.report.result_file import Bench
+from inflate_shrink.report.runs import Bench
 
 FIRST1K = Bench("coco", "test", "first1k", 1000, 5000)
 
@@ -24,11 +23,11 @@ def points(series):
 
 
 def test_costs_by_hand():
-    assert (late_interaction_cost(1, 768), late_interaction_cost(32, 768)) == (768, 786_432)
+    assert (interactions(1, 768), interactions(32, 768)) == (768, 786_432)
     # a layer of width 2 and ffn 3 over 5 positions: projections 4 * 4, feed-forward 2 * 6, each position; products 2 * 25 * 2
-    assert cross_cost(hidden=2, layers=1, ffn=3, length=5) == (16 + 12) * 5 + 100
-    assert cross_cost(hidden=2, layers=4, ffn=3, length=5) == 4 * 240
-    assert cross_cost(**UNICODER_VL) == pytest.approx(1.153e10, rel=1e-3)
+    assert transformer(hidden=2, layers=1, ffn=3, length=5) == (16 + 12) * 5 + 100
+    assert transformer(hidden=2, layers=4, ffn=3, length=5) == 4 * 240
+    assert transformer(**UNICODER_VL) == pytest.approx(1.153e10, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +36,7 @@ def test_costs_by_hand():
         (result("F", fragments=1), 768),
         (result("VisualSparta", scoring="visual_sparta"), 32 * 32 * 768),
         (result("SCAN-t2i", scoring="scan_t2i"), 32 * 32 * (768 + 32)),
-        (result("C", scoring="cross", fragments=None), cross_cost(768, 3, 3072, 64)),
+        (result("C", scoring="cross", fragments=None), transformer(64, 768, 3, 3072)),
     ],
 )
 def test_cost_of_a_run(runs, values, cost):

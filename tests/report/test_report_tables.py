@@ -5,7 +5,7 @@ from report_results import evaluation, result
 
 from inflate_shrink.published import published_table
 from inflate_shrink.report.collect import collect
-from inflate_shrink.report.result_file import Bench
+from inflate_shrink.report.runs import Bench
 from inflate_shrink.report.tables import TITLES, benches, build_tables
 
 

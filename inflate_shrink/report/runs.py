@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 from ..config import ModelConfig
+from ..engine.result_file import RESULT
 from ..errors import InputError
 
-RESULT = "result.json"
 METRICS = ("r1", "r5", "r10")
 SIDES = ("t2i", "i2t")
 
