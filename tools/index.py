@@ -9,7 +9,7 @@ every image, so that a query is a sum of posting lists.
 """
 
 from inflate_shrink.cli import add_command, run_tool, tool_parser
-from inflate_shrink.search.inverted_index import InvertedIndex
+from inflate_shrink.search.inverted.index import InvertedIndex
 
 
 def main(argv):
@@ -39,7 +39,7 @@ def _add_info(commands):
 
 def _build(arguments):
     from inflate_shrink.engine.checkpoint import open_checkpoint
-    from inflate_shrink.search.build import build_inverted_index
+    from inflate_shrink.search.inverted.build import build_inverted_index
 
     checkpoint = open_checkpoint(arguments.checkpoint)
     build_inverted_index(checkpoint, arguments.data or checkpoint.config.data.dir, arguments.split, arguments.out, arguments.top, arguments.dtype)

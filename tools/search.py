@@ -8,7 +8,7 @@ tools/index.py builds the index.
 
 from inflate_shrink.atomic import write_json
 from inflate_shrink.cli import run_tool, tool_parser
-from inflate_shrink.search.inverted_index import InvertedIndex
+from inflate_shrink.search.inverted.index import InvertedIndex
 
 
 def main(argv):

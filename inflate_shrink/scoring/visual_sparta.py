@@ -3,7 +3,7 @@
     s(text, image) = sum over words of log(1 + ReLU(max over regions of w . r))
 
 The words are embeddings without context, so that the score of each vocabulary entry with each
-image can be computed before any query comes (:mod:`inflate_shrink.search.inverted_index`).
+image can be computed before any query comes (:mod:`inflate_shrink.search.inverted.index`).
 """
 
 from __future__ import annotations

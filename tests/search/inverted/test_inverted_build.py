@@ -8,8 +8,8 @@ import pytest
 from inflate_shrink.data.store import open_store
 from inflate_shrink.engine.checkpoint import open_checkpoint, write_checkpoint
 from inflate_shrink.engine.evaluate import score_all
-from inflate_shrink.search.build import build_inverted_index
-from inflate_shrink.search.inverted_index import InvertedIndex
+from inflate_shrink.search.inverted.build import build_inverted_index
+from inflate_shrink.search.inverted.index import InvertedIndex
 
 SPARTA = ("model.scoring=visual_sparta", "model.score_padding=masked")
 

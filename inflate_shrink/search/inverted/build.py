@@ -10,12 +10,12 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
-from ..data.store import Store
-from ..engine.checkpoint import Checkpoint
-from ..engine.encode import image_batches
-from ..errors import InputError
-from ..model.encoder import DualEncoder
-from ..scoring import Fragments, visual_sparta
+from ...data.store import Store
+from ...engine.checkpoint import Checkpoint
+from ...engine.encode import image_batches
+from ...errors import InputError
+from ...model.encoder import DualEncoder
+from ...scoring import Fragments, visual_sparta
 from .writer import require_new, write_inverted_index
 
 

@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.npy import open_npy
-from ..data.text import CaptionTokenizer
-from ..data.vocabulary import read_vocabulary
-from ..errors import InputError
+from ...data.npy import open_npy
+from ...data.text import CaptionTokenizer
+from ...data.vocabulary import read_vocabulary
+from ...errors import InputError
 from . import postings
 from .files import check_files
 

@@ -6,8 +6,8 @@ import zlib
 from pathlib import Path
 from typing import Sequence
 
-from ..data.tsv import format_row, read_rows
-from ..errors import InputError
+from ...data.tsv import format_row, read_rows
+from ...errors import InputError
 
 LIST = "files.tsv"
 _HEADER = ("file", "bytes", "crc32")

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.search import files
-from inflate_shrink.search.inverted_index import FILES, InvertedIndex
+from inflate_shrink.search.inverted import files
+from inflate_shrink.search.inverted.index import FILES, InvertedIndex
 
 
 def flip(path):

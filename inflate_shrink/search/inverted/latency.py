@@ -8,8 +8,8 @@ from typing import Callable, Sequence
 import numpy as np
 import paddle
 
-from ..scoring import Fragments, visual_sparta
-from .inverted_index import InvertedIndex, best
+from ...scoring import Fragments, visual_sparta
+from .index import InvertedIndex, best
 
 
 def queries_per_second(index: InvertedIndex, words: paddle.Tensor, image: Fragments, queries: Sequence[np.ndarray], k: int = 10) -> dict:

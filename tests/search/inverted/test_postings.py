@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.search.postings import FILES, PostingsWriter
+from inflate_shrink.search.inverted.postings import FILES, PostingsWriter
 
 
 def lists(directory, blocks, at_once=1 << 24, **options):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.npy import create_npy
-from ..errors import InputError
+from ...data.npy import create_npy
+from ...errors import InputError
 
 FILES = ("offsets.npy", "posting_images.npy", "posting_scores.npy")
 POSTINGS_AT_ONCE = 1 << 23  # sorted in memory when the lists are written: about 300 MiB

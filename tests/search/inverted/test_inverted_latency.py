@@ -5,8 +5,8 @@ import paddle
 import pytest
 
 from inflate_shrink.scoring import Fragments
-from inflate_shrink.search import latency
-from inflate_shrink.search.latency import queries_per_second
+from inflate_shrink.search.inverted import latency
+from inflate_shrink.search.inverted.latency import queries_per_second
 
 
 def test_both_ways_answer_the_same(make_index, monkeypatch):

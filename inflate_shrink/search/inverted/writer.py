@@ -1,4 +1,4 @@
-"""Write an inverted index (see :mod:`.inverted_index`) of scores that come in blocks of images."""
+"""Write an inverted index (see :mod:`.index`) of scores that come in blocks of images."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Iterable, Sequence
 
 import numpy as np
 
-from ..atomic import atomic_path
-from ..data.tsv import format_row
-from ..errors import InputError
+from ...atomic import atomic_path
+from ...data.tsv import format_row
+from ...errors import InputError
 from .files import write_file_list
-from .inverted_index import FILES, FORMAT, IMAGES_HEADER, KIND
+from .index import FILES, FORMAT, IMAGES_HEADER, KIND
 from .postings import PostingsWriter
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.search.files import write_file_list
-from inflate_shrink.search.inverted_index import FILES, InvertedIndex, best, counted_pieces
+from inflate_shrink.search.inverted.files import write_file_list
+from inflate_shrink.search.inverted.index import FILES, InvertedIndex, best, counted_pieces
 
 
 def found(hits):
@@ -122,5 +122,5 @@ def test_describe_a_cut_index(make_index):
 
 
 def test_searching_loads_no_model():
-    code = "import sys, inflate_shrink.search.inverted_index; sys.exit(bool({'paddle', 'inflate_shrink.model', 'inflate_shrink.engine'} & {*sys.modules}))"
+    code = "import sys, inflate_shrink.search.inverted.index; sys.exit(bool({'paddle', 'inflate_shrink.model', 'inflate_shrink.engine'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from inflate_shrink.search.inverted_index import InvertedIndex
-from inflate_shrink.search.writer import write_inverted_index
+from inflate_shrink.search.inverted.index import InvertedIndex
+from inflate_shrink.search.inverted.writer import write_inverted_index
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "ball", "box", "never"]
 #         red  ball box never

@@ -1,0 +1,1 @@
+"""VisualSparta: an inverted index of image scores by vocabulary piece."""
