@@ -3,13 +3,24 @@
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 # Read, not imported: importing the package would need Paddle to be installed already.
 VERSION = re.search(
     r'^__version__ = "([^"]+)"', (ROOT / "inflate_shrink" / "__init__.py").read_text(encoding="utf-8"), re.M
 ).group(1)
+# Loaded with ctypes, so it is bound to no Python version. Where it cannot be compiled, NumPy does its work.
+# Each source says which instruction set it is for; no flag here may name one, or the library runs on few machines.
+KERNEL = "inflate_shrink/kernel"
+kernel = Extension(
+    "inflate_shrink.kernel._kernel",
+    sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.cpp")),
+    depends=sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.h")),
+    extra_compile_args=["-std=c++17", "-O3", "-pthread", "-Wno-psabi"],
+    extra_link_args=["-pthread"],
+    optional=True,
+)
 
 setup(
     name="inflate-shrink",
@@ -18,6 +29,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.9",
     packages=find_packages(include=["inflate_shrink*"]),
+    ext_modules=[kernel],
     package_data={"inflate_shrink": ["*.yaml", "recipes/*.yaml", "visualize/*.html", "visualize/*.css"]},
     install_requires=[
         # Paddle 2.6.2 and paddlenlp's tool-helpers are built against NumPy 1.

@@ -1,0 +1,15 @@
+"""Late interaction on the CPU: our own kernel (``csrc/``), and how fragments are stored for it.
+
+NumPy and the standard library only: a search process must not pay for Paddle. Where the library
+could not be built, NumPy does the same, slower.
+"""
+
+from .codes import code_scores, encode_codes
+from .library import paths
+from .limit import arithmetic_limit
+from .rows import PRECISIONS, ROW_DTYPE, Rows, decode_rows, encode_rows, row_width
+from .scores import scores
+
+__all__ = [
+    "PRECISIONS", "ROW_DTYPE", "Rows", "arithmetic_limit", "code_scores", "decode_rows", "encode_codes", "encode_rows", "paths", "row_width", "scores",
+]

@@ -1,0 +1,169 @@
+#include "library.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <numeric>
+#include <vector>
+
+#include "problem.h"
+#include "rounding.h"
+#include "threads.h"
+
+using namespace inflate_shrink;
+
+namespace {
+
+constexpr int64_t PART_BYTES = 256 << 10;  // of rows: half a core's cache, so that they are still there for the next query
+
+std::vector<const Path*> supported_paths() {
+  std::vector<const Path*> paths;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+  if (vnni && __builtin_cpu_supports("avx512bf16")) paths.push_back(&AVX512_BF16);
+  if (vnni) paths.push_back(&AVX512_VNNI);
+  if (avx512) paths.push_back(&AVX512);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) paths.push_back(&AVX2);
+#endif
+  paths.push_back(&PORTABLE);
+  return paths;
+}
+
+const std::vector<const Path*>& paths() {
+  static const std::vector<const Path*> found = supported_paths();
+  return found;
+}
+
+// Queries as blocks of one or two vectors of lanes, in memory of their own.
+class PackedQueries {
+ public:
+  PackedQueries(const Operations& operations, const float* queries, const int64_t* offsets, int64_t count, int64_t dim, Reduce reduce)
+      : operations_(operations), dim_(dim), row_words_((dim + operations.dims - 1) / operations.dims) {
+    const int64_t fragments = offsets[count], lanes = 2 * operations.lanes;
+    const int64_t most_blocks = fragments / lanes + count;  // every query may end with a block that is not full
+    blocks_.reserve(most_blocks);
+    words_.resize(most_blocks * lanes * operations.planes * row_words_ + ALIGNMENT);
+    scales_.resize(most_blocks * lanes), bias_.resize(most_blocks * lanes), starts_.resize(most_blocks * lanes);
+    rounded_.resize(row_words_ * operations.dims);
+    next_ = words_.data() + (ALIGNMENT - reinterpret_cast<uintptr_t>(words_.data()) / 4 % ALIGNMENT) % ALIGNMENT;
+    first_block_.push_back(0);
+    if (reduce == EACH) {  // fragments of different queries share blocks
+      add(queries, fragments);
+      first_block_.resize(count + 1, static_cast<int64_t>(blocks_.size()));
+    } else {
+      for (int64_t q = 0; q < count; q++) add(queries + offsets[q] * dim, offsets[q + 1] - offsets[q]);
+    }
+  }
+
+  Queries view() const { return {blocks_.data(), first_block_.data(), static_cast<int64_t>(first_block_.size()) - 1}; }
+
+ private:
+  static constexpr int64_t ALIGNMENT = 16;  // words: loads of a whole cache line
+
+  void add(const float* fragments, int64_t count) {
+    for (int64_t done = 0; done < count;) {
+      const int vectors = count - done > operations_.lanes ? 2 : 1;
+      const int some = static_cast<int>(std::min<int64_t>(count - done, vectors * operations_.lanes));
+      const size_t lane = blocks_.size() * 2 * operations_.lanes;
+      const Block block = {next_, &scales_[lane], &bias_[lane], &starts_[lane], vectors, some};
+      operations_.pack(fragments + done * dim_, some, dim_, vectors, rounded_.data(), next_, &scales_[lane], &bias_[lane], &starts_[lane]);
+      blocks_.push_back(block);
+      next_ += vectors * operations_.lanes * operations_.planes * row_words_;
+      done += some;
+    }
+    first_block_.push_back(static_cast<int64_t>(blocks_.size()));
+  }
+
+  const Operations& operations_;
+  int64_t dim_, row_words_;
+  std::vector<Block> blocks_;
+  std::vector<int64_t> first_block_;
+  std::vector<uint32_t> words_;
+  std::vector<float> scales_, bias_, rounded_;
+  std::vector<int32_t> starts_;
+  uint32_t* next_;
+};
+
+template <class Round, class Number, class Convert>
+void encode(const float* vectors, int64_t begin, int64_t end, int64_t dim, uint8_t* out, int64_t row_bytes, float* scales, Convert convert) {
+  const int64_t width = row_bytes / static_cast<int64_t>(sizeof(Number));
+  std::vector<float> rounded(width, 0.0f);
+  for (int64_t row = begin; row < end; row++) {
+    std::copy(vectors + row * dim, vectors + (row + 1) * dim, rounded.begin());
+    int32_t unused;
+    const float scale = Round::round(rounded.data(), dim, &unused);
+    Number* to = reinterpret_cast<Number*>(out + row * row_bytes);
+    for (int64_t d = 0; d < width; d++) to[d] = convert(rounded[d]);
+    if (scales) scales[row] = scale;
+  }
+}
+
+template <class Call>
+int guarded(Call call) {
+  try {
+    call();
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+}  // namespace
+
+const char* is_path_name(int path) { return path < static_cast<int>(paths().size()) ? paths()[path]->name : nullptr; }
+
+int is_scores(int path, int precision, int reduce, const float* queries, const int64_t* query_offsets, int64_t n_queries, int64_t dim,
+              const void* rows, const float* scales, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
+              float* out, int threads) {
+  return guarded([&] {
+    const Operations& operations = paths()[path]->of[precision];
+    const PackedQueries packed(operations, queries, query_offsets, n_queries, dim, static_cast<Reduce>(reduce));
+    const Queries view = packed.view();
+    const Rows stored = {static_cast<const uint32_t*>(rows), scales, offsets, items, row_bytes / 4};
+    const int64_t bytes = count ? (items ? row_bytes : (offsets[count] - offsets[0]) / count * row_bytes) : 1;
+    const int64_t part = std::max<int64_t>(1, PART_BYTES / std::max<int64_t>(1, bytes));
+    in_parallel(threads, count, part, [&](int64_t begin, int64_t end) {
+      operations.score(view, stored, static_cast<Reduce>(reduce), begin, end, out, count);
+    });
+  });
+}
+
+int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, int64_t count, float* out,
+                   int threads) {
+  return guarded([&] {
+    const Codes view = {table, codes, offsets, lanes};
+    in_parallel(threads, count, 1024, [&](int64_t begin, int64_t end) { paths()[path]->score_codes(view, begin, end, out); });
+  });
+}
+
+int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t dim, void* out, int64_t row_bytes, float* scales, int threads) {
+  return guarded([&] {
+    const auto to = static_cast<uint8_t*>(out);
+    in_parallel(threads, rows, 256, [&](int64_t begin, int64_t end) {
+      if (precision == FLOAT32) encode<RoundFloat32, float>(vectors, begin, end, dim, to, row_bytes, nullptr, [](float x) { return x; });
+      if (precision == BFLOAT16)
+        encode<RoundBfloat16, uint16_t>(vectors, begin, end, dim, to, row_bytes, nullptr, [](float x) { return static_cast<uint16_t>(as_bits(x) >> 16); });
+      if (precision == INT8)
+        encode<RoundInt8, uint8_t>(vectors, begin, end, dim, to, row_bytes, scales, [](float x) { return static_cast<uint8_t>(static_cast<int>(x) + 128); });
+    });
+  });
+}
+
+double is_arithmetic_limit(int path, int precision, int threads, double seconds) {
+  const Operations& operations = paths()[path]->of[precision];
+  alignas(64) uint32_t operand[64] = {};  // planes * lanes words, at most
+  using Clock = std::chrono::steady_clock;
+  const auto since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  constexpr int64_t ROUNDS = 1000000;
+  double best = 0;
+  for (const auto start = Clock::now(); since(start) < seconds;) {
+    std::vector<double> done(threads);
+    const auto round = Clock::now();
+    in_parallel(threads, threads, 1, [&](int64_t part, int64_t) { done[part] = operations.arithmetic(operand, ROUNDS); });
+    best = std::max(best, std::accumulate(done.begin(), done.end(), 0.0) / since(round));
+  }
+  return best;
+}

@@ -1,0 +1,26 @@
+// The C interface. Arrays are those of inflate_shrink/kernel/rows.py; nothing is kept after a call returns.
+// A path is named by its number in is_path_name; every function returns 0, or -1 if memory is short.
+#pragma once
+#include <cstdint>
+
+extern "C" {
+
+// The name of the path-th path that this machine can run, the best first, or null.
+const char* is_path_name(int path);
+
+// Scores out[q * count + i] of the queries with the i-th of `count` items (numbers in `items`, or null: all).
+// queries: (query_offsets[n_queries], dim). rows: (.., row_bytes); reduce: see problem.h.
+int is_scores(int path, int precision, int reduce, const float* queries, const int64_t* query_offsets, int64_t n_queries, int64_t dim,
+              const void* rows, const float* scales, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
+              float* out, int threads);
+
+// Sums over lanes of the best byte of the table's (.., lanes) rows that an item's codes name.
+int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, int64_t count, float* out,
+                   int threads);
+
+// Rounds (rows, dim) numbers to a precision, (rows, row_bytes) with padding; scales for int8.
+int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t dim, void* out, int64_t row_bytes, float* scales, int threads);
+
+// Operations per second of the multiply-add alone, on so many threads for about `seconds`.
+double is_arithmetic_limit(int path, int precision, int threads, double seconds);
+}

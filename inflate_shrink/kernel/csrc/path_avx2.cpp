@@ -1,0 +1,19 @@
+// Since Haswell (2013) and Zen (2017).
+#if defined(__x86_64__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma")
+#endif
+#include "codes.h"
+#include "ops_avx2.h"
+
+namespace inflate_shrink {
+
+const Path AVX2 = {"avx2", {operations<Avx2Float32>(), operations<Avx2Bfloat16>(), operations<Avx2Int8>()}, score_codes};
+
+}  // namespace inflate_shrink
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

@@ -1,0 +1,9 @@
+// Any processor.
+#include "codes.h"
+#include "ops_portable.h"
+
+namespace inflate_shrink {
+
+const Path PORTABLE = {"portable", {operations<PortableFloat32>(), operations<PortableBfloat16>(), operations<PortableInt8>()}, score_codes};
+
+}  // namespace inflate_shrink

@@ -1,0 +1,75 @@
+// What a path (one instruction set) is given, and what it offers.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+// Paths are compiled for instruction sets that this machine may lack, so nothing of theirs may be merged by the
+// linker with code of the same name: they include no templates of the standard library, and keep all to themselves.
+namespace inflate_shrink {
+
+enum Precision { FLOAT32, BFLOAT16, INT8, PRECISIONS };
+
+// How the products of an item's rows with a query's fragments become a score.
+enum Reduce {
+  BEST_ROW,       // sum over query fragments of the best row: the item is an image, the query a text
+  BEST_FRAGMENT,  // sum over rows of the best query fragment: the item is a text, the query an image
+  EACH            // every item is one row and every query one fragment: the products themselves
+};
+
+// A vector of lanes, or two: as many query fragments side by side, packed dimension by dimension.
+struct Block {
+  const uint32_t* words;  // [word of a row][vector][plane][lane]
+  const float* scales;    // of each lane; 1 but for int8, 0 for lanes that hold no fragment
+  const float* bias;      // 0, or -infinity for lanes that hold no fragment
+  const int32_t* starts;  // what each accumulator starts from: int8 rows are stored as value + 128
+  int vectors;            // 1 or 2
+  int fragments;          // lanes that hold one
+};
+
+struct Queries {
+  const Block* blocks;
+  const int64_t* first_block;  // (count + 1,): query q has the blocks first_block[q] to first_block[q + 1]
+  int64_t count;
+};
+
+struct Rows {
+  const uint32_t* values;  // (rows, words)
+  const float* scales;     // (rows,), int8 only
+  const int64_t* offsets;  // item i has the rows offsets[i] to offsets[i + 1]
+  const int64_t* items;    // the items to score, or null: all
+  int64_t words;           // 32-bit words of a row
+};
+
+struct Operations {  // of one precision
+  int lanes;         // of a vector
+  int planes;        // words of the packed query for a word of a row
+  int dims;          // in a word of a row
+  // Packs `fragments` (count, dim) into a block of `vectors`; `rounded` holds words * dims floats.
+  void (*pack)(const float* fragments, int count, int64_t dim, int vectors, float* rounded, uint32_t* words, float* scales, float* bias,
+               int32_t* starts);
+  // Scores of the begin-th to the end-th item with every query, out[q * stride + i].
+  void (*score)(const Queries&, const Rows&, Reduce, int64_t begin, int64_t end, float* out, int64_t stride);
+  // Runs the multiply-add alone, in registers; returns the operations done (2 for each product).
+  double (*arithmetic)(const uint32_t* operand, int64_t rounds);
+};
+
+struct Codes {
+  const uint8_t* table;    // (centroids, lanes): product of each centroid with each query fragment, as a byte
+  const uint16_t* codes;   // centroid of each row
+  const int64_t* offsets;  // item i has the rows offsets[i] to offsets[i + 1]
+  int64_t lanes;           // a multiple of 32
+};
+
+struct Path {
+  const char* name;
+  Operations of[PRECISIONS];
+  // Sums over the lanes of the best byte among an item's rows, out[i].
+  void (*score_codes)(const Codes&, int64_t begin, int64_t end, float* out);
+};
+
+extern const Path PORTABLE;
+#if defined(__x86_64__)
+extern const Path AVX2, AVX512, AVX512_VNNI, AVX512_BF16;
+#endif
+
+}  // namespace inflate_shrink

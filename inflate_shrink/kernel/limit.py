@@ -1,0 +1,22 @@
+"""The most that a machine's multiply-add gives, against which the kernel is measured."""
+
+from __future__ import annotations
+
+import ctypes
+
+from ..errors import InputError
+from .library import library, path_number, thread_count
+from .rows import PRECISIONS
+
+
+def arithmetic_limit(precision: str, threads: int = 0, seconds: float = 0.5, path: str = "") -> float:
+    """Operations per second (2 for each product) of the kernel's multiply-add alone, in registers; the best of about ``seconds``.
+
+    Raises:
+        InputError: there is no library here, or no such path.
+    """
+    number = path_number(path)
+    if number is None:
+        raise InputError("NumPy has no arithmetic limit to measure; build the kernel (pip install -e . with g++ there)")
+    precision_number, count = ctypes.c_int(PRECISIONS.index(precision)), ctypes.c_int(thread_count(threads))
+    return library().is_arithmetic_limit(ctypes.c_int(number), precision_number, count, ctypes.c_double(seconds))

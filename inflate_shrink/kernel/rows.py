@@ -1,0 +1,83 @@
+"""How fragments are stored: in fp32, bf16, or int8 with a scale for each row."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import NamedTuple
+
+import numpy as np
+
+from .library import call, library, thread_count
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+ROW_DTYPE = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(np.uint16), "int8": np.dtype(np.uint8)}
+_NUMBERS_IN_WORD = {"float32": 1, "bfloat16": 2, "int8": 4}  # a row is a whole number of 32-bit words
+_ZERO = 128  # int8 is stored as a byte with this added
+_TINY = np.float32(1e-30)
+
+
+class Rows(NamedTuple):
+    """The fragments of N items (images or captions), one after another.
+
+    values: (R, w) float32; uint16, the bits of bf16; or uint8, int8 + 128. w: :func:`row_width`, the
+    rest of a row is zero. scales: (R,) float32 of int8 rows, else None: a number is scale * (byte - 128).
+    offsets: (N + 1,) int64, item i has the rows offsets[i] to offsets[i + 1]. Fragments that do not count
+    are left out: items may have different numbers of rows.
+    """
+
+    values: np.ndarray
+    scales: np.ndarray | None
+    offsets: np.ndarray
+    precision: str
+    dim: int
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+def row_width(dim: int, precision: str) -> int:
+    """Numbers in a stored row of ``dim`` dimensions."""
+    numbers = _NUMBERS_IN_WORD[precision]
+    return -(-dim // numbers) * numbers
+
+
+def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values and scales, as of :class:`Rows`, of (R, d) finite float32 vectors; int8 has the largest magnitude of a row at 127."""
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    (rows, dim), width = vectors.shape, row_width(vectors.shape[1], precision)
+    if library() is None:
+        return _encode(vectors, width, precision)
+    values = np.empty((rows, width), ROW_DTYPE[precision])
+    scales = np.empty(rows, np.float32) if precision == "int8" else None
+    number, row_bytes = ctypes.c_int(PRECISIONS.index(precision)), values.itemsize * width
+    call("is_encode_rows", number, vectors, rows, dim, values, row_bytes, scales, ctypes.c_int(thread_count(threads)))
+    return values, scales
+
+
+def decode_rows(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int) -> np.ndarray:
+    """(R, d) float32 of stored rows."""
+    values = values[:, :dim]
+    if precision == "int8":
+        return (values.astype(np.float32) - _ZERO) * scales[:, None]
+    if precision == "bfloat16":
+        return (values.astype(np.uint32) << 16).view(np.float32)
+    return np.array(values)
+
+
+def round_to(vectors: np.ndarray, precision: str) -> np.ndarray:
+    """(R, d) float32 vectors with the error that ``precision`` brings: queries are rounded like rows."""
+    return decode_rows(*_encode(vectors, vectors.shape[1], precision), precision, vectors.shape[1])
+
+
+def _encode(vectors: np.ndarray, width: int, precision: str) -> tuple[np.ndarray, np.ndarray | None]:
+    padded = np.zeros((len(vectors), width), np.float32)
+    padded[:, : vectors.shape[1]] = vectors
+    if precision == "bfloat16":
+        bits = padded.view(np.uint32)
+        return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16), None
+    if precision == "int8":
+        largest = np.abs(padded).max(1, initial=0)
+        largest[largest < _TINY] = 0
+        inverse = np.divide(np.float32(127), largest, out=np.zeros_like(largest), where=largest > 0)
+        return (np.rint(padded * inverse[:, None]) + _ZERO).astype(np.uint8), largest / np.float32(127)
+    return padded, None

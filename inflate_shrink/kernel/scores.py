@@ -1,0 +1,83 @@
+"""Scores of queries with stored items: Eq. 5 for a collection, exactly, on the CPU."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Sequence
+
+import numpy as np
+
+from ..errors import InputError
+from .library import call, path_number, thread_count
+from .rows import PRECISIONS, Rows, decode_rows, round_to
+
+_BEST_ROW, _BEST_FRAGMENT, _EACH = 0, 1, 2  # Reduce of csrc/problem.h
+_BLOCK = 1 << 22  # products at a time, without the library
+
+
+def scores(
+    queries: Sequence[np.ndarray], rows: Rows, items: np.ndarray | None = None, stored: str = "image", threads: int = 0, path: str = ""
+) -> np.ndarray:
+    """Late interaction of every query with every item.
+
+    Args:
+        queries: float32 (l, d), the fragments that count; rounded to the precision of the rows.
+        rows: N items.
+        items: (n,) int, only these; None: all.
+        stored: "image", the items are images and the queries texts (t2i): each query fragment's best row, summed over the
+            query; "text" (i2t): each row's best query fragment, summed over the item.
+        threads: 0: all cores this process may use.
+        path: one of :func:`.library.paths`; "": the best.
+
+    Returns:
+        (Q, n) float32; -infinity for an item without rows, and with ``stored="text"`` for a query without fragments.
+
+    Raises:
+        InputError: a query has another dimension, there is no such path, or threads is negative.
+    """
+    queries = [np.ascontiguousarray(query, np.float32) for query in queries]
+    for query in queries:
+        if query.ndim != 2 or query.shape[1] != rows.dim:
+            raise InputError(f"a query has the shape {query.shape}, the index holds vectors of {rows.dim} dimensions")
+    items = None if items is None else np.ascontiguousarray(items, np.int64)
+    number, threads = path_number(path), thread_count(threads)
+    if number is None:
+        return _with_numpy(queries, rows, items, stored)
+    lengths = [len(query) for query in queries]
+    one_each = len(rows.values) == len(rows) and all(length == 1 for length in lengths)
+    reduce = _EACH if one_each else _BEST_ROW if stored == "image" else _BEST_FRAGMENT
+    count = len(rows) if items is None else len(items)
+    out = np.empty((len(queries), count), np.float32)
+    fragments = np.concatenate([np.empty((0, rows.dim), np.float32), *queries])
+    starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), np.ascontiguousarray(rows.offsets, np.int64)
+    row_bytes = rows.values.shape[1] * rows.values.itemsize
+    precision, mode, path_index = (ctypes.c_int(value) for value in (PRECISIONS.index(rows.precision), reduce, number))
+    call(
+        "is_scores", path_index, precision, mode, fragments, starts, len(queries), rows.dim,
+        rows.values, rows.scales, offsets, row_bytes, items, count, out, ctypes.c_int(threads),
+    )  # fmt: skip
+    return out
+
+
+def _with_numpy(queries: list[np.ndarray], rows: Rows, items: np.ndarray | None, stored: str) -> np.ndarray:
+    """The same without the library, some items at a time."""
+    items = np.arange(len(rows)) if items is None else items
+    rounded = [round_to(query, rows.precision) for query in queries]
+    out = np.full((len(queries), len(items)), -np.inf, np.float32)
+    counts = rows.offsets[1:][items] - rows.offsets[:-1][items]
+    filled = np.flatnonzero(counts)
+    fragments = max((len(query) for query in queries), default=1)
+    at_once = max(1, _BLOCK // max(1, fragments * int(counts.max(initial=1))))
+    for begin in range(0, len(filled), at_once):
+        block = filled[begin : begin + at_once]
+        lengths = counts[block]
+        starts = np.cumsum(lengths) - lengths
+        where = np.repeat(rows.offsets[items[block]] - starts, lengths) + np.arange(lengths.sum())
+        vectors = decode_rows(rows.values[where], None if rows.scales is None else rows.scales[where], rows.precision, rows.dim)
+        for q, query in enumerate(rounded):
+            products = vectors @ query.T
+            if stored == "image":
+                out[q, block] = np.maximum.reduceat(products, starts).sum(1)
+            elif len(query):
+                out[q, block] = np.add.reduceat(products.max(1), starts)
+    return out
