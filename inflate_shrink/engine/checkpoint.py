@@ -13,6 +13,7 @@ killed at any moment, or a full disk, leaves the previous ones as they were.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -54,6 +55,13 @@ class Checkpoint(NamedTuple):
         if found != expected:
             raise InputError(f"{directory}: regions have {found} dimensions, {self.directory} was trained on {expected}")
         return store
+
+    def origin(self) -> dict:
+        """What an index or an exported encoder says of the model it is made of; ``fingerprint`` changes with the weights."""
+        model = self.config.model
+        weights = hashlib.sha256((self.directory / "model.pdparams").read_bytes()).hexdigest()[:16]
+        shape = {"codes": model.codes, "fragments": model.fragments, "score_padding": model.score_padding}
+        return {"name": self.config.name, "checkpoint": str(self.directory), "fingerprint": weights, **shape}
 
     def load_model(self) -> DualEncoder:
         """The model with its weights, in evaluation mode."""

@@ -31,7 +31,9 @@ class Rows(NamedTuple):
     precision: str
     dim: int
 
-    def __len__(self) -> int:
+    @property
+    def items(self) -> int:
+        """N."""
         return len(self.offsets) - 1
 
 

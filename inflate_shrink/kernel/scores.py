@@ -44,9 +44,9 @@ def scores(
     if number is None:
         return _with_numpy(queries, rows, items, stored)
     lengths = [len(query) for query in queries]
-    one_each = len(rows.values) == len(rows) and all(length == 1 for length in lengths)
+    one_each = len(rows.values) == rows.items and all(length == 1 for length in lengths)
     reduce = _EACH if one_each else _BEST_ROW if stored == "image" else _BEST_FRAGMENT
-    count = len(rows) if items is None else len(items)
+    count = rows.items if items is None else len(items)
     out = np.empty((len(queries), count), np.float32)
     fragments = np.concatenate([np.empty((0, rows.dim), np.float32), *queries])
     starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), np.ascontiguousarray(rows.offsets, np.int64)
@@ -61,7 +61,7 @@ def scores(
 
 def _with_numpy(queries: list[np.ndarray], rows: Rows, items: np.ndarray | None, stored: str) -> np.ndarray:
     """The same without the library, some items at a time."""
-    items = np.arange(len(rows)) if items is None else items
+    items = np.arange(rows.items) if items is None else items
     rounded = [round_to(query, rows.precision) for query in queries]
     out = np.full((len(queries), len(items)), -np.inf, np.float32)
     counts = rows.offsets[1:][items] - rows.offsets[:-1][items]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Iterator
 
@@ -60,11 +59,10 @@ def _piece_scores(model: DualEncoder, store: Store, rows: np.ndarray) -> Iterato
 def _origin(checkpoint: Checkpoint, store: Store, split: str) -> dict:
     """What the index is made of, and what it takes to cut a query into pieces as the model does."""
     text = checkpoint.config.data
-    weights = hashlib.sha256((checkpoint.directory / "model.pdparams").read_bytes()).hexdigest()[:16]
     root = os.path.abspath(store.directory / store.meta.get("image_root", ""))
     return {
         "tokenizer": {"text_length": text.text_length, "first_token": text.first_token, "last_token": text.last_token},
-        "model": {"name": checkpoint.config.name, "checkpoint": str(checkpoint.directory), "fingerprint": weights},
+        "model": checkpoint.origin(),
         "data": {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root},
         "paddle": paddle.__version__,
     }

@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from ...data.text import CaptionTokenizer
 from ...data.vocabulary import read_vocabulary
 from ...errors import InputError
 from . import postings
+from ..ranking import Hit, best
 from .files import check_files
 
 FORMAT, KIND = 1, "inverted"
@@ -34,13 +34,9 @@ FILES = (*postings.FILES, "images.tsv", "vocab.txt", "meta.json")
 IMAGES_HEADER = ("image_id", "file")
 
 
-class Hit(NamedTuple):
-    """One answer. rank: from 1; file: of the image when the index was built, or ""."""
-
-    rank: int
-    score: float
-    image_id: str
-    file: str
+def is_inverted(directory: str | os.PathLike) -> bool:
+    """Whether this is an index of this kind, whole or not."""
+    return (Path(directory) / "meta.json").exists()
 
 
 class InvertedIndex:
@@ -124,14 +120,6 @@ class InvertedIndex:
 def counted_pieces(ids: np.ndarray) -> np.ndarray:
     """Those of one text's ids (n,) that the model's score counts: neither padding nor the first and the last token."""
     return ids[1:-1][ids[2:] != 0]
-
-
-def best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Rows of the ``k`` highest scores (I,), the highest first; of equal ones the lower row first."""
-    k = min(k, len(scores))
-    least = np.partition(scores, -k)[-k]
-    rows = np.flatnonzero(scores >= least)
-    return rows[np.argsort(-scores[rows], kind="stable")[:k]]
 
 
 def _read_meta(path: Path) -> dict:

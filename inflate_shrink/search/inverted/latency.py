@@ -9,7 +9,8 @@ import numpy as np
 import paddle
 
 from ...scoring import Fragments, visual_sparta
-from .index import InvertedIndex, best
+from ..ranking import best
+from .index import InvertedIndex
 
 
 def queries_per_second(index: InvertedIndex, words: paddle.Tensor, image: Fragments, queries: Sequence[np.ndarray], k: int = 10) -> dict:

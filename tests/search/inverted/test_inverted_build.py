@@ -57,7 +57,7 @@ def test_the_ranking_is_the_models(build, checkpoint_of, store, overrides):
     for query, scores in zip(queries, expected):
         np.testing.assert_allclose(index.scores(index.pieces(query)), scores, atol=1e-4)
         hits = index.search(query, len(index))
-        of_hits = [scores[split.image_ids.index(hit.image_id)] for hit in hits]  # the model's
+        of_hits = [scores[split.image_ids.index(hit.id)] for hit in hits]  # the model's
         for found in (of_hits, [hit.score for hit in hits]):
             np.testing.assert_allclose(found, np.sort(scores)[::-1], atol=1e-4)
 
@@ -68,7 +68,7 @@ def test_all_images_and_those_of_a_split(build, store):
     rows = store.split("test").image_rows
     pieces = test.pieces("a red ball")
     np.testing.assert_allclose(everything.scores(pieces)[rows], test.scores(pieces), atol=1e-5)
-    assert {hit.image_id for hit in test.search("red", 99)} == set(store.split("test").image_ids)
+    assert {hit.id for hit in test.search("red", 99)} == set(store.split("test").image_ids)
 
 
 def test_smaller_indexes(build):

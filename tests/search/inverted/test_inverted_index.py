@@ -9,11 +9,11 @@ import pytest
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.inverted.files import write_file_list
-from inflate_shrink.search.inverted.index import FILES, InvertedIndex, best, counted_pieces
+from inflate_shrink.search.inverted.index import FILES, InvertedIndex, counted_pieces
 
 
 def found(hits):
-    return [(hit.rank, hit.image_id, hit.score) for hit in hits]
+    return [(hit.rank, hit.id, hit.score) for hit in hits]
 
 
 @pytest.mark.parametrize(
@@ -72,17 +72,6 @@ def test_a_long_query_is_cut_as_the_model_cuts_it(make_index):
 )
 def test_pieces_that_count(ids, expected):
     assert counted_pieces(np.array(ids)).tolist() == expected
-
-
-@pytest.mark.parametrize("k, expected", [(1, [2]), (2, [2, 0]), (3, [2, 0, 3]), (4, [2, 0, 3, 1]), (9, [2, 0, 3, 1])])
-def test_best(k, expected):
-    assert best(np.array([1, 0, 2, 1], np.float32), k).tolist() == expected
-
-
-def test_best_is_a_stable_sort():
-    scores = np.random.default_rng(0).integers(0, 5, 200).astype(np.float32)
-    for k in (1, 17, 100, 200):
-        assert best(scores, k).tolist() == np.argsort(-scores, kind="stable")[:k].tolist()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,198 @@
+"""Make a search index of a data set with a checkpoint, and add to it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+import paddle
+from tqdm import tqdm
+
+from ..data.store import Store
+from ..engine.checkpoint import Checkpoint
+from ..engine.encode import image_batches, text_batches
+from ..errors import InputError
+from ..kernel import encode_codes
+from ..model.encoder import DualEncoder
+from ..scoring import Fragments
+from .centroids import SAMPLE, centroid_count, spherical_kmeans
+from .encoder.export import export_encoder
+from .index import CODES as CODES_PRECISION
+from .index import FieldSettings, IndexSettings, IndexWriter, create_index, open_index
+from .index.segment import locate
+from .searcher import CENTROIDS, CODES, ENCODER, FIRST_ENCODER, FRAGMENTS, VECTOR
+
+_SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
+_COMMIT_ITEMS = 100_000  # added between two commits: more is not lost when a build is interrupted
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What an index holds. items: "images" or "captions"; precision: of :data:`inflate_shrink.kernel.PRECISIONS`;
+    codes: number of centroids, 0 for none, -1 for as many as suit the collection; onnx: also export the encoders for onnxruntime."""
+
+    items: str = "images"
+    precision: str = "int8"
+    codes: int = 0
+    onnx: bool = False
+    seed: int = 0
+
+
+class Models:
+    """The checkpoint whose fragments are indexed, and the F of the first stage, if any.
+
+    Raises:
+        InputError: one of them does not score by late interaction, the first stage's is no F, or they read captions differently.
+    """
+
+    def __init__(self, exact: Checkpoint, first: Checkpoint | None = None):
+        self.exact, self.first = exact, first
+        for checkpoint in self.all():
+            scoring = checkpoint.config.model.scoring
+            if scoring != "late_interaction":
+                raise InputError(f"{checkpoint.directory}: its model.scoring is {scoring}; this index takes late_interaction only")
+        if first is not None and first.config.model.fragments != 1:
+            raise InputError(f"{first.directory}: keeps {first.config.model.fragments} fragments; the first stage takes a model with one, such as B-F")
+        if first is not None and first.tokenizer().key != exact.tokenizer().key:
+            raise InputError(f"{exact.directory} and {first.directory} have different vocabularies, text lengths or tokens; take models of the same data")
+
+    def all(self) -> list[Checkpoint]:
+        return [self.exact, *([self.first] if self.first else [])]
+
+    def describe(self) -> dict:
+        """JSON values for the index's origin."""
+        return {name: checkpoint.origin() for name, checkpoint in zip(("model", "first"), self.all())}
+
+    def batches(self, store: Store, items: str, chosen: np.ndarray) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+        """For each batch of items and each model: the rows (R, d) float32 that count and how many each item has, (n,)."""
+        models = [(checkpoint, checkpoint.load_model()) for checkpoint in self.all()]
+        streams = [_fragments(checkpoint, model, store, items, chosen) for checkpoint, model in models]
+        yield from map(list, zip(*streams))
+
+
+def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os.PathLike, split: str = "", settings: BuildSettings = BuildSettings()) -> None:
+    """Make an index of a split's images or captions ("": of all).
+
+    Interrupted after its first commit it leaves an index of a part, to which :func:`add_to_index` adds the rest.
+
+    Raises:
+        InputError: the directory exists, the data do not fit the models, there is no such split, or the disk is full.
+    """
+    if os.path.lexists(directory):
+        raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
+    if settings.codes and (settings.items == "captions" or models.first):
+        raise InputError("codes are the first stage of an index of images without an F: leave out --codes, or --first and --items captions")
+    store = models.exact.open_data(data_dir)
+    chosen = _chosen(store, settings.items, split)
+    dim = models.exact.config.model.hidden
+    fields = {FRAGMENTS: FieldSettings(settings.precision, dim)}
+    if models.first:
+        fields[VECTOR] = FieldSettings("int8", models.first.config.model.hidden)
+    centroids = None
+    if settings.codes:
+        fields[CODES] = FieldSettings(CODES_PRECISION, 1)
+        centroids = _centroids(models, store, chosen, settings)
+    root = os.path.abspath(store.directory / store.meta.get("image_root", "")) if settings.items == "images" else ""
+    data = {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
+    origin = {**models.describe(), "data": data, "paddle": paddle.__version__}
+
+    def prepare(temporary: Path) -> None:
+        for name, checkpoint in zip((ENCODER, FIRST_ENCODER), models.all()):
+            export_encoder(checkpoint, temporary / name, _SIDES[settings.items], settings.onnx)
+        if centroids is not None:
+            np.save(temporary / CENTROIDS, centroids)
+
+    create_index(directory, IndexSettings(settings.items, fields, origin), prepare)
+    _add(directory, models, store, chosen)
+
+
+def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | os.PathLike, split: str = "", replace: bool = False) -> int:
+    """Add a split's items ("": all) that are not in the index yet; returns how many.
+
+    Args:
+        replace: encode those anew that are, in place of leaving them.
+
+    Raises:
+        InputError: the index is of other models, or as of :func:`build_index`.
+    """
+    index = open_index(directory)
+    origin, given = index.settings.origin, models.describe()
+    for name in ("model", "first"):
+        found, expected = given.get(name, {}).get("fingerprint"), origin.get(name, {}).get("fingerprint")
+        if found != expected:
+            raise InputError(f"{directory}: made with weights {expected or 'none'} as its {name} model, given were {found or 'none'}; give the same checkpoint, or build another index")
+    store = models.exact.open_data(data_dir)
+    root = os.path.abspath(store.directory / store.meta.get("image_root", ""))
+    if index.settings.items == "images" and root != origin["data"]["image_root"]:
+        raise InputError(f"{data_dir}: its photos are in {root}, those of {directory} in {origin['data']['image_root']}; prepare the data with that image root")
+    return _add(directory, models, store, _chosen(store, index.settings.items, split), replace)
+
+
+def _add(directory: str | os.PathLike, models: Models, store: Store, chosen: np.ndarray, replace: bool = False) -> int:
+    with IndexWriter(directory) as writer:
+        index = open_index(directory)
+        items = index.settings.items
+        names = [_name(store, items, item) for item in chosen]
+        known = locate(index.segments, [name for name, _ in names])[:, 0] >= 0
+        if not replace:
+            chosen, names, known = chosen[~known], [name for name, there in zip(names, known) if not there], known[~known]
+        centroids = np.load(Path(directory) / CENTROIDS) if CODES in index.settings.fields else None
+        done = 0
+        with tqdm(total=len(chosen), desc="index", unit=items[:-1], disable=None, leave=False) as bar:
+            for batch in models.batches(store, items, chosen):
+                rows = dict(zip((FRAGMENTS, VECTOR), batch))
+                if centroids is not None:
+                    rows[CODES] = encode_codes(batch[0][0], centroids), batch[0][1]
+                count = len(batch[0][1])
+                ids, files = zip(*names[done : done + count])
+                writer.delete([name for name, there in zip(ids, known[done:]) if there])
+                writer.add(ids, files, rows)
+                if done // _COMMIT_ITEMS != (done + count) // _COMMIT_ITEMS:
+                    writer.commit()
+                done += count
+                bar.update(count)
+        writer.commit()
+    return done
+
+
+def _chosen(store: Store, items: str, split: str) -> np.ndarray:
+    """Rows of images, or numbers of captions."""
+    if items == "images":
+        return store.split(split).image_rows if split else np.arange(len(store.image_ids))
+    if split:
+        store.split(split)  # raises if there is none
+    return np.array([number for number, name in enumerate(store.caption_splits) if not split or name == split], np.int64)
+
+
+def _name(store: Store, items: str, item: int) -> tuple[str, str]:
+    """Id and file of an image; of a caption the image's id with the caption's place among all, and its text."""
+    if items == "images":
+        return store.image_ids[item], store.image_files[item]
+    return f"{store.image_ids[store.caption_rows[item]]}#{item}", " ".join(store.captions[item].split())
+
+
+def _fragments(checkpoint: Checkpoint, model: DualEncoder, store: Store, items: str, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    if items == "images":
+        batches = image_batches(model.encode_image, store, chosen)
+    else:
+        batches = text_batches(model.encode_text, checkpoint.tokenizer()([store.captions[item] for item in chosen]))
+    return map(_that_count, batches)
+
+
+def _that_count(encoded: Fragments) -> tuple[np.ndarray, np.ndarray]:
+    counts = encoded.float_mask().numpy() > 0
+    return encoded.vectors.numpy()[counts], counts.sum(1)
+
+
+def _centroids(models: Models, store: Store, chosen: np.ndarray, settings: BuildSettings) -> np.ndarray:
+    """Of the fragments of images drawn at random."""
+    per_image = max(1, models.exact.config.model.fragments_of(store.regions.shape[1]))
+    count = settings.codes if settings.codes > 0 else centroid_count(len(chosen) * per_image)
+    images = np.random.default_rng(settings.seed).permutation(chosen)[: -(-SAMPLE * count // per_image)]
+    model = models.exact.load_model()
+    sample = np.concatenate([rows for rows, _ in _fragments(models.exact, model, store, settings.items, np.sort(images))])
+    return spherical_kmeans(sample, count, settings.seed)
+

@@ -1,0 +1,28 @@
+"""What an index holds, in words."""
+
+from __future__ import annotations
+
+from .index import Index
+
+
+def describe_index(index: Index) -> str:
+    """Items, fields with their bytes, models and data, a line each."""
+    settings, origin = index.settings, index.settings.origin
+    entries = index.manifest.segments
+    files = [(name.rpartition("/")[2], entry.size) for segment in entries for name, entry in segment.files.items()]
+    deleted = sum(segment.deleted for segment in entries)
+    total = sum(size for _, size in files) + sum(entry.size for entry in index.manifest.files.values())
+    lines = [
+        f"{index.directory}: {len(index)} {settings.items}, {total / 2**20:.1f} MiB; commit {index.commit}, {len(entries)} segments"
+        + (f", {deleted} deleted {settings.items} still on disk (compact frees them)" if deleted else "")
+    ]
+    for name, field in settings.fields.items():
+        rows, size = sum(segment.rows[name] for segment in entries), sum(size for file, size in files if file.split(".")[0] == name)
+        what = "centroid codes" if field.precision == "uint16" else f"{field.dim} x {field.precision}"
+        lines.append(f"{name}: {rows} rows of {what}, {size / 2**20:.1f} MiB, {rows / max(1, sum(segment.items for segment in entries)):.1f} an item")
+    for name in ("model", "first"):
+        if name in origin:
+            model = origin[name]
+            lines.append(f"{name}: {model['name'] or 'unnamed'} ({model['codes']} codes, fragments {model['fragments']}), weights {model['fingerprint']}, {model['checkpoint']}")
+    data = origin["data"]
+    return "\n".join([*lines, f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all'}, {data['fingerprint']}; more may have been added"])

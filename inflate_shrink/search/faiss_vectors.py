@@ -1,0 +1,196 @@
+"""Approximate search of one vector an item by faiss: F's own search, or a cascade's first stage, of large collections.
+
+A sidecar of an index, INDEX/faiss/FIELD-COMMIT.faiss and .json, made by :func:`.faiss_build.build_faiss`. It is of
+one commit: after the next one there is none until it is built again, and the caller scans. It only finds candidates:
+the kernel scores those from the index, so that a score is the same with it and without.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from ..errors import InputError
+from ..kernel import Rows, decode_rows, scores
+from ..kernel.library import thread_count
+from .index import CODES, Index
+from .index.files import measure
+
+FORMAT, PLACE = 1, "faiss"
+KINDS = ("scan", "ivf", "hnsw", "flat", "sq8")
+_SCANNED_IN = 2.0  # milliseconds
+
+
+def choose_kind(items: int, dim: int) -> str:
+    """One of KINDS, by size.
+
+    "scan", our own kernel without a sidecar, while it takes no longer than encoding a query does; then "hnsw", the
+    fastest; "ivf" when building the graph of that would take hours. "flat" and "sq8", faiss's own scans, are slower
+    than ours at every size; they are there to be compared.
+    """
+    raise NotImplementedError
+
+
+def import_faiss(where: Path) -> ModuleType:
+    """Raises InputError that begins with ``where`` if faiss is not installed: it is an extra."""
+    try:
+        import faiss
+    except ImportError as error:
+        raise InputError(f"{where}: needs faiss ({error}); pip install inflate-shrink[faiss], or search without it") from None
+    return faiss
+
+
+def sidecar_path(index: Index, field: str) -> Path:
+    """Of the .json; the .faiss is beside it."""
+    return index.directory / PLACE / f"{field}-{index.commit}.json"
+
+
+def segment_names(index: Index) -> list[list[str]]:
+    """What tells a commit from one of the same number in another index: names of segments are partly random."""
+    return [[entry.name, entry.deleted_file] for entry in index.manifest.segments]
+
+
+class StoredVectors:
+    """The vectors of a field by position: items of the segments before + row in the segment.
+
+    Keeps its commit when the index is refreshed. live: (L,) int64 positions of the items that are not deleted, ascending.
+
+    Raises:
+        InputError: there is no such field, it holds codes, or an item has several rows.
+    """
+
+    def __init__(self, index: Index, field: str):
+        kind = index.settings.fields.get(field)
+        if kind is None or kind.precision == CODES or any(entry.rows_per_item.get(field) != 1 for entry in index.manifest.segments):
+            raise InputError(f"{index.directory}: field {field} does not hold one vector an item; faiss needs F's, such as the field vector")
+        self.dim = kind.dim
+        self._rows = [segment.rows(field) for segment in index.segments]
+        self._firsts = np.cumsum([0, *map(len, index.segments)])
+        live = [np.arange(len(segment)) if segment.deleted is None else np.flatnonzero(~segment.deleted) for segment in index.segments]
+        self.live = np.concatenate([np.empty(0, np.int64), *(first + rows for first, rows in zip(self._firsts, live))])
+
+    def decode(self, positions: np.ndarray) -> np.ndarray:
+        """(n, d) float32."""
+        out = np.empty((len(positions), self.dim), np.float32)
+        for places, rows, items in self._parts(positions):
+            out[places] = decode_rows(rows.values[items], None if rows.scales is None else rows.scales[items], rows.precision, self.dim)
+        return out
+
+    def score(self, queries: np.ndarray, positions: np.ndarray, threads: int = 0) -> np.ndarray:
+        """(Q, n) float32 scores of :func:`inflate_shrink.kernel.scores` of queries (Q, d)."""
+        out = np.empty((len(queries), len(positions)), np.float32)
+        for places, rows, items in self._parts(positions):
+            out[:, places] = scores(list(queries[:, None]), rows, items, threads=threads)
+        return out
+
+    def _parts(self, positions: np.ndarray):
+        """By segment: places among the positions, its rows, and the items of it."""
+        numbers = np.searchsorted(self._firsts, positions, side="right") - 1
+        for number in np.unique(numbers):
+            places = np.flatnonzero(numbers == number)
+            yield places, self._rows[number], positions[places] - self._firsts[number]
+
+
+class FaissVectors:
+    """A sidecar in memory; made by :func:`open_faiss`. Threads may share it.
+
+    Attributes:
+        kind: of KINDS, but "scan".
+        effort: how much is looked at by default: nprobe of "ivf", efSearch of "hnsw"; 0 of the others, which look at all.
+    """
+
+    def __init__(self, faiss: ModuleType, stored: StoredVectors, found_by, kind: str, effort: int):
+        self._faiss, self._stored, self._found_by = faiss, stored, found_by
+        self.kind, self.effort = kind, effort
+
+    def __len__(self) -> int:
+        return len(self._stored.live)
+
+    def search(self, vectors: np.ndarray, n: int, effort: int = 0, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """The best n items of each query, best first.
+
+        Args:
+            vectors: (Q, d) float32, normalised.
+            effort: more finds more of the true best and takes longer; 0: what reached recall@10 >= 0.99 when this was
+                built. For n in the hundreds "ivf" wants more of it.
+            threads: share the queries; one query runs on one. 0: all cores this process may use.
+
+        Returns:
+            (Q, n) int64 positions as of :class:`StoredVectors`, -1 where fewer are found, and (Q, n) float32 scores, then -infinity.
+
+        Raises:
+            InputError: the vectors have another dimension, or a number is negative.
+        """
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self._stored.dim:
+            raise InputError(f"queries have the shape {vectors.shape}, the index holds vectors of {self._stored.dim} dimensions")
+        if n < 0 or effort < 0:
+            raise InputError(f"n and effort must be 0 or more, found {n} and {effort}")
+        positions, scored = np.full((len(vectors), n), -1), np.full((len(vectors), n), -np.inf, np.float32)
+        looked_at = min(len(self), n + n // 2 + 10)  # 8 bits swap near ones, and the kernel puts them right
+        if not looked_at or not n:
+            return positions, scored
+        self._faiss.omp_set_num_threads(thread_count(threads))
+        _, found = self._found_by.search(vectors, looked_at, params=self._parameters(effort or self.effort, looked_at))
+        for query, places in enumerate(found):
+            candidates = self._stored.live[np.sort(places[places >= 0])]
+            values = self._stored.score(vectors[query : query + 1], candidates, threads=1)[0]
+            best = np.argsort(-values, kind="stable")[:n]
+            positions[query, : len(best)], scored[query, : len(best)] = candidates[best], values[best]
+        return positions, scored
+
+    def _parameters(self, effort: int, looked_at: int):
+        if self.kind == "ivf":
+            return self._faiss.SearchParametersIVF(nprobe=min(effort, self._found_by.nlist))
+        return self._faiss.SearchParametersHNSW(efSearch=max(effort, looked_at)) if self.kind == "hnsw" else None
+
+
+def open_faiss(index: Index, field: str) -> FaissVectors | None:
+    """The sidecar of this commit, read into memory; None if there is none, or only one of another commit: then scan.
+
+    Raises:
+        InputError: it is damaged or of a newer format, faiss is not installed, or see :class:`StoredVectors`.
+    """
+    path = sidecar_path(index, field)
+    while True:
+        about = _read_about(path)
+        if about is None or about["segments"] != segment_names(index):
+            return None
+        try:
+            return _load(index, field, path.with_suffix(".faiss"), about)
+        except InputError:
+            if about == _read_about(path):  # else it was replaced or removed meanwhile
+                raise
+
+
+def _read_about(path: Path) -> dict | None:
+    try:
+        about = json.loads(path.read_bytes())
+        if about["format"] > FORMAT:
+            raise InputError(f"{path}: of format {about['format']}, this version reads up to {FORMAT}; use a newer version or build it again")
+        sound = about["kind"] in KINDS and isinstance(about["effort"], int) and {"segments", "size", "crc32"} <= about.keys()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise InputError(f"{path}: is damaged; build it again, or remove it to search without it")
+    return about
+
+
+def _load(index: Index, field: str, path: Path, about: dict) -> FaissVectors:
+    faiss = import_faiss(path)
+    try:
+        if tuple(measure(path)) != (about["size"], about["crc32"]):
+            raise InputError(f"{path}: its checksum is not the one in {path.stem}.json; it is damaged, build it again or remove both")
+        found_by = faiss.read_index(str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; build it again, or remove {path.stem}.json to search without it") from None
+    except RuntimeError:
+        raise InputError(f"{path}: faiss {faiss.__version__} cannot read it; use the version it was built with, or build it again") from None
+    return FaissVectors(faiss, StoredVectors(index, field), found_by, about["kind"], about["effort"])
