@@ -24,6 +24,7 @@ from inflate_shrink.data.captions.splits import assign_splits
 from inflate_shrink.data.prepare import prepare, region_source, split_sizes
 from inflate_shrink.data.region_files import FORMATS as REGION_FORMATS
 from inflate_shrink.data.vocabulary import build_vocabulary, read_vocabulary
+from inflate_shrink.data.wordpiece import words
 from inflate_shrink.errors import InputError
 
 
@@ -62,8 +63,6 @@ def main(argv):
 
 
 def _own_vocabulary(captions):
-    from inflate_shrink.data.text import words  # imports paddlenlp: seconds
-
     training = [caption.text for caption in captions if caption.split == "train"]
     if not training:
         raise InputError("no caption of the split 'train' to make a vocabulary of; give one as --vocab")

@@ -1,15 +1,19 @@
-"""Captions to WordPiece ids, with paddlenlp's BertTokenizer."""
+"""Captions to WordPiece ids."""
 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Sequence
 
 import numpy as np
 
 from ..errors import InputError
-from .vocabulary import parse_vocabulary
+from .vocabulary import SPECIAL_TOKENS, parse_vocabulary
+from .wordpiece import wordpieces, words
+
+KNOWN_WORDS = 1 << 16  # whose ids are remembered; more than any data set has
 
 
 class CaptionTokenizer:
@@ -33,15 +37,16 @@ class CaptionTokenizer:
             raise InputError(f"{vocab_file}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt") from None
         except OSError as error:
             raise InputError(f"{vocab_file}: cannot be read: {error.strerror or error}") from None
-        words = parse_vocabulary(self.vocabulary, vocab_file)
+        pieces = parse_vocabulary(self.vocabulary, vocab_file)
         for key, token in (("first_token", first_token), ("last_token", last_token)):
-            if token and token not in words:
+            if token and token not in pieces:
                 raise InputError(f"data.{key}: {token!r} is not in {vocab_file}; name a token of that file, or none with ''")
-        self._first, self._last = ([words.index(token)] if token else [] for token in (first_token, last_token))
-        self.vocab_size = len(words)
+        self._first, self._last = ([pieces.index(token)] if token else [] for token in (first_token, last_token))
+        self.vocab_size = len(pieces)
         self.fingerprint = hashlib.sha256(self.vocabulary).hexdigest()[:16]
-        self._tokenizer = None
-        self._known: dict[str, list[int]] = {}
+        self.room = length - len(self._first) - len(self._last)  # for the pieces of a caption's words
+        self._ids = {piece: number for number, piece in enumerate(pieces)}
+        self._ids_of = lru_cache(KNOWN_WORDS)(self._tokenize)
 
     @property
     def key(self) -> str:
@@ -51,10 +56,9 @@ class CaptionTokenizer:
 
     def __call__(self, captions: Sequence[str]) -> np.ndarray:
         """Ids (n, length) int64: first token, words, last token, then [PAD] = 0. Words that do not fit are cut off."""
-        room = self.length - len(self._first) - len(self._last)
         ids = np.zeros((len(captions), self.length), "int64")
         for row, caption in zip(ids, captions):
-            pieces = [*self._first, *self.word_ids(caption)[:room], *self._last]
+            pieces = [*self._first, *self.word_ids(caption)[: self.room], *self._last]
             row[: len(pieces)] = pieces
         return ids
 
@@ -62,19 +66,10 @@ class CaptionTokenizer:
         """The ids of a caption's words, all of them, without first and last token."""
         return [number for word in caption.split(" ") for number in self._ids_of(word)]
 
-    def _ids_of(self, word: str) -> list[int]:
+    def is_cut(self, caption: str) -> bool:
+        """Whether the words have more pieces than there is room for."""
+        return len(self.word_ids(caption)) > self.room
+
+    def _tokenize(self, word: str) -> list[int]:
         """Ids of what stands between two spaces: BERT's tokenizer never looks across one."""
-        if word not in self._known:
-            if self._tokenizer is None:
-                from paddlenlp.transformers import BertTokenizer  # takes seconds: only once there is something to tokenise
-
-                self._tokenizer = BertTokenizer(str(self.vocab_file))
-            self._known[word] = self._tokenizer.convert_tokens_to_ids(self._tokenizer.tokenize(word)) if word else []
-        return self._known[word]
-
-
-def words(caption: str) -> list[str]:
-    """BERT's words before they are cut into WordPieces: lower case, no accents, punctuation and Chinese characters apart."""
-    from paddlenlp.transformers import BasicTokenizer
-
-    return BasicTokenizer(do_lower_case=True).tokenize(caption)
+        return [number for part in words(word, kept=SPECIAL_TOKENS) for number in wordpieces(part, self._ids)]

@@ -1,0 +1,122 @@
+"""A damaged or unsuitable encoder is named in one line."""
+
+import json
+import os
+import shutil
+
+import paddle
+import pytest
+
+from inflate_shrink.errors import InputError
+from inflate_shrink.search.encoder.encoders import ImageEncoder, QueryEncoder
+from inflate_shrink.search.encoder.files import GRAPHS, read_meta, write_meta
+
+
+@pytest.fixture
+def encoder(exported, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(exported()[1], tmp_path / "encoder")
+
+
+def refusal(call, *arguments, **keys):
+    with pytest.raises(InputError) as caught:
+        call(*arguments, **keys)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_meta(exported):
+    checkpoint, directory = exported()
+    meta = read_meta(directory, verify=True)
+    assert (meta["side"], meta["dim"], meta["paddle"], meta["positions"]) == ("text", 8, paddle.__version__, 6)
+    assert meta["tokenizer"] == {"text_length": 6, "first_token": "[CLS]", "last_token": "[SEP]"}
+    assert meta["model"]["checkpoint"] == str(checkpoint.directory) and len(meta["model"]["fingerprint"]) == 16
+    assert {*meta["files"]} | {"encoder.json"} == {*os.listdir(directory)} and max(meta["difference"].values()) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["model.pdiparams", "vocab.txt"])
+def test_damaged_file(encoder, name):
+    whole = (encoder / name).read_bytes()
+    (encoder / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert f"{encoder / name}: its checksum is not the one in encoder.json" in refusal(QueryEncoder, encoder)
+    (encoder / name).write_bytes(whole[:-1])
+    assert f"{encoder / name}: has {len(whole) - 1} bytes, encoder.json says {len(whole)}" in refusal(QueryEncoder, encoder)
+    (encoder / name).unlink()
+    assert f"{encoder / name}: missing" in refusal(QueryEncoder, encoder)
+
+
+def test_large_files_are_read_to_verify_only(encoder, monkeypatch):
+    from inflate_shrink.search.encoder import files
+
+    monkeypatch.setattr(files, "_SMALL", 0)
+    with open(encoder / "model.pdiparams", "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x55")
+    read_meta(encoder)
+    assert "model.pdiparams: its checksum" in refusal(read_meta, encoder, verify=True)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda text: text.replace('"text_length": 6', '"text_length": 7'), r"encoder.json: damaged \(its checksum is wrong\)"),
+        (lambda text: text[:-3], "encoder.json: damaged"),
+        (lambda text: "[]", "encoder.json: damaged"),
+    ],
+)
+def test_damaged_meta(encoder, change, message):
+    (encoder / "encoder.json").write_text(change((encoder / "encoder.json").read_text()))
+    with pytest.raises(InputError, match=message):
+        QueryEncoder(encoder)
+
+
+def test_another_format(encoder):
+    write_again(encoder, format=2)
+    assert "format 2, this version reads 1" in refusal(QueryEncoder, encoder)
+
+
+def test_no_encoder(tmp_path):
+    assert f"{tmp_path}: not an exported encoder: encoder.json is missing; tools/export.py makes an encoder" == refusal(QueryEncoder, tmp_path)
+    assert "nowhere: no such directory" in refusal(QueryEncoder, tmp_path / "nowhere")
+
+
+def test_the_other_side(encoder):
+    assert "an encoder of texts, expected one of images" in refusal(ImageEncoder, encoder)
+
+
+def test_backends(encoder):
+    assert "is one of paddle, onnx, found 'torch'" in refusal(QueryEncoder, encoder, backend="torch")
+    assert "there is no ONNX file; export the encoder again with --onnx" in refusal(QueryEncoder, encoder, backend="onnx")
+
+
+@pytest.mark.parametrize("onnx, hint", [(False, "export it again with this version"), (True, "or use model.onnx beside it with the backend onnx")])
+def test_graph_of_another_paddle(encoder, monkeypatch, onnx, hint):
+    for name in GRAPHS:
+        (encoder / name).unlink(missing_ok=True)
+    (encoder / "model.json").write_text("{}")
+    if onnx:
+        (encoder / "model.onnx").write_text("")
+    write_again(encoder, paddle="3.3.1")
+    monkeypatch.setattr(paddle, "__version__", "2.6.2")
+    message = refusal(QueryEncoder, encoder)
+    assert message.startswith(f"{encoder}/model.json: written by Paddle 3.3.1, cannot be opened by Paddle 2.6.2") and message.endswith(hint)
+
+
+@pytest.mark.skipif(paddle.__version__.startswith("2."), reason="Paddle 2 ends the process; damage is found by the checksum before")
+def test_graph_that_cannot_be_opened(encoder):
+    (encoder / "model.json").write_text("{}")
+    write_again(encoder)
+    assert f"model.json: written by Paddle {paddle.__version__}, cannot be opened by Paddle {paddle.__version__}" in refusal(QueryEncoder, encoder)
+
+
+def test_onnx_file_that_cannot_be_opened(encoder):
+    (encoder / "model.onnx").write_text("no graph")
+    write_again(encoder)
+    assert "model.onnx: cannot be opened by onnxruntime" in refusal(QueryEncoder, encoder, backend="onnx")
+
+
+def write_again(directory, **changes):
+    """encoder.json of the files as they are now."""
+    meta = json.loads((directory / "encoder.json").read_text())
+    (directory / "encoder.json").unlink()
+    write_meta(directory, {**{key: value for key, value in meta.items() if key not in ("crc32", "files")}, **changes})
