@@ -3,19 +3,29 @@
 
   python tools/benchmark.py data
   python tools/benchmark.py data --images photos --backbone resnet50.onnx --json data.json
+  python tools/benchmark.py search --markdown search.md
+  python tools/benchmark.py latency --candidates 1000 10000 100000
 
 data: clustering, loading of batches, memory of tools/prepare_data.py, extraction of regions.
+search: the kernel beside the machine's limit, exact peers and faiss; pip install -e .[bench] installs those.
+latency: the paper's Tables 3 and 4, encoding a query and scoring candidates by it.
 Nothing else should run meanwhile. Temporary files are removed; TMPDIR says where they are.
 """
 
 import os
+import shlex
+import sys
 from pathlib import Path
 
 # Before NumPy is imported: what is measured on one core must not use more. Paddle has threads of its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from inflate_shrink.atomic import write_json
+from inflate_shrink.atomic import atomic_path, write_json
 from inflate_shrink.benchmark.data import DataBenchmark, measure_data
+from inflate_shrink.benchmark.search.latency import LatencyBenchmark, measure_latency
+from inflate_shrink.benchmark.search.latency_report import latency_markdown
+from inflate_shrink.benchmark.search.measure import SECTIONS, SearchBenchmark, measure_search
+from inflate_shrink.benchmark.search.report import search_markdown
 from inflate_shrink.cli import add_command, run_tool, tool_parser
 from inflate_shrink.errors import InputError
 from inflate_shrink.extract.extractor import ExtractorSettings
@@ -25,12 +35,15 @@ from inflate_shrink.extract.presets import BACKBONES, DETECTORS
 def main(argv):
     parser = tool_parser(__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_data,):
+    for add in (_add_data, _add_search, _add_latency):
         add(commands)
     arguments = parser.parse_args(argv)
     result = arguments.run(arguments)
     if arguments.json:
         write_json(arguments.json, result)
+    if getattr(arguments, "markdown", ""):
+        with atomic_path(arguments.markdown) as temporary:
+            temporary.write_text(arguments.page(result, shlex.join(["python", "tools/benchmark.py", *argv])), encoding="utf-8")
 
 
 def _add_benchmark(commands, name, help, measure):
@@ -64,7 +77,61 @@ def _data(arguments):
     if arguments.backbone:
         extractor = ExtractorSettings(arguments.backbone, arguments.backbone_preset, arguments.detector, arguments.detector_preset)
     prepare_tool = Path(__file__).resolve().with_name("prepare_data.py")
-    return measure_data(amount, prepare_tool, arguments.images, extractor, lambda text: print(text, flush=True))
+    return measure_data(amount, prepare_tool, arguments.images, extractor, _show)
+
+
+def _add_page(parser, page):
+    """Options that the pages of docs/results share; ``page`` makes one of a result and the command."""
+    parser.add_argument("--markdown", metavar="FILE", help="also write the result here, as a page")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of every contestant; 0: all cores (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: %(default)s)")
+    parser.set_defaults(page=page)
+
+
+def _add_search(commands):
+    amount = SearchBenchmark
+    help = "the kernel beside the arithmetic limit, exact peers and faiss; about eight minutes and 20 GB of memory, less where there is less"
+    parser = _add_benchmark(commands, "search", help, _search)
+    parser.add_argument("--images", type=int, default=amount.images, metavar="N", help="for the share of the limit (default: %(default)s)")
+    parser.add_argument("--peer-images", type=int, default=amount.peer_images, metavar="N", help="beside exact peers (default: %(default)s)")
+    parser.add_argument("--dims", type=int, nargs="+", default=amount.dims, metavar="D", help="beside exact peers (default: 768 256 128)")
+    parser.add_argument("--peers", nargs="+", default=amount.peers, metavar="NAME", help="only these, or MODULE:CLASS of your own (default: all)")
+    parser.add_argument("--vectors", type=int, nargs="+", default=amount.vectors, metavar="N", help="beside faiss (default: 100000 500000)")
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="what is measured (default: all)")
+    parser.add_argument("--rounds", type=int, default=amount.rounds, metavar="N", help="turns of every contestant (default: %(default)s)")
+    _add_page(parser, search_markdown)
+
+
+def _search(arguments):
+    names = ("images", "peer_images", "dims", "vectors", "peers", "sections", "threads", "rounds", "seed")
+    values = {name: getattr(arguments, name) for name in names}
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, (list, tuple))}
+    return measure_search(SearchBenchmark(**{**values, **lists}), _show, _progress)
+
+
+def _add_latency(commands):
+    amount, configs = LatencyBenchmark, Path(__file__).resolve().parents[1] / "configs" / "coco"
+    help = "Tables 3 and 4; some five minutes, and with a million candidates 50 GB of temporary files"
+    parser = _add_benchmark(commands, "latency", help, _latency)
+    parser.add_argument("--models", nargs="+", default=[str(configs / f"{name}.yaml") for name in "FBI"], metavar="FILE", help="configs (default: coco's F, B and I)")
+    parser.add_argument("--cross", default=str(configs / "C.yaml"), metavar="FILE", help="config of a cross-BERT, '' for none (default: coco's C)")
+    parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="(default: 1000 10000 100000 1000000)")
+    parser.add_argument("--pairs", type=int, default=amount.pairs, metavar="N", help="scored by the cross-BERT, the rest is extrapolated (default: %(default)s)")
+    _add_page(parser, latency_markdown)
+
+
+def _latency(arguments):
+    candidates = tuple(sorted(set(arguments.candidates)))
+    amount = LatencyBenchmark(tuple(arguments.models), arguments.cross, candidates, arguments.pairs, arguments.threads, arguments.seed)
+    return measure_latency(amount, _show, _progress)
+
+
+def _show(text):
+    print(text, flush=True)
+
+
+def _progress(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

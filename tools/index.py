@@ -15,7 +15,8 @@ from inflate_shrink.cli import add_command, run_tool, tool_parser
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import PRECISIONS
 from inflate_shrink.search.describe import describe_index
-from inflate_shrink.search.faiss_vectors import KINDS, build_faiss
+from inflate_shrink.search.faiss_build import build_faiss
+from inflate_shrink.search.faiss_vectors import KINDS
 from inflate_shrink.search.id_list import read_ids
 from inflate_shrink.search.index import IndexWriter, open_index, verify_index
 from inflate_shrink.search.inverted.index import InvertedIndex, is_inverted
@@ -69,7 +70,7 @@ def _add_compact(commands):
 def _add_faiss(commands):
     parser = add_command(commands, "faiss", "prepare the vectors of an F for faiss; again after each change", _faiss)
     parser.add_argument("index", metavar="DIR")
-    parser.add_argument("--kind", choices=KINDS, default="auto", help="(default: by size; scan: our own kernel, without faiss)")
+    parser.add_argument("--kind", choices=("auto", *KINDS), default="auto", help="(default: by size; scan: our own kernel, without faiss)")
 
 
 def _add_info(commands):

@@ -20,14 +20,15 @@ _PACKAGES = {  # name here -> distributions, the first that is installed counts
 }
 
 
-def environment() -> dict:
-    """Date, processor, cores this process may use, load of the last minute, and versions (None: not installed)."""
+def environment(*more: str) -> dict:
+    """Date, processor, cores this process may use, load of the last minute, and versions (None: not installed), also of ``more`` distributions."""
+    packages = {**_PACKAGES, **{name: (name,) for name in more}}
     return {
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "processor": processor_name(),
         "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 2),
-        "versions": {"python": platform.python_version(), **{name: _version(names) for name, names in _PACKAGES.items()}},
+        "versions": {"python": platform.python_version(), **{name: _version(names) for name, names in packages.items()}},
     }
 
 

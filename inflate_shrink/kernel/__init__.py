@@ -9,7 +9,8 @@ from .library import paths
 from .limit import arithmetic_limit
 from .rows import PRECISIONS, ROW_DTYPE, Rows, decode_rows, encode_rows, row_width
 from .scores import scores
+from .select import best_rows
 
 __all__ = [
-    "PRECISIONS", "ROW_DTYPE", "Rows", "arithmetic_limit", "code_scores", "decode_rows", "encode_codes", "encode_rows", "paths", "row_width", "scores",
+    "PRECISIONS", "ROW_DTYPE", "Rows", "arithmetic_limit", "best_rows", "code_scores", "decode_rows", "encode_codes", "encode_rows", "paths", "row_width", "scores",
 ]

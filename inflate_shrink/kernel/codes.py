@@ -10,7 +10,7 @@ import ctypes
 
 import numpy as np
 
-from .library import call, path_number, thread_count
+from .library import call, library, path_number, thread_count
 from .rows import Rows, encode_rows
 from .scores import scores
 
@@ -38,18 +38,29 @@ def code_scores(query: np.ndarray, centroids: Rows, codes: np.ndarray, offsets: 
         codes: (R,) uint16 of the rows of N items; offsets: (N + 1,) int64.
     """
     products = scores(query[:, None], centroids, threads=threads, path=path)  # (l, C)
-    lowest = products.min(1, keepdims=True)
-    step = max(float((products - lowest).max()) / 255, 1e-30)
-    table = np.zeros((products.shape[1], -(-len(query) // _LANES) * _LANES), np.uint8)
-    table[:, : len(query)] = np.rint((products - lowest) / step).T
+    table, lowest, step = _table(products)
     sums = _sums(table, codes, np.ascontiguousarray(offsets, np.int64), thread_count(threads), path_number(path))
-    return sums * np.float32(step) + np.float32(lowest.sum())
+    return sums * step + lowest.sum()
 
 
 def as_items(vectors: np.ndarray, precision: str = "int8") -> Rows:
     """Vectors (N, d) as items of one row each."""
     values, scales = encode_rows(vectors, precision)
     return Rows(values, scales, np.arange(len(values) + 1, dtype=np.int64), precision, vectors.shape[1])
+
+
+def _table(products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.float32]:
+    """Bytes (C, lanes) of products (l, C), the lowest of each fragment (l,), and the step between two bytes."""
+    (fragments, centroids), lanes = products.shape, -(-len(products) // _LANES) * _LANES
+    table = np.zeros((centroids, lanes), np.uint8)
+    if library() is None:
+        lowest = products.min(1)
+        step = np.float32(max((products - lowest[:, None]).max(), 1e-30) / 255)
+        table[:, :fragments] = ((products - lowest[:, None]) / step + 0.5).T
+        return table, lowest, step
+    lowest, step = np.empty(fragments, np.float32), np.empty(1, np.float32)
+    call("is_code_table", products, fragments, centroids, lanes, table, lowest, step)
+    return table, lowest, step[0]
 
 
 def _sums(table: np.ndarray, codes: np.ndarray, offsets: np.ndarray, threads: int, path: int | None) -> np.ndarray:

@@ -22,7 +22,8 @@ class Rows(NamedTuple):
     values: (R, w) float32; uint16, the bits of bf16; or uint8, int8 + 128. w: :func:`row_width`, the
     rest of a row is zero. scales: (R,) float32 of int8 rows, else None: a number is scale * (byte - 128).
     offsets: (N + 1,) int64, item i has the rows offsets[i] to offsets[i + 1]. Fragments that do not count
-    are left out: items may have different numbers of rows.
+    are left out: items may have different numbers of rows. center: (d,) float32, taken from every vector before
+    it was rounded, or None: what all fragments have in common need not spend int8's few levels.
     """
 
     values: np.ndarray
@@ -30,6 +31,7 @@ class Rows(NamedTuple):
     offsets: np.ndarray
     precision: str
     dim: int
+    center: np.ndarray | None = None
 
     @property
     def items(self) -> int:
@@ -43,9 +45,9 @@ def row_width(dim: int, precision: str) -> int:
     return -(-dim // numbers) * numbers
 
 
-def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """Values and scales, as of :class:`Rows`, of (R, d) finite float32 vectors; int8 has the largest magnitude of a row at 127."""
-    vectors = np.ascontiguousarray(vectors, np.float32)
+    vectors = np.ascontiguousarray(vectors if center is None else vectors - center, np.float32)
     (rows, dim), width = vectors.shape, row_width(vectors.shape[1], precision)
     if library() is None:
         return _encode(vectors, width, precision)
@@ -56,14 +58,16 @@ def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0) -> tuple[
     return values, scales
 
 
-def decode_rows(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int) -> np.ndarray:
+def decode_rows(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int, center: np.ndarray | None = None) -> np.ndarray:
     """(R, d) float32 of stored rows."""
     values = values[:, :dim]
     if precision == "int8":
-        return (values.astype(np.float32) - _ZERO) * scales[:, None]
-    if precision == "bfloat16":
-        return (values.astype(np.uint32) << 16).view(np.float32)
-    return np.array(values)
+        vectors = (values.astype(np.float32) - _ZERO) * scales[:, None]
+    elif precision == "bfloat16":
+        vectors = (values.astype(np.uint32) << 16).view(np.float32)
+    else:
+        vectors = np.array(values)
+    return vectors if center is None else vectors + center
 
 
 def round_to(vectors: np.ndarray, precision: str) -> np.ndarray:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Sequence
 
 import numpy as np
 import paddle
@@ -26,6 +26,7 @@ from .index.segment import locate
 from .searcher import CENTROIDS, CODES, ENCODER, FIRST_ENCODER, FRAGMENTS, VECTOR
 
 _SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
+CENTER_SAMPLE = 16_384  # rows whose mean int8 is centred on
 _COMMIT_ITEMS = 100_000  # added between two commits: more is not lost when a build is interrupted
 
 
@@ -87,17 +88,32 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
         raise InputError("codes are the first stage of an index of images without an F: leave out --codes, or --first and --items captions")
     store = models.exact.open_data(data_dir)
     chosen = _chosen(store, settings.items, split)
-    dim = models.exact.config.model.hidden
-    fields = {FRAGMENTS: FieldSettings(settings.precision, dim)}
-    if models.first:
-        fields[VECTOR] = FieldSettings("int8", models.first.config.model.hidden)
+    if settings.codes < 0:
+        fragments = len(chosen) * models.exact.config.model.fragments_of(store.regions.shape[1])
+        settings = replace(settings, codes=centroid_count(fragments))
+    sample = _sample(models, store, chosen, settings)
+    root = os.path.abspath(store.directory / store.meta.get("image_root", "")) if settings.items == "images" else ""
+    data = {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
+    create_empty(directory, models, data, settings, sample)
+    _add(directory, models, store, chosen)
+
+
+def create_empty(directory: str | os.PathLike, models: Models, data: dict, settings: BuildSettings, sample: Sequence[np.ndarray]) -> None:
+    """An index without items, with the encoders of its queries.
+
+    Args:
+        data: what the index says of its data, ``image_root`` among it.
+        sample: for each model some (R, d) float32 rows of what the index will hold: int8 is centred on their mean, and
+            their centroids are those of the codes.
+    """
+    fields = {}
+    for name, checkpoint, rows in zip((FRAGMENTS, VECTOR), models.all(), sample):
+        precision = settings.precision if name == FRAGMENTS else "int8"
+        fields[name] = FieldSettings(precision, checkpoint.config.model.hidden, tuple(rows.mean(0)) if precision == "int8" else None)
     centroids = None
     if settings.codes:
         fields[CODES] = FieldSettings(CODES_PRECISION, 1)
-        centroids = _centroids(models, store, chosen, settings)
-    root = os.path.abspath(store.directory / store.meta.get("image_root", "")) if settings.items == "images" else ""
-    data = {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
-    origin = {**models.describe(), "data": data, "paddle": paddle.__version__}
+        centroids = spherical_kmeans(sample[0], settings.codes, settings.seed)
 
     def prepare(temporary: Path) -> None:
         for name, checkpoint in zip((ENCODER, FIRST_ENCODER), models.all()):
@@ -105,8 +121,8 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
         if centroids is not None:
             np.save(temporary / CENTROIDS, centroids)
 
+    origin = {**models.describe(), "data": data, "paddle": paddle.__version__}
     create_index(directory, IndexSettings(settings.items, fields, origin), prepare)
-    _add(directory, models, store, chosen)
 
 
 def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | os.PathLike, split: str = "", replace: bool = False) -> int:
@@ -179,20 +195,19 @@ def _fragments(checkpoint: Checkpoint, model: DualEncoder, store: Store, items: 
         batches = image_batches(model.encode_image, store, chosen)
     else:
         batches = text_batches(model.encode_text, checkpoint.tokenizer()([store.captions[item] for item in chosen]))
-    return map(_that_count, batches)
+    return map(rows_that_count, batches)
 
 
-def _that_count(encoded: Fragments) -> tuple[np.ndarray, np.ndarray]:
+def rows_that_count(encoded: Fragments) -> tuple[np.ndarray, np.ndarray]:
+    """Fragments (R, d) of some items that are not masked, and how many each item has, (n,)."""
     counts = encoded.float_mask().numpy() > 0
     return encoded.vectors.numpy()[counts], counts.sum(1)
 
 
-def _centroids(models: Models, store: Store, chosen: np.ndarray, settings: BuildSettings) -> np.ndarray:
-    """Of the fragments of images drawn at random."""
-    per_image = max(1, models.exact.config.model.fragments_of(store.regions.shape[1]))
-    count = settings.codes if settings.codes > 0 else centroid_count(len(chosen) * per_image)
-    images = np.random.default_rng(settings.seed).permutation(chosen)[: -(-SAMPLE * count // per_image)]
-    model = models.exact.load_model()
-    sample = np.concatenate([rows for rows, _ in _fragments(models.exact, model, store, settings.items, np.sort(images))])
-    return spherical_kmeans(sample, count, settings.seed)
-
+def _sample(models: Models, store: Store, chosen: np.ndarray, settings: BuildSettings) -> list[np.ndarray]:
+    """Rows of items drawn at random, by each model."""
+    inputs = store.regions.shape[1] if settings.items == "images" else models.exact.config.data.text_length
+    rows = max(CENTER_SAMPLE, SAMPLE * settings.codes)
+    items = np.random.default_rng(settings.seed).permutation(chosen)[: -(-rows // models.exact.config.model.fragments_of(inputs))]
+    parts = list(models.batches(store, settings.items, np.sort(items)))
+    return [np.concatenate([part[model][0] for part in parts]) for model in range(len(models.all()))]

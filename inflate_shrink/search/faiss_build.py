@@ -19,7 +19,7 @@ from .index.lock import release_lock, take_lock
 RECALL, AT = 0.99, 10  # that the default effort reaches
 _BLOCK = 1 << 16  # vectors decoded at once, at most
 _NUMBERS = 1 << 26  # in the training sample: 256 MiB of float32
-_SAMPLE_PER_LIST = 64
+_PER_LIST = 64  # of the sample
 _NEIGHBOURS, _BUILD_EFFORT = 32, 64  # of a node of the graph
 _QUERIES = 128
 
@@ -62,15 +62,16 @@ def build_faiss(
 
     def build() -> None:
         random = np.random.default_rng(seed)
-        built = _fill(faiss, _new(faiss, kind, len(stored.live), stored.dim, seed), stored, random)
-        vectors = FaissVectors(faiss, stored, built, kind, 0)
-        effort, recall = _least_effort(vectors, stored, _between(stored, random) if queries is None else queries, threads)
+        built = _fill(_new(faiss, kind, len(stored.live), stored.dim, seed), stored, random)
+        vectors, lists = FaissVectors(faiss, stored, built, kind, 0), getattr(built, "nlist", 0)
+        most = {"ivf": lists, "hnsw": len(vectors)}.get(kind, 0)
+        effort, recall = _least_effort(vectors, stored, _between(stored, random) if queries is None else queries, most, threads)
         path = sidecar_path(index, field)
         with atomic_path(path.with_suffix(".faiss")) as temporary:
             entry = _write(faiss, built, temporary)
             path.unlink(missing_ok=True)  # that of an earlier build does not fit
         about = {"format": FORMAT, "kind": kind, "field": field, "commit": index.commit, "segments": segment_names(index)}
-        about.update(items=len(vectors), dim=stored.dim, effort=effort, recall_at_10=recall, lists=getattr(built, "nlist", 0))
+        about.update(items=len(vectors), dim=stored.dim, effort=effort, recall_at_10=recall, lists=lists)
         write_json(path, {**about, **entry._asdict()})
         _remove_others(place, field, path.stem)
 
@@ -106,7 +107,7 @@ def _new(faiss: ModuleType, kind: str, items: int, dim: int, seed: int):
         return new
     lists = max(1, min(round(2 * math.sqrt(items)), _sample_size(items, dim) // 16))
     new = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, lists, eight_bits, product)
-    new.cp.min_points_per_centroid, new.cp.max_points_per_centroid = 1, _SAMPLE_PER_LIST  # no warning when there are few
+    new.cp.min_points_per_centroid, new.cp.max_points_per_centroid = 1, _PER_LIST  # no warning when there are few
     new.cp.niter, new.cp.seed = 10, seed
     return new
 
@@ -115,10 +116,10 @@ def _sample_size(items: int, dim: int) -> int:
     return min(items, max(1, _NUMBERS // dim))
 
 
-def _fill(faiss: ModuleType, new, stored: StoredVectors, random: np.random.Generator):
-    size = _sample_size(len(stored.live), stored.dim)
-    size = min(size, _SAMPLE_PER_LIST * getattr(new, "nlist", _BLOCK // _SAMPLE_PER_LIST))
+def _fill(new, stored: StoredVectors, random: np.random.Generator):
     if not new.is_trained:
+        size = _sample_size(len(stored.live), stored.dim)
+        size = min(size, _PER_LIST * new.nlist) if hasattr(new, "nlist") else size
         new.train(stored.decode(np.sort(random.choice(stored.live, size, replace=False))))
     for begin in range(0, len(stored.live), _BLOCK):
         new.add(stored.decode(stored.live[begin : begin + _BLOCK]))
@@ -131,10 +132,9 @@ def _between(stored: StoredVectors, random: np.random.Generator) -> np.ndarray:
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
-def _least_effort(vectors: FaissVectors, stored: StoredVectors, queries: np.ndarray, threads: int) -> tuple[int, float]:
-    """The least effort of a doubling series that finds RECALL of the true best AT, or finds no more by doubling; and what it finds."""
+def _least_effort(vectors: FaissVectors, stored: StoredVectors, queries: np.ndarray, most: int, threads: int) -> tuple[int, float]:
+    """The least effort of a doubling series that finds RECALL of the true best AT, or the most there is; and what it finds."""
     best = _best(stored, queries, threads)
-    most = {"ivf": vectors.lists, "hnsw": len(vectors)}.get(vectors.kind, 0)
     effort = min(16, most)
     while True:
         found, _ = vectors.search(queries, AT, effort, threads)

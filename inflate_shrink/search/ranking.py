@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..kernel import best_rows
+
 
 class Hit(NamedTuple):
     """One answer. rank: from 1; file: the image's when it was indexed, or a caption's text, or ""."""
@@ -18,9 +20,5 @@ class Hit(NamedTuple):
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
     """Rows of the ``k`` highest scores (I,), the highest first; of equal ones the lower row first."""
-    k = min(k, len(scores))
-    if k == 0:
-        return np.empty(0, np.int64)
-    least = np.partition(scores, -k)[-k]
-    rows = np.flatnonzero(scores >= least)
-    return rows[np.argsort(-scores[rows], kind="stable")[:k]]
+    rows = best_rows(scores, k)
+    return rows[np.argsort(-scores[rows], kind="stable")]

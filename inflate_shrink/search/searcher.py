@@ -17,6 +17,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import InputError
+from ..kernel import best_rows
 from ..kernel.codes import as_items
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .faiss_vectors import open_faiss
@@ -161,7 +162,7 @@ class Searcher:
             return np.sort(found[found >= 0])
         else:
             scores = self._scan.scores(self._first, self._one(fragments, vector), chosen)
-        rows = np.sort(np.argpartition(scores, -n)[-n:])
+        rows = best_rows(scores, n)
         return rows if chosen is None else chosen[rows]
 
     def _one(self, fragments: np.ndarray, vector: np.ndarray | None) -> np.ndarray:

@@ -1,21 +1,29 @@
 // Scores of centroid codes: one table row of bytes for every row of an item, and their maximum.
 #pragma once
-#include "problem.h"
+#include "tile.h"
 
 namespace inflate_shrink {
 namespace {
 
+using Bytes = uint8_t __attribute__((vector_size(32)));
+
+INLINE Bytes bytes_at(const uint8_t* from) {
+  Bytes bytes;
+  __builtin_memcpy(&bytes, from, sizeof bytes);
+  return bytes;
+}
+
 void score_codes(const Codes& codes, int64_t begin, int64_t end, float* out) {
-  constexpr int LANES = 32;
+  constexpr int64_t LANES = sizeof(Bytes);
   for (int64_t i = begin; i < end; i++) {
     uint32_t sum = 0;
     for (int64_t l = 0; l < codes.lanes; l += LANES) {
-      uint8_t best[LANES] = {};
+      Bytes best = {};
       for (int64_t r = codes.offsets[i]; r < codes.offsets[i + 1]; r++) {
-        const uint8_t* products = codes.table + codes.codes[r] * codes.lanes + l;
-        for (int j = 0; j < LANES; j++) best[j] = products[j] > best[j] ? products[j] : best[j];
+        const Bytes products = bytes_at(codes.table + codes.codes[r] * codes.lanes + l);
+        best = products > best ? products : best;
       }
-      for (int j = 0; j < LANES; j++) sum += best[j];
+      for (int64_t lane = 0; lane < LANES; lane++) sum += best[lane];
     }
     out[i] = static_cast<float>(sum);
   }

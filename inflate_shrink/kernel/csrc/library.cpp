@@ -33,28 +33,28 @@ std::vector<const Path*> supported_paths() {
 }
 
 const std::vector<const Path*>& paths() {
-  static const std::vector<const Path*> found = supported_paths();
-  return found;
+  static const auto* const found = new std::vector<const Path*>(supported_paths());  // never destroyed: a thread may outlive main
+  return *found;
 }
 
 // Queries as blocks of one or two vectors of lanes, in memory of their own.
 class PackedQueries {
  public:
-  PackedQueries(const Operations& operations, const float* queries, const int64_t* offsets, int64_t count, int64_t dim, Reduce reduce)
+  PackedQueries(const Operations& operations, const float* queries, const float* bias, const int64_t* offsets, int64_t count, int64_t dim, Reduce reduce)
       : operations_(operations), dim_(dim), row_words_((dim + operations.dims - 1) / operations.dims) {
     const int64_t fragments = offsets[count], lanes = 2 * operations.lanes;
     const int64_t most_blocks = fragments / lanes + count;  // every query may end with a block that is not full
     blocks_.reserve(most_blocks);
     words_.resize(most_blocks * lanes * operations.planes * row_words_ + ALIGNMENT);
-    scales_.resize(most_blocks * lanes), bias_.resize(most_blocks * lanes), starts_.resize(most_blocks * lanes);
+    scales_.resize(most_blocks * lanes), bias_.resize(most_blocks * lanes, -INFINITE), starts_.resize(most_blocks * lanes);
     rounded_.resize(row_words_ * operations.dims);
     next_ = words_.data() + (ALIGNMENT - reinterpret_cast<uintptr_t>(words_.data()) / 4 % ALIGNMENT) % ALIGNMENT;
     first_block_.push_back(0);
     if (reduce == EACH) {  // fragments of different queries share blocks
-      add(queries, fragments);
+      add(queries, bias, fragments);
       first_block_.resize(count + 1, static_cast<int64_t>(blocks_.size()));
     } else {
-      for (int64_t q = 0; q < count; q++) add(queries + offsets[q] * dim, offsets[q + 1] - offsets[q]);
+      for (int64_t q = 0; q < count; q++) add(queries + offsets[q] * dim, bias + offsets[q], offsets[q + 1] - offsets[q]);
     }
   }
 
@@ -63,13 +63,14 @@ class PackedQueries {
  private:
   static constexpr int64_t ALIGNMENT = 16;  // words: loads of a whole cache line
 
-  void add(const float* fragments, int64_t count) {
+  void add(const float* fragments, const float* bias, int64_t count) {
     for (int64_t done = 0; done < count;) {
       const int vectors = count - done > operations_.lanes ? 2 : 1;
       const int some = static_cast<int>(std::min<int64_t>(count - done, vectors * operations_.lanes));
       const size_t lane = blocks_.size() * 2 * operations_.lanes;
       const Block block = {next_, &scales_[lane], &bias_[lane], &starts_[lane], vectors, some};
-      operations_.pack(fragments + done * dim_, some, dim_, vectors, rounded_.data(), next_, &scales_[lane], &bias_[lane], &starts_[lane]);
+      operations_.pack(fragments + done * dim_, some, dim_, vectors, rounded_.data(), next_, &scales_[lane], &starts_[lane]);
+      std::copy(bias + done, bias + done + some, &bias_[lane]);
       blocks_.push_back(block);
       next_ += vectors * operations_.lanes * operations_.planes * row_words_;
       done += some;
@@ -115,16 +116,17 @@ int guarded(Call call) {
 
 const char* is_path_name(int path) { return path < static_cast<int>(paths().size()) ? paths()[path]->name : nullptr; }
 
-int is_scores(int path, int precision, int reduce, const float* queries, const int64_t* query_offsets, int64_t n_queries, int64_t dim,
+int is_scores(int path, int precision, int reduce, const float* queries, const float* bias, const int64_t* query_offsets, int64_t n_queries, int64_t dim,
               const void* rows, const float* scales, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
               float* out, int threads) {
   return guarded([&] {
     const Operations& operations = paths()[path]->of[precision];
-    const PackedQueries packed(operations, queries, query_offsets, n_queries, dim, static_cast<Reduce>(reduce));
+    const PackedQueries packed(operations, queries, bias, query_offsets, n_queries, dim, static_cast<Reduce>(reduce));
     const Queries view = packed.view();
-    const Rows stored = {static_cast<const uint32_t*>(rows), scales, offsets, items, row_bytes / 4};
-    const int64_t bytes = count ? (items ? row_bytes : (offsets[count] - offsets[0]) / count * row_bytes) : 1;
-    const int64_t part = std::max<int64_t>(1, PART_BYTES / std::max<int64_t>(1, bytes));
+    const Rows stored = {static_cast<const RowWord*>(rows), scales, offsets, items, row_bytes / 4};
+    int64_t stored_rows = items || !count ? 0 : offsets[count] - offsets[0];
+    for (int64_t i = 0; items && i < count; i++) stored_rows += offsets[items[i] + 1] - offsets[items[i]];
+    const int64_t part = std::max<int64_t>(1, std::min(PART_BYTES * count / std::max<int64_t>(1, stored_rows * row_bytes), count / (4 * threads)));
     in_parallel(threads, count, part, [&](int64_t begin, int64_t end) {
       operations.score(view, stored, static_cast<Reduce>(reduce), begin, end, out, count);
     });
@@ -137,6 +139,20 @@ int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t
     const Codes view = {table, codes, offsets, lanes};
     in_parallel(threads, count, 1024, [&](int64_t begin, int64_t end) { paths()[path]->score_codes(view, begin, end, out); });
   });
+}
+
+int is_code_table(const float* products, int64_t fragments, int64_t centroids, int64_t lanes, uint8_t* table, float* lowest, float* step) {
+  float widest = 1e-30f;
+  for (int64_t f = 0; f < fragments; f++) {
+    const auto range = std::minmax_element(products + f * centroids, products + (f + 1) * centroids);
+    lowest[f] = *range.first;
+    widest = std::max(widest, *range.second - *range.first);
+  }
+  *step = widest / 255;
+  const float inverse = 255 / widest;
+  for (int64_t c = 0; c < centroids; c++)
+    for (int64_t f = 0; f < fragments; f++) table[c * lanes + f] = static_cast<uint8_t>((products[f * centroids + c] - lowest[f]) * inverse + 0.5f);
+  return 0;
 }
 
 int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t dim, void* out, int64_t row_bytes, float* scales, int threads) {

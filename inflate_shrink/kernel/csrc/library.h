@@ -9,14 +9,21 @@ extern "C" {
 const char* is_path_name(int path);
 
 // Scores out[q * count + i] of the queries with the i-th of `count` items (numbers in `items`, or null: all).
-// queries: (query_offsets[n_queries], dim). rows: (.., row_bytes); reduce: see problem.h.
-int is_scores(int path, int precision, int reduce, const float* queries, const int64_t* query_offsets, int64_t n_queries, int64_t dim,
+// queries: (query_offsets[n_queries], dim); bias: of each fragment, added to its products with BEST_FRAGMENT.
+// rows: (.., row_bytes); reduce: see problem.h.
+int is_scores(int path, int precision, int reduce, const float* queries, const float* bias, const int64_t* query_offsets, int64_t n_queries, int64_t dim,
               const void* rows, const float* scales, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
               float* out, int threads);
 
 // Sums over lanes of the best byte of the table's (.., lanes) rows that an item's codes name.
 int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, int64_t count, float* out,
                    int threads);
+
+// The table of is_code_scores, (centroids, lanes) zeroed, of products (fragments, centroids): lowest[f] + step * byte.
+int is_code_table(const float* products, int64_t fragments, int64_t centroids, int64_t lanes, uint8_t* table, float* lowest, float* step);
+
+// Rows of the `best` highest of `count` scores (1 to count), ascending; of equal scores the lower rows.
+int is_best_rows(const float* scores, int64_t count, int64_t best, int64_t* rows);
 
 // Rounds (rows, dim) numbers to a precision, (rows, row_bytes) with padding; scales for int8.
 int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t dim, void* out, int64_t row_bytes, float* scales, int threads);

@@ -30,7 +30,7 @@ struct Avx2 {
   }
   static INLINE __m256 floats(const uint32_t* from) { return load(reinterpret_cast<const float*>(from)); }
   static INLINE __m256i integers(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
-  static INLINE __m256i broadcast(const uint32_t* row) { return _mm256_set1_epi32(static_cast<int32_t>(*row)); }
+  static INLINE __m256i broadcast(const RowWord* row) { return _mm256_set1_epi32(static_cast<int32_t>(*row)); }
   template <class Vector>
   static INLINE void keep(Vector& a) {  // the optimiser must not reason about it
     asm volatile("" : "+x"(a));
@@ -42,7 +42,7 @@ struct Avx2Float32 : Avx2, RoundFloat32 {
   using Word = __m256;
   static constexpr int PLANES = 1;
   static INLINE Acc start(const int32_t*) { return _mm256_setzero_ps(); }
-  static INLINE Word word(const uint32_t* row) { return _mm256_castsi256_ps(broadcast(row)); }
+  static INLINE Word word(const RowWord* row) { return _mm256_castsi256_ps(broadcast(row)); }
   static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) { acc = _mm256_fmadd_ps(word, floats(query), acc); }
   static INLINE Float product(Acc acc, const float*, int64_t) { return acc; }
   static INLINE uint32_t word_of(const float* dims, int) { return as_bits(dims[0]); }
@@ -61,7 +61,7 @@ struct Avx2Bfloat16 : Avx2, RoundBfloat16 {
   }
   static constexpr int PLANES = 2;
   static INLINE Acc start(const int32_t*) { return _mm256_setzero_ps(); }
-  static INLINE Word word(const uint32_t* row) {
+  static INLINE Word word(const RowWord* row) {
     const __m256i both = broadcast(row);
     return {_mm256_castsi256_ps(_mm256_slli_epi32(both, 16)), _mm256_castsi256_ps(_mm256_and_si256(both, _mm256_set1_epi32(-65536)))};
   }
@@ -85,7 +85,7 @@ struct Avx2Int8 : Avx2, RoundInt8 {
   }
   static constexpr int PLANES = 2;
   static INLINE Acc start(const int32_t* starts) { return integers(starts); }
-  static INLINE Word word(const uint32_t* row) {
+  static INLINE Word word(const RowWord* row) {
     const __m256i bytes = broadcast(row);
     return {_mm256_and_si256(bytes, _mm256_set1_epi32(0x00ff00ff)), _mm256_srli_epi16(bytes, 8)};
   }

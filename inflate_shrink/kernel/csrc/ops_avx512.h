@@ -21,7 +21,7 @@ struct Avx512 {
   static INLINE float sum(Float a) { return _mm512_reduce_add_ps(a); }
   static INLINE float maximum(Float a) { return _mm512_reduce_max_ps(a); }
   static INLINE __m512i integers(const void* from) { return _mm512_loadu_si512(from); }
-  static INLINE __m512i broadcast(const uint32_t* row) { return _mm512_set1_epi32(static_cast<int32_t>(*row)); }
+  static INLINE __m512i broadcast(const RowWord* row) { return _mm512_set1_epi32(static_cast<int32_t>(*row)); }
   template <class Vector>
   static INLINE void keep(Vector& a) {  // the optimiser must not reason about it
     asm volatile("" : "+v"(a));
@@ -33,7 +33,7 @@ struct Avx512Float32 : Avx512, RoundFloat32 {
   using Word = __m512;
   static constexpr int PLANES = 1;
   static INLINE Acc start(const int32_t*) { return _mm512_setzero_ps(); }
-  static INLINE Word word(const uint32_t* row) { return _mm512_castsi512_ps(broadcast(row)); }
+  static INLINE Word word(const RowWord* row) { return _mm512_castsi512_ps(broadcast(row)); }
   static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) { acc = _mm512_fmadd_ps(word, _mm512_loadu_ps(query), acc); }
   static INLINE Float product(Acc acc, const float*, int64_t) { return acc; }
   static INLINE uint32_t word_of(const float* dims, int) { return as_bits(dims[0]); }
@@ -52,7 +52,7 @@ struct Avx512Bfloat16 : Avx512, RoundBfloat16 {
   }
   static constexpr int PLANES = 2;
   static INLINE Acc start(const int32_t*) { return _mm512_setzero_ps(); }
-  static INLINE Word word(const uint32_t* row) {
+  static INLINE Word word(const RowWord* row) {
     const __m512i both = broadcast(row);
     return {_mm512_castsi512_ps(_mm512_slli_epi32(both, 16)), _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(-65536)))};
   }
@@ -76,7 +76,7 @@ struct Avx512Int8 : Avx512, RoundInt8 {
   }
   static constexpr int PLANES = 2;
   static INLINE Acc start(const int32_t* starts) { return integers(starts); }
-  static INLINE Word word(const uint32_t* row) {
+  static INLINE Word word(const RowWord* row) {
     const __m512i bytes = broadcast(row);
     return {_mm512_and_si512(bytes, _mm512_set1_epi32(0x00ff00ff)), _mm512_srli_epi16(bytes, 8)};
   }

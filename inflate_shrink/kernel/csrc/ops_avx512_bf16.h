@@ -10,7 +10,7 @@ struct Avx512DotBfloat16 : Avx512, RoundBfloat16 {
   using Word = __m512i;
   static constexpr int PLANES = 1;
   static INLINE Acc start(const int32_t*) { return _mm512_setzero_ps(); }
-  static INLINE Word word(const uint32_t* row) { return broadcast(row); }
+  static INLINE Word word(const RowWord* row) { return broadcast(row); }
   static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) {
     acc = _mm512_dpbf16_ps(acc, (__m512bh)word, (__m512bh)integers(query));
   }

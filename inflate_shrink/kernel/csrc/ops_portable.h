@@ -45,7 +45,7 @@ struct PortableFloat32 : Portable, RoundFloat32 {
   using Word = float;  // of a row
   static constexpr int PLANES = 1;  // words of the packed query for a word of a row
   static INLINE Acc start(const int32_t*) { return Acc{}; }
-  static INLINE Word word(const uint32_t* row) { return as_float(*row); }
+  static INLINE Word word(const RowWord* row) { return as_float(*row); }
   static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) { acc += word * read<Float>(query); }
   static INLINE Float product(const Acc& acc, const float*, int64_t) { return acc; }
   static INLINE uint32_t word_of(const float* dims, int) { return as_bits(dims[0]); }  // of the packed query
@@ -59,7 +59,7 @@ struct PortableBfloat16 : Portable, RoundBfloat16 {
   };
   static constexpr int PLANES = 2;
   static INLINE Acc start(const int32_t*) { return Acc{}; }
-  static INLINE Word word(const uint32_t* row) { return {as_float(*row << 16), as_float(*row & 0xffff0000u)}; }
+  static INLINE Word word(const RowWord* row) { return {as_float(*row << 16), as_float(*row & 0xffff0000u)}; }
   static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) {
     acc += word.even * read<Float>(query) + word.odd * read<Float>(query + LANES);
   }
@@ -73,7 +73,7 @@ struct PortableInt8 : Portable, RoundInt8 {
   using Word = uint32_t;
   static constexpr int PLANES = 4;
   static INLINE Acc start(const int32_t* starts) { return read<Int>(starts); }
-  static INLINE Word word(const uint32_t* row) { return *row; }
+  static INLINE Word word(const RowWord* row) { return *row; }
   static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) {
     for (int plane = 0; plane < PLANES; plane++) acc += static_cast<int32_t>(word >> (8 * plane) & 255) * read<Int>(query + plane * LANES);
   }

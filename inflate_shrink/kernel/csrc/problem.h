@@ -16,11 +16,14 @@ enum Reduce {
   EACH            // every item is one row and every query one fragment: the products themselves
 };
 
+// 32 bits of a row: numbers of any type, which a file may hold at any byte.
+using RowWord = uint32_t __attribute__((aligned(1), may_alias));
+
 // A vector of lanes, or two: as many query fragments side by side, packed dimension by dimension.
 struct Block {
   const uint32_t* words;  // [word of a row][vector][plane][lane]
   const float* scales;    // of each lane; 1 but for int8, 0 for lanes that hold no fragment
-  const float* bias;      // 0, or -infinity for lanes that hold no fragment
+  const float* bias;      // added to each lane's products; -infinity for lanes that hold no fragment
   const int32_t* starts;  // what each accumulator starts from: int8 rows are stored as value + 128
   int vectors;            // 1 or 2
   int fragments;          // lanes that hold one
@@ -33,7 +36,7 @@ struct Queries {
 };
 
 struct Rows {
-  const uint32_t* values;  // (rows, words)
+  const RowWord* values;   // (rows, words)
   const float* scales;     // (rows,), int8 only
   const int64_t* offsets;  // item i has the rows offsets[i] to offsets[i + 1]
   const int64_t* items;    // the items to score, or null: all
@@ -45,8 +48,7 @@ struct Operations {  // of one precision
   int planes;        // words of the packed query for a word of a row
   int dims;          // in a word of a row
   // Packs `fragments` (count, dim) into a block of `vectors`; `rounded` holds words * dims floats.
-  void (*pack)(const float* fragments, int count, int64_t dim, int vectors, float* rounded, uint32_t* words, float* scales, float* bias,
-               int32_t* starts);
+  void (*pack)(const float* fragments, int count, int64_t dim, int vectors, float* rounded, uint32_t* words, float* scales, int32_t* starts);
   // Scores of the begin-th to the end-th item with every query, out[q * stride + i].
   void (*score)(const Queries&, const Rows&, Reduce, int64_t begin, int64_t end, float* out, int64_t stride);
   // Runs the multiply-add alone, in registers; returns the operations done (2 for each product).

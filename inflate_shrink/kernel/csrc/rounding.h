@@ -65,8 +65,9 @@ struct RoundInt8 {
     if (largest < 1e-30f) largest = 0;  // 127 / largest would overflow
     const float inverse = largest > 0 ? 127 / largest : 0;
     int32_t sum = 0;
+    for (int64_t i = 0; i < count; i++) values[i] *= inverse;  // a loop of its own: fused with what follows, it would round otherwise
     for (int64_t i = 0; i < count; i++) {
-      values[i] = nearest(values[i] * inverse);
+      values[i] = nearest(values[i]);
       sum += static_cast<int32_t>(values[i]);
     }
     *start = -128 * sum;

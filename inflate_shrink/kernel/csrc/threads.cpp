@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace inflate_shrink {
@@ -14,12 +17,11 @@ namespace {
 
 class Pool {
  public:
+  const pid_t owner = getpid();
+
   void run(int helpers, int64_t count, int64_t part, const std::function<void(int64_t, int64_t)>& work) {
     std::lock_guard<std::mutex> turn(turn_);
-    while (static_cast<int>(threads_.size()) < helpers) {
-      threads_.emplace_back([this, number = static_cast<int>(threads_.size())] { wait_for_work(number); });
-      threads_.back().detach();
-    }
+    helpers = std::min(helpers, grow(helpers));
     {
       std::lock_guard<std::mutex> lock(mutex_);
       work_ = &work, count_ = count, part_ = part, next_ = 0;
@@ -30,9 +32,22 @@ class Pool {
     take_parts();
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
  private:
+  // Makes threads until there are `wanted`, or as many as the system grants; returns how many there are.
+  int grow(int wanted) {
+    try {
+      while (static_cast<int>(threads_.size()) < wanted) {
+        threads_.emplace_back([this, number = static_cast<int>(threads_.size())] { wait_for_work(number); });
+        threads_.back().detach();
+      }
+    } catch (const std::system_error&) {
+    }
+    return static_cast<int>(threads_.size());
+  }
+
   void wait_for_work(int number) {
     uint64_t seen = 0;
     std::unique_lock<std::mutex> lock(mutex_);
@@ -48,7 +63,13 @@ class Pool {
   }
 
   void take_parts() {
-    for (int64_t begin; (begin = next_.fetch_add(part_)) < count_;) (*work_)(begin, std::min(begin + part_, count_));
+    try {
+      for (int64_t begin; (begin = next_.fetch_add(part_)) < count_;) (*work_)(begin, std::min(begin + part_, count_));
+    } catch (...) {  // ends the call, not the process
+      std::lock_guard<std::mutex> lock(mutex_);
+      failure_ = std::current_exception();
+      next_ = count_;
+    }
   }
 
   std::mutex turn_, mutex_;
@@ -59,16 +80,19 @@ class Pool {
   std::atomic<int64_t> next_{0};
   int helpers_ = 0, busy_ = 0;
   uint64_t round_ = 0;
+  std::exception_ptr failure_;
 };
 
 // Never destroyed: its threads sleep until the process ends. A forked child has none of them, and makes its own.
 Pool& pool() {
-  static std::mutex mutex;
-  static Pool* pool = nullptr;
-  static pid_t owner = 0;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (owner != getpid()) pool = new Pool, owner = getpid();
-  return *pool;
+  static std::atomic<Pool*> pool{nullptr};  // and no mutex, which a fork would copy while it is held
+  Pool* found = pool;
+  while (!found || found->owner != getpid()) {
+    Pool* const own = new Pool;
+    if (pool.compare_exchange_strong(found, own)) return *own;
+    delete own;
+  }
+  return *found;
 }
 
 }  // namespace

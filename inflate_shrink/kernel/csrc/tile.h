@@ -18,7 +18,7 @@ constexpr float INFINITE = __builtin_inff();
 
 // One word of each of ROWS rows, times the query's word.
 template <class Op, int ROWS, int VECTORS>
-INLINE void step(const uint32_t* rows, int64_t words, const uint32_t* query, typename Op::Acc (&acc)[ROWS][VECTORS]) {
+INLINE void step(const RowWord* rows, int64_t words, const uint32_t* query, typename Op::Acc (&acc)[ROWS][VECTORS]) {
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; r++) {
     const typename Op::Word word = Op::word(rows + r * words);
@@ -28,7 +28,7 @@ INLINE void step(const uint32_t* rows, int64_t words, const uint32_t* query, typ
 }
 
 template <class Op, int ROWS, int VECTORS>
-INLINE void multiply(const Block& block, const uint32_t* rows, int64_t words, typename Op::Acc (&acc)[ROWS][VECTORS]) {
+INLINE void multiply(const Block& block, const RowWord* rows, int64_t words, typename Op::Acc (&acc)[ROWS][VECTORS]) {
   constexpr int QUERY = VECTORS * Op::PLANES * Op::LANES;
   for (int r = 0; r < ROWS; r++)
     for (int v = 0; v < VECTORS; v++) acc[r][v] = Op::start(block.starts + v * Op::LANES);
@@ -45,7 +45,7 @@ INLINE void multiply(const Block& block, const uint32_t* rows, int64_t words, ty
 
 // All rows of an item, tile by tile, the rest in tiles of half the size; `take(tile, first row)` gets each tile's products.
 template <class Op, int ROWS, int VECTORS, class Take>
-INLINE void each_tile(const Block& block, const uint32_t* rows, int64_t words, int64_t begin, int64_t end, Take& take) {
+INLINE void each_tile(const Block& block, const RowWord* rows, int64_t words, int64_t begin, int64_t end, Take& take) {
   for (; begin + ROWS <= end; begin += ROWS) {
     typename Op::Acc acc[ROWS][VECTORS];
     multiply<Op, ROWS, VECTORS>(block, rows + begin * words, words, acc);
@@ -57,7 +57,7 @@ INLINE void each_tile(const Block& block, const uint32_t* rows, int64_t words, i
 
 // Runs each_tile for the block's number of vectors; one vector leaves registers for twice the rows.
 template <class Op, template <class, int> class Take, class... Arguments>
-INLINE auto over_rows(const Block& block, const uint32_t* rows, int64_t words, int64_t count, Arguments... arguments) {
+INLINE auto over_rows(const Block& block, const RowWord* rows, int64_t words, int64_t count, Arguments... arguments) {
   if (block.vectors == 2) {
     Take<Op, 2> take(block, arguments...);
     each_tile<Op, Op::ROWS, 2>(block, rows, words, 0, count, take);
@@ -140,7 +140,7 @@ struct Each {
 template <class Op>
 float best_row_score(const Block* block, const Block* end, const Rows& rows, int64_t first, int64_t count) {
   if (count == 0) return -INFINITE;
-  const uint32_t* values = rows.values + first * rows.words;
+  const RowWord* values = rows.values + first * rows.words;
   const float* scales = rows.scales ? rows.scales + first : nullptr;
   float score = 0;
   for (; block != end; block++) score += over_rows<Op, BestRow>(*block, values, rows.words, count, scales);
@@ -154,7 +154,7 @@ float best_fragment_score(const Block* first_block, const Block* end, const Rows
   float best[AT_ONCE], score = 0;
   for (int64_t begin = 0; begin < count; begin += AT_ONCE) {
     const int64_t some = count - begin < AT_ONCE ? count - begin : AT_ONCE;
-    const uint32_t* values = rows.values + (first + begin) * rows.words;
+    const RowWord* values = rows.values + (first + begin) * rows.words;
     const float* scales = rows.scales ? rows.scales + first + begin : nullptr;
     for (int64_t r = 0; r < some; r++) best[r] = -INFINITE;
     for (const Block* block = first_block; block != end; block++)
@@ -194,14 +194,13 @@ void score(const Queries& queries, const Rows& rows, Reduce reduce, int64_t begi
 }
 
 template <class Op>
-void pack(const float* fragments, int count, int64_t dim, int vectors, float* rounded, uint32_t* words, float* scales, float* bias, int32_t* starts) {
+void pack(const float* fragments, int count, int64_t dim, int vectors, float* rounded, uint32_t* words, float* scales, int32_t* starts) {
   const int64_t row_words = (dim + Op::DIMS - 1) / Op::DIMS;
   for (int i = 0; i < vectors * Op::LANES; i++) {
     const bool filled = i < count;
     for (int64_t d = 0; d < row_words * Op::DIMS; d++) rounded[d] = filled && d < dim ? fragments[i * dim + d] : 0;
     const float scale = Op::round(rounded, row_words * Op::DIMS, starts + i);
     scales[i] = filled ? scale : 0;
-    bias[i] = filled ? 0 : -INFINITE;
     uint32_t* lane = words + (i / Op::LANES) * Op::PLANES * Op::LANES + i % Op::LANES;
     for (int64_t k = 0; k < row_words; k++, lane += vectors * Op::PLANES * Op::LANES)
       for (int plane = 0; plane < Op::PLANES; plane++) lane[plane * Op::LANES] = Op::word_of(rounded + k * Op::DIMS, plane);

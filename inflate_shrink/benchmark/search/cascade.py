@@ -1,0 +1,168 @@
+"""A cascade on real embeddings: how fast it is, and how much of the exact result it finds, for each number of candidates.
+
+The index holds the photos of a data set and collages of them as distractors; the queries are captions of one split.
+What is timed is the search from the query's fragments to the ids of the best ten, without the encoding.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+import paddle
+from tqdm import tqdm
+
+from ...engine.checkpoint import Checkpoint
+from ...engine.encode import image_batches
+from ...kernel import Rows, encode_codes, encode_rows, scores
+from ...search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty, rows_that_count
+from ...search.centroids import SAMPLE, centroid_count
+from ...search.index import IndexWriter
+from ...search.ranking import best
+from ...search.searcher import CENTROIDS, CODES, FRAGMENTS, VECTOR, Searcher
+from ..environment import environment, workspace
+from .collages import collages
+
+K = 10
+RESCORED = 50  # int8's best that are scored again in fp32
+
+
+@dataclass(frozen=True)
+class CascadeBenchmark:
+    """images: in the index, photos and collages; queries: captions of the split; candidates: the sizes of the second stage."""
+
+    split: str = "val"
+    images: int = 30_000
+    queries: int = 500
+    candidates: tuple[int, ...] = (50, 100, 200, 500, 1000, 2000, 5000)
+    codes: int = -1
+    seed: int = 0
+    threads: int = 0
+
+
+class Encoded(NamedTuple):
+    """All images of the benchmark. fragments: (R, d) float32 and lengths (N,), by each model."""
+
+    ids: list[str]
+    exact: tuple[np.ndarray, np.ndarray]
+    first: tuple[np.ndarray, np.ndarray] | None
+
+
+def measure_cascade(
+    amount: CascadeBenchmark, checkpoint: Checkpoint, first: Checkpoint | None, data_dir: str | Path, say: Callable[[str], None] = print
+) -> dict:
+    """Build indexes in a temporary directory and measure both first stages.
+
+    Args:
+        checkpoint: of the exact model; first: of an F, or None.
+
+    Returns:
+        JSON values: the setting; ``exact``; ``stages``, for "codes" and "vector" a row for each number of candidates;
+        ``precision``, how int8 agrees with fp32.
+    """
+    store = checkpoint.open_data(data_dir)
+    split = store.split(amount.split)
+    chosen = np.random.default_rng(amount.seed).permutation(len(split.captions))[: amount.queries]
+    relevant = [split.image_ids[split.caption_image[i]] for i in chosen]
+    model = checkpoint.config.model
+    result = {"environment": environment(), "model": checkpoint.origin(), "dim": model.hidden, "photos": len(store.image_ids), "data": str(data_dir)}
+    result |= {"split": amount.split, "images": amount.images, "queries": len(chosen), "k": K, "seed": amount.seed, "stages": {}}
+    encoded = _encode(checkpoint, first, store, amount)
+    with workspace() as directory:
+        for stage, of_stage in (("codes", None), ("vector", first)):
+            if stage == "vector" and first is None:
+                continue
+            _build(directory / stage, Models(checkpoint, of_stage), encoded, amount)
+            searcher = Searcher(directory / stage, amount.threads)
+            queries = [searcher.encode(split.captions[i]) for i in chosen]
+            timed, exact = _run(searcher, queries, relevant, "exact")
+            if "exact" not in result:
+                result["exact"] = timed
+                say(f"exact: {result['exact']['ms']:.2f} ms a query of {len(searcher)} images, R@1 {result['exact']['r1']:.1f}")
+                result["precision"] = _int8_against_fp32(encoded, [fragments for fragments, _ in queries], amount.threads)
+                say("int8's best {k} are fp32's in {agreement:.4f} of places, after rescoring {rescored} in {rescored_agreement:.4f}".format(**result["precision"]))
+            say(f"first stage by {stage}:")
+            result["stages"][stage] = [_row(searcher, queries, relevant, exact, result["exact"]["ms"], candidates, say) for candidates in amount.candidates]
+    return result
+
+
+def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store, amount: CascadeBenchmark) -> Encoded:
+    photos = min(amount.images, len(store.image_ids))
+    made = amount.images - photos
+    ids = store.image_ids[:photos] + [f"collage-{number}" for number in range(made)]
+
+    def encoded(model):
+        yield from map(rows_that_count, image_batches(model.encode_image, store, np.arange(photos)))
+        for regions, counts in collages(store, made, amount.seed):
+            with paddle.no_grad():
+                yield rows_that_count(model.encode_image(paddle.to_tensor(regions), paddle.to_tensor(counts)))
+
+    def rows(model: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
+        with tqdm(total=len(ids), desc=f"encode with {model.config.name}", unit="image", disable=None, leave=False) as bar:
+            parts = []
+            for part in encoded(model.load_model()):
+                parts.append(part)
+                bar.update(len(part[1]))
+        return tuple(map(np.concatenate, zip(*parts)))
+
+    return Encoded(ids, rows(checkpoint), rows(first) if first else None)
+
+
+def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark) -> None:
+    vectors, lengths = encoded.exact
+    settings = BuildSettings(codes=0 if models.first else amount.codes if amount.codes > 0 else centroid_count(len(vectors)), seed=amount.seed)
+    chosen = np.sort(np.random.default_rng(amount.seed).permutation(len(vectors))[: max(CENTER_SAMPLE, settings.codes * SAMPLE)])
+    create_empty(directory, models, {"image_root": ""}, settings, [vectors[chosen], *([encoded.first[0]] if models.first else [])])
+    fields = {FRAGMENTS: encoded.exact}
+    if models.first:
+        fields[VECTOR] = encoded.first
+    else:
+        fields[CODES] = encode_codes(vectors, np.load(directory / CENTROIDS)), lengths
+    with IndexWriter(directory) as writer:
+        writer.add(encoded.ids, [""] * len(encoded.ids), fields)
+        writer.commit()
+
+
+def _int8_against_fp32(encoded: Encoded, queries: list[np.ndarray], threads: int) -> dict:
+    """How many of fp32's best are int8's too: of its own best, and of its best RESCORED scored again in fp32."""
+    vectors, lengths = encoded.exact
+    offsets = np.cumsum([0, *lengths])
+    centers = {"float32": None, "int8": vectors.mean(0)}
+    rows = {name: Rows(*encode_rows(vectors, name, center=center), offsets, name, vectors.shape[1], center) for name, center in centers.items()}
+    wanted, direct, rescored = [], [], []
+    for query in queries:
+        of_each = {precision: scores([query], rows[precision], threads=threads)[0] for precision in rows}
+        some = np.sort(best(of_each["int8"], RESCORED))
+        wanted.append(best(of_each["float32"], K))
+        direct.append(best(of_each["int8"], K))
+        rescored.append(some[best(scores([query], rows["float32"], some, threads=threads)[0], K)])
+    return {"k": K, "agreement": overlap(wanted, direct), "rescored": RESCORED, "rescored_agreement": overlap(wanted, rescored)}
+
+
+def _row(searcher: Searcher, queries, relevant, exact, exact_ms: float, candidates: int, say) -> dict:
+    row, found = _run(searcher, queries, relevant, "cascade", candidates)
+    row = {"candidates": candidates, **row, "speedup": exact_ms / row["ms"], "agreement": overlap(exact, found)}
+    say("  {candidates:5d} candidates: {ms:7.3f} ms, {speedup:5.1f} times faster, {agreement:.4f} of the exact ten, R@1 {r1:.1f}".format(**row))
+    return row
+
+
+def _run(searcher: Searcher, queries, relevant, mode: str, candidates: int = K) -> tuple[dict, list[list[str]]]:
+    """Median milliseconds of a query, R@1 and R@10 in percent; and the ids that were found."""
+    times, found = [], []
+    searcher.search_fragments(*queries[0], K, mode, candidates)  # reads the pages
+    for query in queries:
+        start = time.perf_counter()
+        hits = searcher.search_fragments(*query, K, mode, candidates)
+        times.append(1000 * (time.perf_counter() - start))
+        found.append([hit.id for hit in hits])
+    recall = {f"r{k}": 100 * float(np.mean([image in ids[:k] for image, ids in zip(relevant, found)])) for k in (1, K)}
+    return {"ms": float(np.median(times)), **recall}, found
+
+
+def overlap(exact: list, found: list) -> float:
+    """Share of the exact results that are found, over all queries."""
+    return float(np.mean([len({*one} & {*other}) / len(one) for one, other in zip(exact, found)]))

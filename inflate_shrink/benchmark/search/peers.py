@@ -1,0 +1,213 @@
+"""Other ways to compute exact late interaction on the CPU, each as its makers mean it to be called.
+
+A peer is built of a collection and then scores one query at a time. Its libraries are imported when it is built:
+each has a process of its own (:mod:`.worker`).
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from ... import kernel
+
+
+class Peer:
+    """One way to score.
+
+    name, precision: as shown, and of what is multiplied. packages: distributions that must be installed, the first is
+    the one whose version is stated. environment: variables of its process. chunked: whether it works through the
+    collection some images at a time; the benchmark finds the best number.
+    """
+
+    name = precision = ""
+    packages: tuple = ()
+    environment: dict = {}
+    chunked = True
+
+    def __init__(self, vectors: np.ndarray, threads: int):
+        """vectors: (N, m, d) float32, normalised."""
+        self.vectors = vectors
+
+    def score(self, query: np.ndarray, chunk: int) -> np.ndarray:
+        """(N,) of a query (l, d) float32, ``chunk`` images at a time."""
+        prepared, total = self.prepare(query), len(self.vectors)
+        return np.concatenate([self.part(prepared, slice(start, start + chunk)) for start in range(0, total, chunk)])
+
+    def prepare(self, query: np.ndarray):
+        return query
+
+    def part(self, query, images: slice) -> np.ndarray:
+        """(n,) scores of some images."""
+        raise NotImplementedError
+
+
+class Ours(Peer):
+    """Our kernel, on its best path."""
+
+    name, precision, chunked = "this package", "float32", False
+
+    def __init__(self, vectors: np.ndarray, threads: int):
+        count, fragments, dim = vectors.shape
+        offsets = np.arange(count + 1, dtype=np.int64) * fragments
+        self.rows = kernel.Rows(*kernel.encode_rows(vectors.reshape(-1, dim), self.precision), offsets, self.precision, dim)
+        self.threads = threads
+
+    def score(self, query: np.ndarray, chunk: int) -> np.ndarray:
+        return kernel.scores([query], self.rows, threads=self.threads)[0]
+
+
+class OursBfloat16(Ours):
+    precision = "bfloat16"
+
+
+class OursInt8(Ours):
+    precision = "int8"
+
+
+class Numpy(Peer):
+    name, precision, packages = "numpy", "float32", ("numpy",)
+
+    def part(self, query, images):
+        block = self.vectors[images]
+        products = block.reshape(-1, block.shape[2]) @ query.T
+        return products.reshape(*block.shape[:2], -1).max(1).sum(1)
+
+
+class NumpySkylakeX(Numpy):
+    """On other makers' processors OpenBLAS may choose kernels without AVX-512; the variable chooses for it."""
+
+    name, environment = "numpy, OPENBLAS_CORETYPE=SkylakeX", {"OPENBLAS_CORETYPE": "SkylakeX"}
+
+
+class Paddle(Peer):
+    """This package's own function for training, :func:`inflate_shrink.scoring.late_interaction`."""
+
+    name, precision, packages = "Paddle ops", "float32", ("paddlepaddle",)
+
+    def __init__(self, vectors, threads):
+        import paddle
+
+        self.vectors = paddle.to_tensor(vectors)
+
+    def score(self, query, chunk):
+        import paddle
+
+        from ...scoring import Fragments, late_interaction
+
+        with paddle.no_grad():
+            products = chunk * len(query) * self.vectors.shape[1]
+            return late_interaction(Fragments(paddle.to_tensor(query[None])), Fragments(self.vectors), products)[:, 0].numpy()
+
+
+class Torch(Peer):
+    name, precision, packages = "torch", "float32", ("torch",)
+
+    def __init__(self, vectors, threads):
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+        self.torch, self.vectors = torch, torch.from_numpy(vectors)
+
+    def prepare(self, query):
+        return self.torch.from_numpy(query).to(self.vectors.dtype)
+
+    def part(self, query, images):
+        block = self.vectors[images]
+        products = block.reshape(-1, block.shape[2]) @ query.T
+        return products.reshape(*block.shape[:2], -1).amax(1).sum(1, dtype=self.torch.float32).numpy()
+
+
+class TorchBfloat16(Torch):
+    precision = "bfloat16"
+
+    def __init__(self, vectors, threads):
+        super().__init__(vectors, threads)
+        self.vectors = self.vectors.bfloat16()
+
+
+class TorchInt8(Torch):
+    """With one scale for the whole collection, the maxima are of whole numbers."""
+
+    name, precision = "torch._int_mm, one scale for all", "int8"
+
+    def __init__(self, vectors, threads):
+        super().__init__(vectors, threads)
+        self.vectors, self.scale = self._quantize(self.vectors)
+
+    def prepare(self, query):
+        return self._quantize(self.torch.from_numpy(query))
+
+    def part(self, query, images):
+        products = self._products(query[0], images)
+        return (products.amax(1).sum(1) * (self.scale * query[1])).numpy()
+
+    def _products(self, query, images):
+        block = self.vectors[images]
+        return self.torch._int_mm(block.reshape(-1, block.shape[2]), query.T).reshape(*block.shape[:2], -1)
+
+    def _quantize(self, vectors):
+        scale = vectors.abs().max() / 127
+        return (vectors / scale).round().to(self.torch.int8), scale
+
+
+class TorchInt8Rows(TorchInt8):
+    name = "torch._int_mm, a scale a row"
+
+    def part(self, query, images):
+        products = self._products(query[0], images) * self.scale[images]
+        return (products.amax(1) * query[1][:, 0]).sum(1).numpy()
+
+    def _quantize(self, vectors):
+        scale = vectors.abs().amax(-1, keepdim=True) / 127
+        return (vectors / scale).round().to(self.torch.int8), scale
+
+
+class Colbert(Torch):
+    """``colbert_score_packed`` of ColBERT on the CPU: a matrix product, then the C++ extension that ColBERT compiles.
+
+    A maximum below 0 counts as 0 there; it does not happen with many fragments.
+    """
+
+    name, packages = "ColBERT's CPU kernel", ("colbert-ai", "torch", "ninja")
+
+    def __init__(self, vectors, threads):
+        from torch.utils.cpp_extension import load
+
+        super().__init__(vectors, threads)
+        source = Path(find_spec("colbert").origin).parent / "modeling" / "segmented_maxsim.cpp"
+        self.kernel = load(name="segmented_maxsim_cpp", sources=[str(source)], extra_cflags=["-O3"])
+
+    def part(self, query, images):
+        block = self.vectors[images]
+        lengths = self.torch.full((len(block),), block.shape[1], dtype=self.torch.int64)
+        return self.kernel.segmented_maxsim_cpp(block.reshape(-1, block.shape[2]) @ query.T, lengths).numpy()
+
+
+class Pylate(Torch):
+    name, packages = "pylate colbert_scores", ("pylate", "torch")
+
+    def __init__(self, vectors, threads):
+        from pylate.scores import colbert_scores
+
+        super().__init__(vectors, threads)
+        self.colbert_scores = colbert_scores
+
+    def part(self, query, images):
+        return self.colbert_scores(query[None], self.vectors[images])[0].numpy()
+
+
+class MaxsimCpu(Peer):
+    name, precision, packages, chunked = "maxsim-cpu", "float32", ("maxsim-cpu",), False
+
+    def score(self, query, chunk):
+        from maxsim_cpu import maxsim_scores
+
+        return np.asarray(maxsim_scores(query, self.vectors))
+
+
+OURS = (Ours, OursBfloat16, OursInt8)
+PEERS = (Numpy, NumpySkylakeX, Paddle, Torch, Colbert, Pylate, MaxsimCpu, TorchBfloat16, TorchInt8, TorchInt8Rows)

@@ -1,0 +1,147 @@
+"""What :func:`.measure.measure_search` found, as text and as Markdown (docs/results/search.md)."""
+
+from __future__ import annotations
+
+from typing import Callable, Iterable
+
+from ..environment import describe_environment
+from ..table import Row, format_section
+
+_SHORT = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8"}
+
+
+def describe(result: dict) -> str:
+    """Where it was measured, and how many threads everyone had."""
+    return f"{describe_environment(result['environment'])}\n{result['threads']} threads for every contestant; kernel paths {', '.join(result['paths'])}"
+
+
+def section_text(name: str, result: dict) -> str:
+    """One section as text."""
+    if result[name] is None:
+        return f"{name}: not measured; --sections {name} measures it"
+    return _TEXTS[name](result)
+
+
+def search_markdown(result: dict, command: str) -> str:
+    """The whole result as a page: the command, where and when, and a table for each section that was measured."""
+    found = result["environment"]
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items() if number)
+    lines = [
+        "# Speed of search", "", f"    {command}", "",
+        f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, {result['threads']} threads for every contestant,",
+        f"load {found['load']:g} of other work before; {versions}. Drawn data.", "",
+    ]  # fmt: skip
+    for name, table in _TABLES.items():
+        if result[name]:
+            lines += [*table(result), ""]
+    return "\n".join(lines)
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Lines of a Markdown table."""
+    header = list(header)
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+
+
+def verdict(met: bool | None) -> str:
+    return "" if met is None else "met" if met else "missed"
+
+
+def _size(entry: dict, unit: str = "images") -> str:
+    wanted = entry[f"{unit}_wanted"]
+    short = f" (memory is short for {wanted:,})" if wanted > entry[unit] else ""
+    return f"{entry[unit]:,} {unit}{short}"
+
+
+def _limit_text(result: dict) -> str:
+    rows = []
+    for entry in result["limit"]:
+        rows.append(Row(f"{_SHORT[entry['precision']]} {entry['path']}", entry["ms"], f"ms (median {entry['median_ms']:.1f}), {_size(entry)}"))
+        if entry["limit"]:
+            target = f"; target {100 * entry['target']:.0f}: {verdict(entry['met'])}" if entry["target"] else ""
+            rows.append(Row("  share of the arithmetic limit", 100 * entry["share"], f"% of {entry['limit'] / 1e9:.0f} Gop/s{target}"))
+    paper = result["paper"]
+    if paper:
+        unit = f"ms; the paper's V100 {paper['paper_ms']:g}, target {paper['target_ms']:.1f}: {verdict(paper['met'])}"
+        rows.append(Row("exact int8 search of 100,000 images", paper["ms"], unit))
+    return format_section("limit: one query of 32 fragments, 32 fragments an image, d = 768", rows)
+
+
+def _peers_text(result: dict) -> str:
+    sections = []
+    for contest in result["peers"]:
+        title = "peers: {}, d = {dim}, {}, {fragments} x {fragments}, {threads} threads".format(_SHORT[contest["precision"]], _size(contest), **contest)
+        rows, others = [], []
+        for one in contest["contestants"]:
+            if one["status"] == "measured":
+                ratio = f", {one['ratio']:.2f} times ours" if "ratio" in one else ""
+                chunk = f", {one['chunk']} images at a time" if one["chunk"] else ""
+                rows.append(Row(_named(one), one["ms"], f"ms (median {one['median_ms']:.1f}){ratio}{chunk}"))
+            else:
+                others.append(f"  {_named(one):<44} {one['status']}: {one['reason']}")
+        if contest["ratio"]:
+            unit = f"times (target {contest['target']:g}: {verdict(contest['met'])}); {contest['fastest']}"
+            rows.append(Row("fastest exact peer / ours", contest["ratio"], unit))
+        sections.append("\n".join([format_section(title, rows), *others]))
+    return "\n\n".join(sections)
+
+
+def _nearest_text(result: dict) -> str:
+    sections = []
+    for entry in result["nearest"]:
+        title = f"nearest: {_size(entry, 'items')} of one vector, d = {entry['dim']}, drawn in clusters; faiss {entry['faiss'] or '(not installed)'}"
+        measured = [one for one in entry["methods"] if one["status"] == "measured"]
+        others = [f"  {one['name']:<44} {one['status']}: {one['reason']}" for one in entry["methods"] if one["status"] != "measured"]
+        rows = [Row(one["name"], one["ms"], f"ms a query (median {one['median_ms']:.2f}), recall@10 {one['recall']:.3f}") for one in measured]
+        sections.append("\n".join([format_section(title, rows), *others]))
+    return "\n\n".join(sections)
+
+
+def _limit_table(result: dict) -> list[str]:
+    rows = []
+    for entry in result["limit"]:
+        limit, share = (f"{entry['limit'] / 1e9:.0f}", f"{100 * entry['share']:.1f} %") if entry["limit"] else ("", "")
+        target = f"{100 * entry['target']:.0f} %: {verdict(entry['met'])}" if entry["target"] else ""
+        cells = [_SHORT[entry["precision"]], f"`{entry['path']}`", _size(entry), f"{entry['ms']:.1f}", f"{entry['median_ms']:.1f}", limit, share, target]
+        rows.append(cells)
+    header = ["precision", "path", "collection", "ms", "median", "limit, Gop/s", "share", "target"]
+    lines = ["## Share of the arithmetic limit", "", "One query of 32 fragments, 32 fragments an image, d = 768.", "", *table(header, rows)]
+    paper = result["paper"]
+    if paper:
+        against = f"the paper's V100 takes {paper['paper_ms']:g} ms; target {paper['target_ms']:.1f} ms: {verdict(paper['met'])}"
+        lines += ["", f"Exact int8 search of 100,000 images: {paper['ms']:.1f} ms; {against}."]
+    return lines
+
+
+def _peers_table(result: dict) -> list[str]:
+    lines = ["## Beside exact peers", "", "In turn, the best of all calls of each; ratios are of the peer's time to ours at the same precision."]
+    for contest in result["peers"]:
+        rows = []
+        for one in contest["contestants"]:
+            measured = one["status"] == "measured"
+            ms, median = (f"{one['ms']:.2f}", f"{one['median_ms']:.2f}") if measured else (f"{one['status']}: {one['reason']}", "")
+            rows.append([_named(one), ms, median, f"{one['ratio']:.2f}" if "ratio" in one else "", str(one.get("chunk") or "")])
+        title = f"{_SHORT[contest['precision']]}, d = {contest['dim']}, {_size(contest)}"
+        target = f"Fastest peer / ours: {contest['ratio']:.2f}, target {contest['target']:g}: {verdict(contest['met'])}." if contest["ratio"] else "No peer was measured."
+        lines += ["", f"### {title}", "", *table(["", "ms", "median", "ratio", "images at a time"], rows), "", target]
+    return lines
+
+
+def _nearest_table(result: dict) -> list[str]:
+    lines = ["## One vector an item (F)", "", "Exact scans and faiss on drawn vectors in clusters, which is easy for approximate methods."]
+    for entry in result["nearest"]:
+        rows = []
+        for one in entry["methods"]:
+            measured = one["status"] == "measured"
+            cells = [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}", f"{one['recall']:.3f}"] if measured else [f"{one['status']}: {one['reason']}", "", ""]
+            rows.append([one["name"], *cells])
+        lines += ["", f"### {_size(entry, 'items')}, d = {entry['dim']}", "", *table(["", "ms a query", "median", "recall@10"], rows)]
+    return lines
+
+
+def _named(one: dict) -> str:
+    return f"{one['name']} ({one['version']})" if one.get("version") else one["name"]
+
+
+_TEXTS: dict[str, Callable[[dict], str]] = {"limit": _limit_text, "peers": _peers_text, "nearest": _nearest_text}
+_TABLES: dict[str, Callable[[dict], list[str]]] = {"limit": _limit_table, "peers": _peers_table, "nearest": _nearest_table}

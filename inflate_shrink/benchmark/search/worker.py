@@ -1,0 +1,116 @@
+"""An object that lives in a process of its own: its threads, its memory and its environment disturb no other.
+
+OpenMP runtimes of different libraries (Paddle's, PyTorch's) in one process cost each other milliseconds a call.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ...cpu import keep_freed_memory
+from ...errors import InputError
+
+_ROOT = Path(__file__).resolve().parents[3]
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+
+
+class WorkerError(InputError):
+    """The object raised, or its process ended: a library or memory is missing, as a rule."""
+
+
+class Worker:
+    """``module:Class`` built in a new process, whose methods are called with JSON values and return them.
+
+    Args:
+        target: ``module:Class``.
+        threads: number of threads of OpenMP, MKL, OpenBLAS and Rayon there.
+        arguments: of the class.
+        environment: further variables of the process.
+
+    Raises:
+        WorkerError: the object cannot be built.
+    """
+
+    def __init__(self, target: str, threads: int, arguments: dict, environment: dict | None = None):
+        self._target = target
+        paths = filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
+        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # ninja, of PyTorch's extensions
+        variables = {**os.environ, **dict.fromkeys(_THREADS, str(threads)), "PATH": programs, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})}
+        command = [sys.executable, "-m", __name__, target]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables, cwd=_ROOT
+        )
+        self.call("__init__", **arguments)
+
+    def call(self, name: str, /, **arguments):
+        """What the method ``name`` returns; raises WorkerError if it raises, or the process ends."""
+        try:
+            self._process.stdin.write(json.dumps([name, arguments]) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except (BrokenPipeError, ValueError):  # ended meanwhile, or closed before
+            answer = ""
+        if not answer:
+            self.close()
+            raise WorkerError(f"{self._target}: its process ended with exit code {self._process.returncode}; -9: memory was short")
+        value, error = json.loads(answer)
+        if error:
+            if name == "__init__":
+                self.close()
+            raise WorkerError(error)
+        return value
+
+    def close(self) -> None:
+        """End the process, at once if it still works."""
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            self._process.kill()
+        self.close()
+
+
+def load(target: str):
+    """The class that ``module:Class`` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _main(target: str) -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    keep_freed_memory()
+    it = None
+    for line in sys.stdin:
+        method, arguments = json.loads(line)
+        try:
+            if method == "__init__":
+                it, value = load(target)(**arguments), None
+            else:
+                value = getattr(it, method)(**arguments)
+            answer = [value, None]
+        except Exception as error:  # of any library
+            kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+            answer = [None, " ".join(f"{kind}{error}".split())[:300]]
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        _main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,56 @@
+"""Items on their way into a segment: checked, then encoded as they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import InputError
+from ...kernel import encode_rows
+from .ids import format_lines
+from .settings import CODES, FieldSettings, IndexSettings
+
+
+class StoredRows(NamedTuple):
+    values: np.ndarray  # (R, w), or (R,) codes
+    scales: np.ndarray | None  # (R,) float32
+    lengths: np.ndarray  # (n,) rows of each item
+
+
+class Items(NamedTuple):
+    ids: list[str]
+    lines: list[bytes]  # of ids.tsv
+    fields: dict[str, StoredRows]
+
+
+def encode_items(where: object, settings: IndexSettings, ids: Sequence[str], files: Sequence[str], fields: dict) -> Items:
+    """Check and encode what :meth:`.writer.IndexWriter.add` is given; raises InputError that begins with ``where`` and names the item."""
+    lines = format_lines(where, ids, files)
+    if set(fields) != set(settings.fields):
+        expected, found = ", ".join(settings.fields), ", ".join(fields) or "none"
+        raise InputError(f"{where}: item {ids[0]!r}: expected the fields {expected}, found {found}")
+    return Items(list(ids), lines, {name: _encode(f"{where}: item", ids, name, kind, *fields[name]) for name, kind in settings.fields.items()})
+
+
+def _encode(item: str, ids: Sequence[str], name: str, kind: FieldSettings, values: np.ndarray, lengths: Sequence[int]) -> StoredRows:
+    values, lengths = np.asarray(values), np.asarray(lengths)
+    if lengths.shape != (len(ids),) or lengths.dtype.kind not in "iu":
+        raise InputError(f"{item} {ids[0]!r}: field {name}: expected the numbers of rows of {len(ids)} items, found {lengths.dtype} {lengths.shape}")
+    lengths = lengths.astype(np.int64)
+    if lengths.min() < 1:
+        raise InputError(f"{item} {ids[int(lengths.argmin())]!r}: field {name}: has no rows")
+    rows = int(lengths.sum())
+    shape, letters, words = ((rows,), "u", CODES) if kind.precision == CODES else ((rows, kind.dim), "f", "floating-point numbers")
+    if values.shape != shape or values.dtype.kind not in letters or kind.precision == CODES and values.dtype != CODES:
+        raise InputError(f"{item} {ids[0]!r}: field {name}: expected {shape} {words}, found {values.shape} {values.dtype}")
+    if kind.precision == CODES:
+        return StoredRows(np.ascontiguousarray(values), None, lengths)
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float32, copy=False)
+    wrong = np.flatnonzero(~np.isfinite(values).all(1))
+    if len(wrong):
+        row = int(np.searchsorted(np.cumsum(lengths), wrong[0], side="right"))
+        raise InputError(f"{item} {ids[row]!r}: field {name}: holds a number that is NaN, infinite or too large")
+    return StoredRows(*encode_rows(values, kind.precision, center=kind.center_vector), lengths)

@@ -1,0 +1,127 @@
+"""The manifest: the one file that says what belongs to an index. Replacing it is a commit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Callable, TypeVar
+
+from ...atomic import atomic_path
+from ...errors import InputError
+from .files import FileEntry
+from .settings import FieldSettings, IndexSettings
+
+FORMAT, KIND = 1, "late_interaction"
+MANIFEST, SEGMENTS, DELETED = "manifest.json", "segments", "deleted"
+_END = ',\n "crc32": "%08x"\n}\n'  # of all before it; the file is JSON with it
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class SegmentEntry:
+    """A segment as the manifest has it."""
+
+    name: str
+    items: int  # deleted ones too
+    deleted: int
+    deleted_file: str  # path of their bits from the directory of the index, "" where there are none
+    rows: dict[str, int]  # of each field
+    rows_per_item: dict[str, int]  # of the fields whose items all have as many; others have a file FIELD.offsets
+    files: dict[str, FileEntry]  # by their path from the directory of the index
+
+
+@dataclass(frozen=True)
+class Manifest:
+    settings: IndexSettings
+    commit: int
+    files: dict[str, FileEntry]  # the constant ones
+    segments: tuple[SegmentEntry, ...]
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Content of the file; raises InputError if a text of the settings or a file name is not Unicode."""
+    text = json.dumps({"format": FORMAT, "kind": KIND, **asdict(manifest)}, indent=1, ensure_ascii=False)
+    try:
+        body = text[: -len("\n}")].encode("utf-8")
+    except UnicodeEncodeError as error:
+        wrong = text[max(0, error.start - 50) : error.end]
+        raise InputError(f"{wrong!r} is not Unicode text, which an index cannot store; use other names") from None
+    return body + (_END % zlib.crc32(body)).encode()
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Replace the manifest atomically; raises InputError if it cannot be written."""
+    data = manifest_bytes(manifest)
+    with atomic_path(directory / MANIFEST) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and check the manifest.
+
+    Raises:
+        InputError: there is none, it is damaged, or it is of a newer format or another kind of index.
+    """
+    path = directory / MANIFEST
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        what = f"not an index of fragments: {MANIFEST} is missing" if directory.is_dir() else "no such index"
+        raise InputError(f"{directory}: {what}; tools/index.py build makes one") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    body = data[: -len(_END % 0)]
+    if data[len(body) :] != (_END % zlib.crc32(body)).encode():
+        raise InputError(f"{path}: its checksum is not that of its content; it is damaged, copy or build the index again")
+    value = json.loads(data)
+    if value["kind"] != KIND:
+        raise InputError(f"{path}: an index of kind {value['kind']!r}, expected {KIND!r}; build the index again")
+    if value["format"] > FORMAT:
+        raise InputError(f"{path}: of format {value['format']}, this version reads up to {FORMAT}; use a newer version or build the index again")
+    return _parse(value)
+
+
+def at_latest(directory: Path, use: Callable[[Manifest], Result]) -> Result:
+    """``use`` of the manifest; once more with the next one if it fails because a writer removed what that one dropped."""
+    manifest = read_manifest(directory)
+    while True:
+        try:
+            return use(manifest)
+        except InputError:
+            latest = read_manifest(directory)
+            if latest == manifest:
+                raise
+            manifest = latest
+
+
+def remove_unnamed(directory: Path, *manifests: Manifest) -> None:
+    """Remove what crashed writers left and compaction dropped: all that none of the manifests names. The lock must be held."""
+    entries = [entry for manifest in manifests for entry in manifest.segments]
+    named = {f"{SEGMENTS}/{entry.name}" for entry in entries} | {entry.deleted_file for entry in entries}
+    for place in (SEGMENTS, DELETED):
+        for path in (directory / place).glob("*"):
+            if f"{place}/{path.name}" not in named:
+                _remove(path)
+    for path in directory.glob(f".{MANIFEST}.tmp-*"):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError:  # a directory; and what cannot be removed only takes room
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _parse(value: dict) -> Manifest:
+    kept = value["settings"]
+    fields = {name: FieldSettings(**field) for name, field in kept["fields"].items()}
+    segments = (SegmentEntry(**{**entry, "files": _files(entry["files"])}) for entry in value["segments"])
+    return Manifest(IndexSettings(kept["items"], fields, kept["origin"]), value["commit"], _files(value["files"]), tuple(segments))
+
+
+def _files(value: dict) -> dict[str, FileEntry]:
+    return {name: FileEntry(*entry) for name, entry in value.items()}

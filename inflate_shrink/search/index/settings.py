@@ -1,0 +1,72 @@
+"""What an index holds of each item; given when it is created and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...kernel import PRECISIONS, ROW_DTYPE, row_width
+
+CODES = "uint16"  # precision of a field of centroid codes, which are kept as they come
+
+
+@dataclass(frozen=True)
+class FieldSettings:
+    """The rows of one field.
+
+    precision: float32, bfloat16 or int8 vectors of ``dim`` dimensions, or CODES with ``dim`` 1. center: (dim,) numbers that
+    are taken from every vector before it is rounded, see :class:`inflate_shrink.kernel.Rows`; None: zeros.
+    """
+
+    precision: str
+    dim: int
+    center: tuple[float, ...] | None = None
+
+    def __post_init__(self):
+        if self.center is not None:
+            object.__setattr__(self, "center", tuple(map(float, self.center)))
+
+    @property
+    def center_vector(self) -> np.ndarray | None:
+        """(dim,) float32."""
+        return None if self.center is None else np.array(self.center, np.float32)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.uint16) if self.precision == CODES else ROW_DTYPE[self.precision]
+
+    def shape(self, rows: int) -> tuple[int, ...]:
+        """Of the array of so many rows on disk."""
+        return (rows,) if self.precision == CODES else (rows, row_width(self.dim, self.precision))
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """items: "images" or "captions"; fields: by name, in order; origin: JSON values, of the model for instance, kept as they are.
+
+    Raises:
+        InputError: a value is none of those.
+    """
+
+    items: str
+    fields: dict[str, FieldSettings]
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.items not in ("images", "captions"):
+            raise InputError(f"an index holds images or captions, not {self.items!r}")
+        if not self.fields:
+            raise InputError("an index has at least one field")
+        for name, kind in self.fields.items():
+            if not name.isidentifier() or name == "ids":
+                raise InputError(f"{name!r} is no name for a field; use letters, such as fragments")
+            if kind.precision not in (*PRECISIONS, CODES):
+                raise InputError(f"field {name}: precision {kind.precision!r} is none of {', '.join((*PRECISIONS, CODES))}")
+            expected = "1" if kind.precision == CODES else "1 or more"
+            if kind.dim < 1 or kind.precision == CODES and kind.dim != 1:
+                raise InputError(f"field {name}: {kind.dim} dimensions of {kind.precision}; expected {expected}")
+            if kind.center is not None and (kind.precision == CODES or len(kind.center) != kind.dim or not np.isfinite(kind.center).all()):
+                raise InputError(f"field {name}: a center has as many finite numbers as the vectors, {kind.dim}; found {len(kind.center)}")

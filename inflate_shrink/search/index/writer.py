@@ -1,0 +1,203 @@
+"""Writing an index: one writer at a time, readers undisturbed, all of a commit or nothing."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ...atomic import atomic_path, fsync
+from ...errors import InputError
+from .files import measure
+from .incoming import Items, encode_items
+from .index import open_index, require_known
+from .lock import release_lock, take_lock
+from .manifest import DELETED, MANIFEST, SEGMENTS, Manifest, SegmentEntry, manifest_bytes, read_manifest, remove_unnamed, write_manifest
+from .new_segment import NewSegment, with_deleted
+from .segment import Segment, locate
+from .settings import IndexSettings
+
+
+def create_index(directory: str | os.PathLike, settings: IndexSettings, prepare: Callable[[Path], None] | None = None) -> None:
+    """Make an index without items, whole or not at all.
+
+    Args:
+        directory: must not exist yet.
+        prepare: called with the directory in the making, to put constant files there.
+
+    Raises:
+        InputError: the directory exists or cannot be written.
+    """
+    directory = Path(directory)
+    if os.path.lexists(directory):
+        raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
+    with atomic_path(directory) as temporary:
+        temporary.mkdir()
+        if prepare:
+            prepare(temporary)
+        paths = sorted(path for path in temporary.rglob("*") if path.is_file())
+        files = {path.relative_to(temporary).as_posix(): measure(path) for path in paths}
+        for name in (SEGMENTS, DELETED):
+            (temporary / name).mkdir()
+        (temporary / "lock").touch()
+        (temporary / MANIFEST).write_bytes(manifest_bytes(Manifest(settings, 0, files, ())))
+
+
+class IndexWriter:
+    """Context manager that holds the writers' lock. What is not committed when it ends is dropped.
+
+    Args:
+        wait: seconds to wait for another writer.
+
+    Raises:
+        InputError: no index or a damaged one, a directory that is read-only, another writer. From any method: bad
+            input, after which one may go on; or a disk that is full, after which the index is as the last commit left
+            it and this writer is closed.
+
+    Example::
+
+        with IndexWriter("indexes/mine") as writer:
+            writer.delete(["17"])
+            writer.add(["17", "18"], ["17.jpg", ""], {"fragments": (vectors, [32, 30])})  # vectors: (62, d)
+            writer.commit()
+    """
+
+    def __init__(self, directory: str | os.PathLike, wait: float = 10.0):
+        self.directory = Path(directory)
+        self._new: NewSegment | None = None
+        self._manifest = read_manifest(self.directory)  # first: a directory that is no index gets no lock file
+        self._lock: int | None = take_lock(self.directory, wait)
+        with self._all_or_closed():
+            for name in (SEGMENTS, DELETED):
+                (self.directory / name).mkdir(exist_ok=True)  # some ways to copy leave empty directories out
+            self._begin()
+
+    def __enter__(self) -> IndexWriter:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def add(self, ids: Sequence[str], files: Sequence[str], fields: dict[str, tuple[np.ndarray, Sequence[int]]]) -> None:
+        """Append n items.
+
+        Args:
+            ids: not in the index, or deleted before.
+            files: of the items, "" for none.
+            fields: for each field of the settings the rows of all the items, (R, d) floats (a field of codes:
+                (R,) uint16), and how many of them each item has, (n,).
+
+        Raises:
+            InputError: names an item whose id is taken or cannot be stored, that has no rows, whose rows have
+                another dimension or are not finite, or that lacks a field; none of the n is then added.
+        """
+        if not len(ids):
+            return
+        manifest = self._open_manifest()
+        items = encode_items(self.directory, manifest.settings, ids, files, fields)
+        self._require_new(items.ids)
+        with self._all_or_closed():
+            self._segment().add(items)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete items, also those added since the last commit. Returns how many; raises InputError if an id is unknown: none is then deleted."""
+        self._open_manifest()
+        ids = list(dict.fromkeys(ids))
+        added = self._new.rows if self._new else {}
+        old = [item for item in ids if item not in added]
+        positions = locate(self._segments, old)
+        require_known(self.directory, old, positions)
+        for number in np.unique(positions[:, 0]):
+            self._segments[number].mark_deleted(positions[positions[:, 0] == number, 1])
+        for item in ids:
+            added.pop(item, None)
+        return len(ids)
+
+    def compact(self) -> None:
+        """Copy all live items into one segment, in order, behind what was added since the last commit; the commit drops the old ones."""
+        self._open_manifest()
+        if not self._new and len(self._segments) < 2 and all(segment.deleted is None for segment in self._segments):
+            return
+        with self._all_or_closed():
+            for segment in self._segments:
+                for items in segment.live_items():
+                    self._segment().add(items)
+        self._segments = []
+
+    def commit(self) -> None:
+        """Make everything since the last commit visible to readers, at once; it is on disk when this returns."""
+        manifest = self._open_manifest()
+        with self._all_or_closed():
+            segments = tuple(self._entry(segment) for segment in self._segments if segment.live)
+            if self._new and self._new.rows:
+                segments += (self._new.finish(self._name),)
+            if segments != manifest.segments:
+                fsync(self.directory / SEGMENTS)
+                fsync(self.directory / DELETED)
+                write_manifest(self.directory, replace(manifest, commit=manifest.commit + 1, segments=segments))
+            self._begin()
+
+    def close(self) -> None:
+        """Drop what is not committed and let other writers in."""
+        if self._lock is None:
+            return
+        try:
+            self._drop_new()
+            remove_unnamed(self.directory, self._manifest, read_manifest(self.directory))  # both: a failed commit may have come through
+        except (OSError, InputError):
+            pass  # the next writer removes it
+        finally:
+            release_lock(self._lock)
+            self._lock = None
+
+    def _begin(self) -> None:
+        self._drop_new()
+        index = open_index(self.directory)
+        self._manifest, self._segments = index.manifest, list(index.segments)
+        remove_unnamed(self.directory, self._manifest)
+        self._name = f"{self._manifest.commit + 1:08d}-{secrets.token_hex(4)}"  # never one that was there before
+
+    def _open_manifest(self) -> Manifest:
+        if self._lock is None:
+            raise InputError(f"{self.directory}: this writer is closed; open another")
+        return self._manifest
+
+    def _segment(self) -> NewSegment:
+        if self._new is None:
+            self._new = NewSegment(self.directory, self._name, self._manifest.settings)
+        return self._new
+
+    def _entry(self, segment: Segment) -> SegmentEntry:
+        """Its entry in the next manifest."""
+        deleted = 0 if segment.deleted is None else int(segment.deleted.sum())
+        return segment.entry if deleted == segment.entry.deleted else with_deleted(self.directory, segment.entry, segment.deleted, self._name)
+
+    def _require_new(self, ids: list[str]) -> None:
+        added, seen = self._new.rows if self._new else {}, set()
+        for item in ids:
+            if item in seen or item in added:
+                raise InputError(f"{self.directory}: id {item!r} was added twice; ids must be unique")
+            seen.add(item)
+        taken = np.flatnonzero(locate(self._segments, ids)[:, 0] >= 0)
+        if len(taken):
+            raise InputError(f"{self.directory}: id {ids[taken[0]]!r} is in the index already; delete it first to replace it")
+
+    @contextmanager
+    def _all_or_closed(self):
+        try:
+            yield
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise InputError(f"{self.directory}: cannot be written: {error.strerror or error}; the index is as it was") from error
+            raise
+
+    def _drop_new(self) -> None:
+        if self._new:
+            self._new.close()
+        self._new = None

@@ -1,0 +1,292 @@
+// Every path this machine has, under sanitizers: buffers end where their data ends, and results are those of a plain loop.
+// Built and run by test_sanitized.py; prints what is wrong, or the number of comparisons.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "library.h"
+#include "threads.h"
+
+namespace {
+
+enum { FLOAT32, BFLOAT16, INT8 };               // of csrc/problem.h
+enum { BEST_ROW, BEST_FRAGMENT, EACH };         // of csrc/problem.h
+constexpr int NUMBERS_IN_WORD[] = {1, 2, 4};    // of rows.py
+constexpr int NUMBER_BYTES[] = {4, 2, 1};
+constexpr double INFINITE = std::numeric_limits<double>::infinity();
+
+using Lengths = std::vector<int64_t>;
+using Floats = std::vector<float>;
+
+int64_t compared = 0;
+
+void expect(bool right, const std::string& what) {
+  compared++;
+  if (right) return;
+  std::printf("wrong: %s\n", what.c_str());
+  std::exit(1);
+}
+
+Floats random_vectors(int64_t rows, int64_t dim) {
+  static std::mt19937 generator(5);
+  std::normal_distribution<float> normal(0, 1 / std::sqrt(static_cast<float>(dim)));
+  Floats vectors(rows * dim);
+  for (float& number : vectors) number = normal(generator);
+  return vectors;
+}
+
+// What a row is worth after rounding, and its bytes.
+struct Encoded {
+  std::vector<double> numbers;
+  std::unique_ptr<uint8_t[]> memory;
+  uint8_t* bytes;  // behind one byte, so aligned to nothing
+  Floats scales;
+  int64_t row_bytes;
+};
+
+Encoded encode(const Floats& vectors, int64_t rows, int64_t dim, int precision) {
+  const int64_t in_word = NUMBERS_IN_WORD[precision], width = (dim + in_word - 1) / in_word * in_word, row_bytes = width * NUMBER_BYTES[precision];
+  Encoded encoded = {std::vector<double>(rows * dim), std::make_unique<uint8_t[]>(rows * row_bytes + 1), nullptr, {}, row_bytes};
+  encoded.bytes = encoded.memory.get() + 1;
+  for (int64_t row = 0; row < rows; row++) {
+    float largest = 0;
+    for (int64_t d = 0; d < dim; d++) largest = std::max(largest, std::fabs(vectors[row * dim + d]));
+    const float inverse = largest > 0 ? 127 / largest : 0, scale = largest / 127;
+    if (precision == INT8) encoded.scales.push_back(scale);
+    for (int64_t i = 0; i < width; i++) {
+      const float number = i < dim ? vectors[row * dim + i] : 0;
+      uint8_t* to = encoded.bytes + row * row_bytes + i * NUMBER_BYTES[precision];
+      double value = number;
+      if (precision == FLOAT32) std::memcpy(to, &number, 4);
+      if (precision == BFLOAT16) {
+        uint32_t bits;
+        std::memcpy(&bits, &number, 4);
+        bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+        float rounded;
+        std::memcpy(&rounded, &bits, 4);
+        value = rounded;
+        const uint16_t upper = static_cast<uint16_t>(bits >> 16);
+        std::memcpy(to, &upper, 2);
+      }
+      if (precision == INT8) {
+        const float rounded = std::nearbyint(number * inverse);
+        *to = static_cast<uint8_t>(static_cast<int>(rounded) + 128);
+        value = static_cast<double>(rounded) * scale;
+      }
+      if (i < dim) encoded.numbers[row * dim + i] = value;
+    }
+  }
+  return encoded;
+}
+
+Lengths offsets_of(const Lengths& lengths) {
+  Lengths offsets(lengths.size() + 1, 0);
+  for (size_t i = 0; i < lengths.size(); i++) offsets[i + 1] = offsets[i] + lengths[i];
+  return offsets;
+}
+
+// (queries, items) by the definition.
+std::vector<double> reference(const Encoded& rows, const Lengths& offsets, const Encoded& queries, const Floats& bias, const Lengths& starts,
+                              int64_t dim, int reduce) {
+  std::vector<double> products(bias.size() * offsets.back());
+  for (size_t f = 0; f < bias.size(); f++)
+    for (int64_t r = 0; r < offsets.back(); r++) {
+      double& product = products[f * offsets.back() + r];
+      for (int64_t d = 0; d < dim; d++) product += queries.numbers[f * dim + d] * rows.numbers[r * dim + d];
+    }
+  const auto product = [&](int64_t fragment, int64_t row) { return products[fragment * offsets.back() + row]; };
+  std::vector<double> scores;
+  for (size_t q = 0; q + 1 < starts.size(); q++)
+    for (size_t i = 0; i + 1 < offsets.size(); i++) {
+      double score = offsets[i] == offsets[i + 1] || (reduce == BEST_FRAGMENT && starts[q] == starts[q + 1]) ? -INFINITE : 0;
+      if (reduce == BEST_FRAGMENT) {
+        for (int64_t r = offsets[i]; r < offsets[i + 1]; r++) {
+          double best = -INFINITE;
+          for (int64_t f = starts[q]; f < starts[q + 1]; f++) best = std::max(best, product(f, r) + bias[f]);
+          score += best;
+        }
+      } else {
+        for (int64_t f = starts[q]; f < starts[q + 1]; f++) {
+          double best = -INFINITE;
+          for (int64_t r = offsets[i]; r < offsets[i + 1]; r++) best = std::max(best, product(f, r));
+          score += best;
+        }
+      }
+      scores.push_back(score);
+    }
+  return scores;
+}
+
+// All paths, with all items and with some, must give the reference.
+void check_scores(int64_t dim, const Lengths& lengths, const Lengths& fragments, int precision, int reduce) {
+  const Lengths offsets = offsets_of(lengths), starts = offsets_of(fragments);
+  const Floats vectors = random_vectors(offsets.back(), dim), queries = random_vectors(starts.back(), dim), bias = random_vectors(starts.back(), 1);
+  const Encoded rows = encode(vectors, offsets.back(), dim, precision), rounded = encode(queries, starts.back(), dim, precision);
+  const std::vector<double> right = reference(rows, offsets, rounded, bias, starts, dim, reduce);
+  const int64_t n = lengths.size();
+  const Lengths some = n ? Lengths{n - 1, 0, n / 2, n / 2, n - 1} : Lengths{};
+  const double tolerance = 1e-5 * (1 + (reduce == BEST_FRAGMENT ? *std::max_element(offsets.begin(), offsets.end()) : starts.back()));
+  for (int path = 0; is_path_name(path); path++)
+    for (const Lengths* items : {static_cast<const Lengths*>(nullptr), &some})
+      for (int threads : {1, 3}) {
+        const int64_t count = items ? items->size() : n;
+        Floats out(fragments.size() * count, -7);
+        const int status = is_scores(path, precision, reduce, queries.data(), bias.data(), starts.data(), fragments.size(), dim, rows.bytes,
+                                     precision == INT8 ? rows.scales.data() : nullptr, offsets.data(), rows.row_bytes,
+                                     items ? items->data() : nullptr, count, out.data(), threads);
+        expect(status == 0, "status");
+        for (size_t q = 0; q < fragments.size(); q++)
+          for (int64_t i = 0; i < count; i++) {
+            const double wanted = right[q * n + (items ? (*items)[i] : i)], found = out[q * count + i];
+            expect(std::isinf(wanted) ? found == wanted : std::fabs(found - wanted) <= tolerance,
+                   std::string(is_path_name(path)) + " precision " + std::to_string(precision) + " reduce " + std::to_string(reduce) + " dim " +
+                       std::to_string(dim) + " query " + std::to_string(q) + " item " + std::to_string(i) + ": " + std::to_string(found) +
+                       ", not " + std::to_string(wanted));
+          }
+      }
+}
+
+void check_all_scores() {
+  const std::vector<Lengths> items = {{}, {1}, {0}, {3, 0, 1, 33, 8, 17, 2}, {32, 32, 32}, {257}};
+  const std::vector<Lengths> queries = {{}, {0}, {1}, {33}, {64}, {65}, {5, 0, 16, 9, 8, 4}};
+  for (int precision : {FLOAT32, BFLOAT16, INT8}) {
+    for (int64_t dim : {1, 3, 5, 64, 100})
+      for (const Lengths& lengths : items)
+        for (const Lengths& fragments : queries)
+          for (int reduce : {BEST_ROW, BEST_FRAGMENT}) check_scores(dim, lengths, fragments, precision, reduce);
+    for (int reduce : {BEST_ROW, BEST_FRAGMENT}) check_scores(768, {5, 32}, {33, 7}, precision, reduce);
+    for (int64_t dim : {1, 5, 768})
+      for (int64_t n_queries : {0, 1, 5, 33, 70}) check_scores(dim, Lengths(19, 1), Lengths(n_queries, 1), precision, EACH);
+  }
+}
+
+// Bytes and scales as rounded here, row for row; zero and tiny rows, ties and large numbers among them.
+void check_rounding() {
+  for (int precision : {FLOAT32, BFLOAT16, INT8})
+    for (int64_t dim : {1, 3, 5, 64, 100})
+      for (int64_t rows : {0, 1, 700})
+        for (int threads : {1, 3}) {
+          Floats vectors = random_vectors(rows, dim);
+          for (int64_t i = 0; i < rows * dim; i++)
+            vectors[i] = i / dim == 0 ? 0 : i / dim == 1 ? vectors[i] * 1e-20f : i / dim == 2 ? vectors[i] * 1e30f : i / dim == 3 ? i % 3 - 1.5f : vectors[i];
+          const Encoded right = encode(vectors, rows, dim, precision);
+          std::vector<uint8_t> out(rows * right.row_bytes, 7);
+          Floats scales(precision == INT8 ? rows : 0);
+          const int status = is_encode_rows(precision, vectors.data(), rows, dim, out.data(), right.row_bytes, precision == INT8 ? scales.data() : nullptr, threads);
+          expect(status == 0 && scales == right.scales, "scales");
+          expect(out.empty() || !std::memcmp(out.data(), right.bytes, out.size()), "encoded rows of " + std::to_string(dim) + " dimensions");
+        }
+}
+
+void check_codes() {
+  std::mt19937 generator(6);
+  const Lengths lengths = {0, 1, 33, 2, 0, 7}, offsets = offsets_of(lengths);
+  for (int64_t lanes : {0, 32, 96})
+    for (int threads : {1, 3}) {
+      const int64_t centroids = 50;
+      std::vector<uint8_t> table(centroids * lanes);
+      for (uint8_t& byte : table) byte = static_cast<uint8_t>(generator());
+      std::vector<uint16_t> codes(offsets.back());
+      for (uint16_t& code : codes) code = static_cast<uint16_t>(generator() % centroids);
+      for (int path = 0; is_path_name(path); path++) {
+        Floats out(lengths.size());
+        expect(is_code_scores(path, table.data(), lanes, codes.data(), offsets.data(), lengths.size(), out.data(), threads) == 0, "status");
+        for (size_t i = 0; i < lengths.size(); i++) {
+          int sum = 0;
+          for (int64_t lane = 0; lane < lanes; lane++) {
+            int best = 0;
+            for (int64_t r = offsets[i]; r < offsets[i + 1]; r++) best = std::max<int>(best, table[codes[r] * lanes + lane]);
+            sum += best;
+          }
+          expect(out[i] == sum, std::string(is_path_name(path)) + ": codes");
+        }
+      }
+    }
+}
+
+// The table's bytes are within half a step of the products.
+void check_code_table() {
+  for (int64_t fragments : {0, 1, 33}) {
+    const int64_t centroids = 19, lanes = (fragments + 31) / 32 * 32;
+    const Floats products = random_vectors(fragments, centroids);
+    std::vector<uint8_t> table(centroids * lanes);
+    Floats lowest(fragments), step(1);
+    expect(is_code_table(products.data(), fragments, centroids, lanes, table.data(), lowest.data(), step.data()) == 0, "status");
+    for (int64_t c = 0; c < centroids; c++)
+      for (int64_t lane = 0; lane < lanes; lane++) {
+        if (lane >= fragments) {
+          expect(table[c * lanes + lane] == 0, "a lane that holds no fragment");
+        } else {
+          const double value = lowest[lane] + static_cast<double>(step[0]) * table[c * lanes + lane];
+          expect(std::fabs(value - products[lane * centroids + c]) <= 0.501 * step[0], "table");
+        }
+      }
+  }
+}
+
+void check_threads() {
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; caller++)
+    callers.emplace_back([caller] {
+      for (int round = 0; round < 50; round++) {
+        std::vector<int> done(101 + caller);
+        inflate_shrink::in_parallel(1 + (caller + round) % 4, done.size(), 3, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; i++) done[i]++;
+        });
+        for (int times : done)
+          if (times != 1) std::abort();
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  for (int threads : {1, 3}) {  // the first failure comes back to the caller, and the pool goes on
+    std::string found;
+    try {
+      inflate_shrink::in_parallel(threads, 100, 1, [](int64_t, int64_t) { throw std::runtime_error("stop"); });
+    } catch (const std::runtime_error& error) {
+      found = error.what();
+    }
+    expect(found == "stop", "an exception of a part");
+  }
+}
+
+void check_fork() {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);  // a pool of the parent's would be waited for in vain
+    check_scores(5, {3, 0, 1, 33, 8, 17, 2}, {33, 2}, INT8, BEST_ROW);
+    check_threads();
+    _exit(0);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  expect(status == 0, "a forked child");
+}
+
+}  // namespace
+
+int main(int count, char**) {
+  check_threads();
+  check_fork();
+  if (count == 1) {  // with any argument: threads only
+    check_all_scores();
+    check_rounding();
+    check_codes();
+    check_code_table();
+    for (int path = 0; is_path_name(path); path++)
+      for (int precision : {FLOAT32, BFLOAT16, INT8}) expect(is_arithmetic_limit(path, precision, 2, 1e-4) > 0, "arithmetic limit");
+  }
+  std::printf("%lld comparisons\n", static_cast<long long>(compared));
+}

@@ -1,0 +1,160 @@
+"""Commits whose content is known by their number. As a script: one after another, until killed, or crashed at every step."""
+
+import inflate_shrink  # noqa: F401  first, as everywhere
+
+import itertools
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from inflate_shrink.kernel import decode_rows
+from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, open_index, verify_index
+from inflate_shrink.search.index.files import FileWriter
+from inflate_shrink.search.index.manifest import read_manifest
+
+SETTINGS = IndexSettings("captions", {"fragments": FieldSettings("int8", 5), "codes": FieldSettings(CODES, 1)}, {"model": "made up"})
+
+
+def rows_of(number, k):
+    """Rows of item k of a commit: one to three, ragged; int8 keeps them exactly."""
+    return [(127.0, float(number % 100), float(k), float(row), 0.0) for row in range(1 + (number + k) % 3)]
+
+
+def fields_of(items):
+    """What IndexWriter.add takes, for (number, k) of each item."""
+    rows = [rows_of(*item) for item in items]
+    lengths = [len(part) for part in rows]
+    codes = np.array([item[1] for item, length in zip(items, lengths) for _ in range(length)], np.uint16)
+    return {"fragments": (np.array(sum(rows, []), np.float32), lengths), "codes": (codes, lengths)}
+
+
+def names_of(number):
+    return [f"{number}-0", f"{number}-1", "always"]
+
+
+def change(writer, number):
+    """Make commit ``number``: three items, one of them a replacement; one of the commit before goes; each third one compacts."""
+    if number > 1:
+        writer.delete([f"{number - 1}-0", "always"])
+    writer.add(names_of(number), [f"{number}.jpg", "", "ü"], fields_of([(number, k) for k in range(3)]))
+    if number % 3 == 0:
+        writer.compact()
+    writer.commit()
+
+
+def content(commit):
+    """What the index holds after so many changes: id -> file, rows, codes."""
+    items = {}
+    for number in range(1, commit + 1):
+        items.pop(f"{number - 1}-0", None)
+        for k, (name, file) in enumerate(zip(names_of(number), [f"{number}.jpg", "", "ü"])):
+            rows = rows_of(number, k)
+            items[name] = file, rows, [k] * len(rows)
+    return items
+
+
+def snapshot(index):
+    """The same, read from an index."""
+    items = {}
+    for segment in index.segments:
+        fragments, codes = segment.rows("fragments"), segment.rows("codes")
+        vectors = decode_rows(fragments.values, fragments.scales, fragments.precision, fragments.dim)
+        for row in range(len(segment)):
+            if segment.deleted is None or not segment.deleted[row]:
+                part = slice(fragments.offsets[row], fragments.offsets[row + 1])
+                assert segment.ids[row] not in items
+                items[segment.ids[row]] = segment.files[row], list(map(tuple, vectors[part].tolist())), codes.values[part].tolist()
+    assert len(index) == len(items)
+    return items
+
+
+def files_in(directory):
+    """Paths of all files but the lock, and of the directories of segments, from the directory."""
+    return {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.name != "lock"}
+
+
+def named_in(directory):
+    """The same, of what the manifest names."""
+    manifest = read_manifest(directory)
+    files = {name for entry in manifest.segments for name in entry.files} | set(manifest.files)
+    parents = {parent.as_posix() for name in files for parent in Path(name).parents} - {"."}
+    return files | parents | {"manifest.json", "segments", "deleted"}
+
+
+def before_each_step(act):
+    """Call ``act(number from 1)`` before every step of a writer that changes the disk. Returns a function that undoes that."""
+    numbers = itertools.count(1)
+
+    def wrap(function):
+        def wrapped(*arguments, **named):
+            act(next(numbers))
+            return function(*arguments, **named)
+
+        return wrapped
+
+    steps = [(os, name) for name in ("fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")] + [(FileWriter, "write")]
+    before = [getattr(owner, name) for owner, name in steps]
+    for (owner, name), function in zip(steps, before):
+        setattr(owner, name, wrap(function))
+    return lambda: [setattr(owner, name, function) for (owner, name), function in zip(steps, before)]
+
+
+def in_child(work):
+    """Run ``work`` in a forked process; returns whether it ended by itself."""
+    pid = os.fork()
+    if not pid:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+    status = os.waitpid(pid, 0)[1]
+    assert status in (0, signal.SIGKILL), status
+    return status == 0
+
+
+def crash_at_every_step(directory, number):
+    """Kill a writer before its first, second, ... step; yields the commit that each crash leaves."""
+    for step in itertools.count(1):
+        copy = Path(f"{directory}-{step}")
+        shutil.copytree(directory, copy)
+
+        def write(writer=None):
+            with IndexWriter(copy, wait=0) as writer:
+                change(writer, open_index(copy).commit + 1)
+
+        def crash():
+            before_each_step(lambda n: n == step and os.kill(os.getpid(), signal.SIGKILL))
+            write()
+
+        def check():
+            verify_index(copy)
+            index = open_index(copy)
+            assert snapshot(index) == content(index.commit)
+            return index.commit
+
+        done = in_child(crash)
+        left = check()
+        assert left in (number - 1, number)
+        assert in_child(write) and check() == left + 1 and files_in(copy) == named_in(copy)
+        shutil.rmtree(copy)
+        yield left
+        if done:
+            return
+
+
+if __name__ == "__main__":
+    os.fsync = lambda descriptor: None  # as in conftest.py
+    if sys.argv[1] == "crash":
+        for commit in crash_at_every_step(Path(sys.argv[2]), int(sys.argv[3])):
+            print(commit, flush=True)
+    else:
+        with IndexWriter(sys.argv[2]) as forever:
+            for commit in range(open_index(sys.argv[2]).commit + 1, int(sys.argv[3]) + 1):
+                change(forever, commit)
+                print(commit, flush=True)
