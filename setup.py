@@ -30,7 +30,7 @@ setup(
     python_requires=">=3.9",
     packages=find_packages(include=["inflate_shrink*"]),
     ext_modules=[kernel],
-    package_data={"inflate_shrink": ["*.yaml", "recipes/*.yaml", "visualize/*.html", "visualize/*.css"]},
+    package_data={"inflate_shrink": ["*.yaml", "recipes/*.yaml", "visualize/*.html", "visualize/*.css", "search/device/csrc/*.cu*"]},
     install_requires=[
         # Paddle 2.6.2 and paddlenlp's tool-helpers are built against NumPy 1.
         "numpy<2",
@@ -60,6 +60,10 @@ setup(
         "gpu": ["paddlepaddle-gpu==2.6.2"],
         # Region features kept in LMDB.
         "lmdb": ["lmdb"],
-        "test": ["pytest", "onnx", "lmdb", "scikit-learn"],
+        # Approximate search of many vectors, where it is faster than our scan.
+        "faiss": ["faiss-cpu>=1.12,<2"],
+        # Indexes pushed to Qdrant.
+        "qdrant": ["qdrant-client>=1.16"],
+        "test": ["pytest", "onnx", "lmdb", "scikit-learn", "faiss-cpu>=1.12,<2", "qdrant-client>=1.16"],
     },
 )

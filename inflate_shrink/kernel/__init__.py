@@ -4,7 +4,7 @@ NumPy and the standard library only: a search process must not pay for Paddle. W
 could not be built, NumPy does the same, slower.
 """
 
-from .codes import code_scores, encode_codes
+from .codes import as_items, code_scores, code_table, encode_codes
 from .library import paths
 from .limit import arithmetic_limit
 from .rows import PRECISIONS, ROW_DTYPE, Rows, decode_rows, encode_rows, row_width
@@ -12,5 +12,5 @@ from .scores import scores
 from .select import best_rows
 
 __all__ = [
-    "PRECISIONS", "ROW_DTYPE", "Rows", "arithmetic_limit", "best_rows", "code_scores", "decode_rows", "encode_codes", "encode_rows", "paths", "row_width", "scores",
+    "PRECISIONS", "ROW_DTYPE", "Rows", "arithmetic_limit", "as_items", "best_rows", "code_scores", "code_table", "decode_rows", "encode_codes", "encode_rows", "paths", "row_width", "scores",
 ]

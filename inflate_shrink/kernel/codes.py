@@ -7,11 +7,12 @@ each query fragment. This is how ColBERT's indexes find candidates (Santhanam et
 from __future__ import annotations
 
 import ctypes
+from typing import NamedTuple
 
 import numpy as np
 
-from .library import call, library, path_number, thread_count
-from .rows import Rows, encode_rows
+from .library import call, path_number, thread_count
+from .rows import PRECISIONS, Rows, encode_rows
 from .scores import scores
 
 MOST_CENTROIDS = 1 << 16
@@ -29,18 +30,51 @@ def encode_codes(vectors: np.ndarray, centroids: np.ndarray, threads: int = 0) -
     return codes
 
 
-def code_scores(query: np.ndarray, centroids: Rows, codes: np.ndarray, offsets: np.ndarray, threads: int = 0, path: str = "") -> np.ndarray:
-    """Approximate scores (N,) float32 of a text query with every image.
+class CodeTable(NamedTuple):
+    """The products of a query with all centroids as bytes. table: (65536, lanes), the first C rows; offset, step: of a sum of bytes to a score."""
+
+    table: np.ndarray
+    offset: float
+    step: float
+
+
+def code_table(query: np.ndarray, centroids: Rows, threads: int = 0, path: str = "") -> CodeTable:
+    """Compare a query (l, d) float32 with C centroids, items of one row (see :func:`as_items`)."""
+    query = np.ascontiguousarray(query, np.float32)
+    (fragments, dim), count, number = query.shape, centroids.items, path_number(path)
+    table = np.zeros((MOST_CENTROIDS, -(-fragments // _LANES) * _LANES), np.uint8)  # whatever code a damaged file holds, it has a row
+    if number is None:
+        products = scores(query[:, None], centroids, path=path)
+        lowest = products.min(1)
+        step = max(float((products - lowest[:, None]).max(initial=0)), 1e-30) / 255
+        table[:count, :fragments] = ((products - lowest[:, None]) / np.float32(step) + 0.5).T
+        return CodeTable(table, float(lowest.sum()), step)
+    lowest, step = np.empty(fragments, np.float32), np.empty(1, np.float32)
+    precision, row_bytes = PRECISIONS.index(centroids.precision), centroids.values.shape[1] * centroids.values.itemsize
+    call(
+        "is_code_table", ctypes.c_int(number), ctypes.c_int(precision), query, fragments, dim, centroids.values, centroids.scales,
+        row_bytes, count, table.shape[1], table, lowest, step, ctypes.c_int(thread_count(threads)),
+    )  # fmt: skip
+    return CodeTable(table, float(lowest.sum()), float(step[0]))
+
+
+def code_scores(table: CodeTable, codes: np.ndarray, offsets: np.ndarray, items: np.ndarray | None = None, threads: int = 0, path: str = "") -> np.ndarray:
+    """Approximate scores (n,) float32 of a text query with images.
 
     Args:
-        query: (l, d) float32.
-        centroids: C items of one row, see :func:`as_items`.
-        codes: (R,) uint16 of the rows of N items; offsets: (N + 1,) int64.
+        codes: (R,) uint16 of the rows of N images; offsets: (N + 1,) int64.
+        items: (n,) int, only these; None: all.
     """
-    products = scores(query[:, None], centroids, threads=threads, path=path)  # (l, C)
-    table, lowest, step = _table(products)
-    sums = _sums(table, codes, np.ascontiguousarray(offsets, np.int64), thread_count(threads), path_number(path))
-    return sums * step + lowest.sum()
+    codes, offsets, number = np.ascontiguousarray(codes, np.uint16), np.ascontiguousarray(offsets, np.int64), path_number(path)
+    items = None if items is None else np.ascontiguousarray(items, np.int64)
+    sums = np.empty(len(offsets) - 1 if items is None else len(items), np.float32)
+    if number is None:
+        for i, item in enumerate(range(len(sums)) if items is None else items):
+            sums[i] = table.table[codes[offsets[item] : offsets[item + 1]]].max(0, initial=0).sum(dtype=np.int64)
+    else:
+        threads = ctypes.c_int(thread_count(threads))
+        call("is_code_scores", ctypes.c_int(number), table.table, table.table.shape[1], codes, offsets, items, len(sums), sums, threads)
+    return sums * np.float32(table.step) + np.float32(table.offset)
 
 
 def as_items(vectors: np.ndarray, precision: str = "int8") -> Rows:
@@ -48,27 +82,3 @@ def as_items(vectors: np.ndarray, precision: str = "int8") -> Rows:
     values, scales = encode_rows(vectors, precision)
     return Rows(values, scales, np.arange(len(values) + 1, dtype=np.int64), precision, vectors.shape[1])
 
-
-def _table(products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.float32]:
-    """Bytes (C, lanes) of products (l, C), the lowest of each fragment (l,), and the step between two bytes."""
-    (fragments, centroids), lanes = products.shape, -(-len(products) // _LANES) * _LANES
-    table = np.zeros((centroids, lanes), np.uint8)
-    if library() is None:
-        lowest = products.min(1)
-        step = np.float32(max((products - lowest[:, None]).max(), 1e-30) / 255)
-        table[:, :fragments] = ((products - lowest[:, None]) / step + 0.5).T
-        return table, lowest, step
-    lowest, step = np.empty(fragments, np.float32), np.empty(1, np.float32)
-    call("is_code_table", products, fragments, centroids, lanes, table, lowest, step)
-    return table, lowest, step[0]
-
-
-def _sums(table: np.ndarray, codes: np.ndarray, offsets: np.ndarray, threads: int, path: int | None) -> np.ndarray:
-    out = np.empty(len(offsets) - 1, np.float32)
-    if path is None:
-        for item in range(len(out)):
-            out[item] = table[codes[offsets[item] : offsets[item + 1]]].max(0, initial=0).sum(dtype=np.int64)
-    else:
-        codes = np.ascontiguousarray(codes, np.uint16)
-        call("is_code_scores", ctypes.c_int(path), table, table.shape[1], codes, offsets, len(out), out, ctypes.c_int(threads))
-    return out

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 
-from ..kernel import Rows, code_scores, scores
-from .index import Index
+from ..kernel import Rows, code_scores, code_table, scores
+from .index import Index, Segment
 
 
 class Scan:
@@ -42,28 +42,28 @@ class Scan:
 
     def scores(self, field: str, query: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
         """Exact scores (n,) float32 of a query (l, d) with items, by ascending number; None: all, -infinity where deleted."""
-        if numbers is None:
-            parts = [scores([query], part.rows(field), stored=self._stored, threads=self._threads)[0] for part in self._segments]
-            return self._masked(parts)
-        parts, bounds = [], np.searchsorted(numbers, self._starts)
-        for part, start, begin, end in zip(self._segments, self._starts, bounds, bounds[1:]):
-            if begin < end:
-                items = numbers[begin:end] - start
-                parts.append(scores([query], part.rows(field), items, self._stored, self._threads)[0])
-        return np.concatenate([np.empty(0, np.float32), *parts])
+        return self._each_segment(numbers, lambda part, items: scores([query], part.rows(field), items, self._stored, self._threads)[0])
 
-    def code_scores(self, field: str, query: np.ndarray, centroids: Rows) -> np.ndarray:
-        """Approximate scores (n,) float32 of a text query with all images, by their centroid codes; -infinity where deleted."""
-        parts = []
-        for part in self._segments:
+    def code_scores(self, field: str, query: np.ndarray, centroids: Rows, numbers: np.ndarray | None = None) -> np.ndarray:
+        """Approximate ones of a text query, by the centroid codes of images."""
+        table = code_table(query, centroids, self._threads)
+
+        def of_part(part: Segment, items: np.ndarray | None) -> np.ndarray:
             codes = part.rows(field)
-            parts.append(code_scores(query, centroids, codes.values, codes.offsets, self._threads))
-        return self._masked(parts)
+            return code_scores(table, codes.values, codes.offsets, items, self._threads)
 
-    def _masked(self, parts: list[np.ndarray]) -> np.ndarray:
-        for part, segment in zip(parts, self._segments):
-            if segment.deleted is not None:
-                part[segment.deleted] = -np.inf
+        return self._each_segment(numbers, of_part)
+
+    def _each_segment(self, numbers: np.ndarray | None, score: Callable[[Segment, np.ndarray | None], np.ndarray]) -> np.ndarray:
+        if numbers is None:
+            parts = [score(part, None) for part in self._segments]
+            for part, segment in zip(parts, self._segments):
+                if segment.deleted is not None:
+                    part[segment.deleted] = -np.inf
+        else:
+            bounds = np.searchsorted(numbers, self._starts)
+            slices = zip(self._segments, self._starts, bounds, bounds[1:])
+            parts = [score(part, numbers[begin:end] - start) for part, start, begin, end in slices if begin < end]
         return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.float32), *parts])
 
     def _segment_of(self, number: int) -> int:

@@ -1,10 +1,10 @@
-"""Search of an index: exactly, or as a cascade of a cheap first stage and exact scores of its best (Sec. 1).
+"""Search of an index: exactly, or as a cascade, where each stage scores what the cheaper one before it let through (Sec. 1).
 
     exact     late interaction (Eq. 5) of the query with every item
-    cascade   a first stage scores every item, late interaction its ``candidates`` best
-                vector   F's vectors (Eq. 3), where the index was built with an F
-                codes    the centroids of the fragments, where there is no F
-              vectors, and the fragments of an index of F alone, are found by faiss where tools/index.py faiss prepared it
+    cascade   vectors    F's (Eq. 3), where the index was built with an F; let through ``COARSE`` times as many as the codes
+              codes      the centroids of the fragments, where the index was built with codes; let ``candidates`` through
+              fragments  late interaction of these
+              Vectors, and the fragments of an index of F alone, are found by faiss where tools/index.py faiss prepared it.
     rerank    the cross-BERT (:mod:`.cross_stage`) orders the best of either anew, where one is given
 """
 
@@ -17,8 +17,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..kernel import best_rows
-from ..kernel.codes import as_items
+from ..kernel import as_items, best_rows
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .faiss_vectors import open_faiss
 from .index import open_index
@@ -28,6 +27,7 @@ from .scan import Scan
 FRAGMENTS, VECTOR, CODES = "fragments", "vector", "codes"  # fields of an index
 ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
 CANDIDATES, RERANKED = 500, 20
+COARSE = 10
 Rerank = Callable[[list[Hit]], list[Hit]]
 
 
@@ -56,9 +56,9 @@ class Searcher:
         self.directory, self._threads, self._backend = Path(directory), threads, backend
         self.index = open_index(directory)
         fields = self.index.settings.fields
-        self._first = next((field for field in (VECTOR, CODES) if field in fields), FRAGMENTS)
+        self._has_codes, self._vectors = CODES in fields, VECTOR if VECTOR in fields else FRAGMENTS
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
-        self._centroids = as_items(np.load(self.directory / CENTROIDS)) if self._first == CODES else None
+        self._centroids = as_items(np.load(self.directory / CENTROIDS)) if self._has_codes else None
         self._open_scan()
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class Searcher:
     @property
     def modes(self) -> tuple[str, ...]:
         """That this index can be searched by, the default one first."""
-        return ("cascade", "exact") if self._first != FRAGMENTS or self._faiss else ("exact",)
+        return ("cascade", "exact") if self._has_codes or self._vectors == VECTOR or self._faiss else ("exact",)
 
     def refresh(self) -> bool:
         """Move to the index's latest commit, if there is a newer one."""
@@ -144,34 +144,34 @@ class Searcher:
             raise InputError(f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(self.modes)}; tools/index.py build --first or --codes makes one for a cascade")
         chosen = None if only is None else self._scan.numbers(only)
         if mode == "cascade":
-            chosen = self._best_of_first_stage(fragments, vector, max(k, candidates), chosen)
+            chosen = self._candidates(fragments, vector, max(k, candidates), chosen)
         scores = self._scan.scores(FRAGMENTS, fragments, chosen)
         numbers = best(scores, min(k, len(self) if chosen is None else len(chosen)))
         root = self.index.settings.origin["data"]["image_root"]
         return [self._hit(rank, scores[i], int(i if chosen is None else chosen[i]), root) for rank, i in enumerate(numbers, 1)]
 
-    def _best_of_first_stage(self, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
-        """Numbers of the ``n`` best candidates, ascending."""
-        if chosen is not None and len(chosen) <= n or len(self) <= n:
-            return self._scan.live() if chosen is None else chosen
-        if self._first == CODES:
-            scores = self._scan.code_scores(CODES, fragments, self._centroids)
-            scores = scores if chosen is None else scores[chosen]
-        elif self._faiss and chosen is None:
-            found = self._faiss.search(self._one(fragments, vector), n)[0][0]
-            return np.sort(found[found >= 0])
-        else:
-            scores = self._scan.scores(self._first, self._one(fragments, vector), chosen)
-        rows = best_rows(scores, n)
-        return rows if chosen is None else chosen[rows]
+    def _candidates(self, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
+        """Numbers of the ``n`` best by the first stages, ascending."""
+        if self._vectors == VECTOR or self._faiss:
+            query = fragments if vector is None else vector[None]
+            chosen = self._best_by_vectors(query, COARSE * n if self._has_codes else n, chosen)
+        if self._has_codes and (chosen is None or len(chosen) > n):
+            rows = best_rows(self._scan.code_scores(CODES, fragments, self._centroids, chosen), min(n, len(self)))
+            chosen = rows if chosen is None else chosen[rows]
+        return chosen
 
-    def _one(self, fragments: np.ndarray, vector: np.ndarray | None) -> np.ndarray:
-        """(1, d) of the first stage."""
-        return fragments if self._first == FRAGMENTS else vector[None]
+    def _best_by_vectors(self, query: np.ndarray, n: int, chosen: np.ndarray | None) -> np.ndarray:
+        if n >= (len(self) if chosen is None else len(chosen)):
+            return self._scan.live() if chosen is None else chosen
+        if self._faiss and chosen is None:
+            found = self._faiss.search(query, n)[0][0]
+            return np.sort(found[found >= 0])
+        rows = best_rows(self._scan.scores(self._vectors, query, chosen), n)
+        return rows if chosen is None else chosen[rows]
 
     def _encoded(self, kind: type, run: Callable) -> tuple[np.ndarray, np.ndarray | None]:
         (fragments,) = run(self._encoder(kind, ENCODER))
-        return fragments, run(self._encoder(kind, FIRST_ENCODER))[0][0] if self._first == VECTOR else None
+        return fragments, run(self._encoder(kind, FIRST_ENCODER))[0][0] if self._vectors == VECTOR else None
 
     def _encoder(self, kind: type, name: str) -> QueryEncoder | ImageEncoder:
         if name not in self._encoders:
@@ -184,7 +184,7 @@ class Searcher:
 
     def _open_scan(self) -> None:
         self._scan = Scan(self.index, self._threads)
-        self._faiss = None if self._first == CODES else open_faiss(self.index, self._first)
+        self._faiss = open_faiss(self.index, self._vectors)
 
     def _hit(self, rank: int, score: float, number: int, root: str) -> Hit:
         item, file = self._scan.name(number)

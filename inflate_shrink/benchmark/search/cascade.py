@@ -73,10 +73,10 @@ def measure_cascade(
     result |= {"split": amount.split, "images": amount.images, "queries": len(chosen), "k": K, "seed": amount.seed, "stages": {}}
     encoded = _encode(checkpoint, first, store, amount)
     with workspace() as directory:
-        for stage, of_stage in (("codes", None), ("vector", first)):
-            if stage == "vector" and first is None:
+        for stage, of_stage, codes in (("codes", None, True), ("vector", first, False), ("vector, codes", first, True)):
+            if "vector" in stage and first is None:
                 continue
-            _build(directory / stage, Models(checkpoint, of_stage), encoded, amount)
+            _build(directory / stage, Models(checkpoint, of_stage), encoded, amount, codes)
             searcher = Searcher(directory / stage, amount.threads)
             queries = [searcher.encode(split.captions[i]) for i in chosen]
             timed, exact = _run(searcher, queries, relevant, "exact")
@@ -112,15 +112,15 @@ def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store, amount: Cas
     return Encoded(ids, rows(checkpoint), rows(first) if first else None)
 
 
-def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark) -> None:
+def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark, codes: bool) -> None:
     vectors, lengths = encoded.exact
-    settings = BuildSettings(codes=0 if models.first else amount.codes if amount.codes > 0 else centroid_count(len(vectors)), seed=amount.seed)
+    settings = BuildSettings(codes=(amount.codes if amount.codes > 0 else centroid_count(len(vectors))) if codes else 0, seed=amount.seed)
     chosen = np.sort(np.random.default_rng(amount.seed).permutation(len(vectors))[: max(CENTER_SAMPLE, settings.codes * SAMPLE)])
     create_empty(directory, models, {"image_root": ""}, settings, [vectors[chosen], *([encoded.first[0]] if models.first else [])])
     fields = {FRAGMENTS: encoded.exact}
     if models.first:
         fields[VECTOR] = encoded.first
-    else:
+    if codes:
         fields[CODES] = encode_codes(vectors, np.load(directory / CENTROIDS)), lengths
     with IndexWriter(directory) as writer:
         writer.add(encoded.ids, [""] * len(encoded.ids), fields)

@@ -16,10 +16,11 @@ INLINE Bytes bytes_at(const uint8_t* from) {
 void score_codes(const Codes& codes, int64_t begin, int64_t end, float* out) {
   constexpr int64_t LANES = sizeof(Bytes);
   for (int64_t i = begin; i < end; i++) {
+    const int64_t item = codes.items ? codes.items[i] : i;
     uint32_t sum = 0;
     for (int64_t l = 0; l < codes.lanes; l += LANES) {
       Bytes best = {};
-      for (int64_t r = codes.offsets[i]; r < codes.offsets[i + 1]; r++) {
+      for (int64_t r = codes.offsets[item]; r < codes.offsets[item + 1]; r++) {
         const Bytes products = bytes_at(codes.table + codes.codes[r] * codes.lanes + l);
         best = products > best ? products : best;
       }

@@ -133,26 +133,42 @@ int is_scores(int path, int precision, int reduce, const float* queries, const f
   });
 }
 
-int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, int64_t count, float* out,
-                   int threads) {
+int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, const int64_t* items, int64_t count,
+                   float* out, int threads) {
   return guarded([&] {
-    const Codes view = {table, codes, offsets, lanes};
-    in_parallel(threads, count, 1024, [&](int64_t begin, int64_t end) { paths()[path]->score_codes(view, begin, end, out); });
+    const Codes view = {table, codes, offsets, items, lanes};
+    in_parallel(threads, count, 512, [&](int64_t begin, int64_t end) { paths()[path]->score_codes(view, begin, end, out); });
   });
 }
 
-int is_code_table(const float* products, int64_t fragments, int64_t centroids, int64_t lanes, uint8_t* table, float* lowest, float* step) {
-  float widest = 1e-30f;
-  for (int64_t f = 0; f < fragments; f++) {
-    const auto range = std::minmax_element(products + f * centroids, products + (f + 1) * centroids);
-    lowest[f] = *range.first;
-    widest = std::max(widest, *range.second - *range.first);
-  }
-  *step = widest / 255;
-  const float inverse = 255 / widest;
-  for (int64_t c = 0; c < centroids; c++)
-    for (int64_t f = 0; f < fragments; f++) table[c * lanes + f] = static_cast<uint8_t>((products[f * centroids + c] - lowest[f]) * inverse + 0.5f);
-  return 0;
+int is_code_table(int path, int precision, const float* query, int64_t fragments, int64_t dim, const void* centroids, const float* scales,
+                  int64_t row_bytes, int64_t count, int64_t lanes, uint8_t* table, float* lowest, float* step, int threads) {
+  return guarded([&] {
+    constexpr int64_t PART = 256;
+    const Operations& operations = paths()[path]->of[precision];
+    const std::vector<float> bias(fragments, 0.0f);
+    std::vector<int64_t> each(fragments + 1);
+    std::iota(each.begin(), each.end(), 0);
+    const PackedQueries packed(operations, query, bias.data(), each.data(), fragments, dim, EACH);
+    const Queries view = packed.view();
+    const Rows rows = {static_cast<const RowWord*>(centroids), scales, nullptr, nullptr, row_bytes / 4};
+    const int64_t stride = count + 16;  // not a power of two: the fragments' products would fight for the same lines of cache
+    std::vector<float> products(fragments * stride);
+    in_parallel(threads, count, PART, [&](int64_t begin, int64_t end) { operations.score(view, rows, EACH, begin, end, products.data(), stride); });
+    float widest = 1e-30f;
+    for (int64_t f = 0; f < fragments; f++) {
+      const float* of_fragment = &products[f * stride];
+      float low = of_fragment[0], high = low;
+      for (int64_t c = 1; c < count; c++) low = std::min(low, of_fragment[c]), high = std::max(high, of_fragment[c]);
+      lowest[f] = low, widest = std::max(widest, high - low);
+    }
+    *step = widest / 255;
+    in_parallel(threads, count, PART, [&](int64_t begin, int64_t end) {
+      for (int64_t f = 0; f < fragments; f++)
+        for (int64_t c = begin; c < end; c++)
+          table[c * lanes + f] = static_cast<uint8_t>(static_cast<int>((products[f * stride + c] - lowest[f]) * (255 / widest) + 0.5f));
+    });
+  });
 }
 
 int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t dim, void* out, int64_t row_bytes, float* scales, int threads) {

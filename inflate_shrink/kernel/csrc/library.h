@@ -15,12 +15,14 @@ int is_scores(int path, int precision, int reduce, const float* queries, const f
               const void* rows, const float* scales, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
               float* out, int threads);
 
-// Sums over lanes of the best byte of the table's (.., lanes) rows that an item's codes name.
-int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, int64_t count, float* out,
-                   int threads);
+// The products of a query (fragments, dim) with `count` centroids, stored as rows, in bytes (count, lanes): lowest[f] + step * byte.
+// lanes: a multiple of 32; those beyond the fragments are left as they are, zero.
+int is_code_table(int path, int precision, const float* query, int64_t fragments, int64_t dim, const void* centroids, const float* scales,
+                  int64_t row_bytes, int64_t count, int64_t lanes, uint8_t* table, float* lowest, float* step, int threads);
 
-// The table of is_code_scores, (centroids, lanes) zeroed, of products (fragments, centroids): lowest[f] + step * byte.
-int is_code_table(const float* products, int64_t fragments, int64_t centroids, int64_t lanes, uint8_t* table, float* lowest, float* step);
+// Sums over lanes of the best byte of the table's rows that an item's codes name; `items` and `count` as of is_scores.
+int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, const int64_t* items, int64_t count,
+                   float* out, int threads);
 
 // Rows of the `best` highest of `count` scores (1 to count), ascending; of equal scores the lower rows.
 int is_best_rows(const float* scores, int64_t count, int64_t best, int64_t* rows);

@@ -59,6 +59,7 @@ struct Codes {
   const uint8_t* table;    // (centroids, lanes): product of each centroid with each query fragment, as a byte
   const uint16_t* codes;   // centroid of each row
   const int64_t* offsets;  // item i has the rows offsets[i] to offsets[i + 1]
+  const int64_t* items;    // the items to score, or null: all
   int64_t lanes;           // a multiple of 32
 };
 
