@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .library import call, path_number, thread_count
-from .rows import PRECISIONS, Rows, encode_rows
+from .rows import PRECISIONS, Rows, checked, checked_items, encode_rows
 from .scores import scores
 
 MOST_CENTROIDS = 1 << 16
@@ -40,7 +40,7 @@ class CodeTable(NamedTuple):
 
 def code_table(query: np.ndarray, centroids: Rows, threads: int = 0, path: str = "") -> CodeTable:
     """Compare a query (l, d) float32 with C centroids, items of one row (see :func:`as_items`)."""
-    query = np.ascontiguousarray(query, np.float32)
+    centroids, _, (query,) = checked(centroids, None, query)
     (fragments, dim), count, number = query.shape, centroids.items, path_number(path)
     table = np.zeros((MOST_CENTROIDS, -(-fragments // _LANES) * _LANES), np.uint8)  # whatever code a damaged file holds, it has a row
     if number is None:
@@ -66,7 +66,7 @@ def code_scores(table: CodeTable, codes: np.ndarray, offsets: np.ndarray, items:
         items: (n,) int, only these; None: all.
     """
     codes, offsets, number = np.ascontiguousarray(codes, np.uint16), np.ascontiguousarray(offsets, np.int64), path_number(path)
-    items = None if items is None else np.ascontiguousarray(items, np.int64)
+    items = checked_items(items, len(offsets) - 1)
     sums = np.empty(len(offsets) - 1 if items is None else len(items), np.float32)
     if number is None:
         for i, item in enumerate(range(len(sums)) if items is None else items):
@@ -81,4 +81,3 @@ def as_items(vectors: np.ndarray, precision: str = "int8") -> Rows:
     """Vectors (N, d) as items of one row each."""
     values, scales = encode_rows(vectors, precision)
     return Rows(values, scales, np.arange(len(values) + 1, dtype=np.int64), precision, vectors.shape[1])
-

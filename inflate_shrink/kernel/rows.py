@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import InputError
 from .library import call, library, thread_count
 
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -43,6 +44,29 @@ def row_width(dim: int, precision: str) -> int:
     """Numbers in a stored row of ``dim`` dimensions."""
     numbers = _NUMBERS_IN_WORD[precision]
     return -(-dim // numbers) * numbers
+
+
+def checked(rows: Rows, items: np.ndarray | None, *queries: np.ndarray) -> tuple[Rows, np.ndarray | None, list[np.ndarray]]:
+    """All as the library reads them: contiguous, of the types above, within their bounds."""
+    width, dtype = row_width(rows.dim, rows.precision), ROW_DTYPE[rows.precision]
+    if rows.values.shape[1:] != (width,) or rows.values.dtype != dtype:
+        found = f"{rows.values.shape} {rows.values.dtype}"
+        raise InputError(f"rows of {rows.dim} dimensions in {rows.precision} are an array (.., {width}) of {dtype}, found {found}")
+    scales = None if rows.scales is None else np.ascontiguousarray(rows.scales, np.float32)
+    rows = rows._replace(values=np.ascontiguousarray(rows.values), scales=scales, offsets=np.ascontiguousarray(rows.offsets, np.int64))
+    queries = [np.ascontiguousarray(query, np.float32) for query in queries]
+    for query in queries:
+        if query.ndim != 2 or query.shape[1] != rows.dim:
+            raise InputError(f"a query has the shape {query.shape}, the index holds vectors of {rows.dim} dimensions")
+    return rows, checked_items(items, rows.items), queries
+
+
+def checked_items(items: np.ndarray | None, count: int) -> np.ndarray | None:
+    """Numbers of some of ``count`` items as contiguous int64. Raises InputError if there is no such item."""
+    items = None if items is None else np.ascontiguousarray(items, np.int64)
+    if items is not None and len(items) and not 0 <= items.min() <= items.max() < count:
+        raise InputError(f"there are {count} items, numbered from 0, found numbers from {items.min()} to {items.max()}")
+    return items
 
 
 def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:

@@ -7,9 +7,8 @@ from typing import Sequence
 
 import numpy as np
 
-from ..errors import InputError
 from .library import call, path_number, thread_count
-from .rows import PRECISIONS, ROW_DTYPE, Rows, decode_rows, round_to, row_width
+from .rows import PRECISIONS, Rows, checked, decode_rows, round_to
 
 _BEST_ROW, _BEST_FRAGMENT, _EACH = 0, 1, 2  # Reduce of csrc/problem.h
 _BLOCK = 1 << 22  # products at a time, without the library
@@ -36,33 +35,22 @@ def scores(
         InputError: a query has another dimension, the rows are not those of their precision and dimension, there is no
             such item or path, or threads is negative.
     """
-    queries = [np.ascontiguousarray(query, np.float32) for query in queries]
-    for query in queries:
-        if query.ndim != 2 or query.shape[1] != rows.dim:
-            raise InputError(f"a query has the shape {query.shape}, the index holds vectors of {rows.dim} dimensions")
-    width, dtype = row_width(rows.dim, rows.precision), ROW_DTYPE[rows.precision]
-    if rows.values.shape[1:] != (width,) or rows.values.dtype != dtype:
-        found = f"{rows.values.shape} {rows.values.dtype}"
-        raise InputError(f"rows of {rows.dim} dimensions in {rows.precision} are an array (.., {width}) of {dtype}, found {found}")
-    items = None if items is None else np.ascontiguousarray(items, np.int64)
-    if items is not None and len(items) and not 0 <= items.min() <= items.max() < rows.items:
-        raise InputError(f"there are {rows.items} items, numbered from 0, found numbers from {items.min()} to {items.max()}")
+    rows, items, queries = checked(rows, items, *queries)
     number, threads = path_number(path), thread_count(threads)
     if number is None:
         return _with_numpy(queries, rows, items, stored)
     lengths = [len(query) for query in queries]
-    starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), np.ascontiguousarray(rows.offsets, np.int64)
+    starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), rows.offsets
     one_row = offsets[0] == 0 and offsets[-1] == rows.items and (offsets[1:] > offsets[:-1]).all()
     reduce = _EACH if one_row and all(length == 1 for length in lengths) else _BEST_ROW if stored == "image" else _BEST_FRAGMENT
     count = rows.items if items is None else len(items)
     out = np.empty((len(queries), count), np.float32)
     fragments = np.concatenate([np.empty((0, rows.dim), np.float32), *queries])
-    bias = _bias(fragments, rows)
-    values, scales = np.ascontiguousarray(rows.values), None if rows.scales is None else np.ascontiguousarray(rows.scales, np.float32)
+    bias, row_bytes = _bias(fragments, rows), rows.values.shape[1] * rows.values.itemsize
     precision, mode, path_index = (ctypes.c_int(value) for value in (PRECISIONS.index(rows.precision), reduce, number))
     call(
         "is_scores", path_index, precision, mode, fragments, bias, starts, len(queries), rows.dim,
-        values, scales, offsets, width * dtype.itemsize, items, count, out, ctypes.c_int(threads),
+        rows.values, rows.scales, offsets, row_bytes, items, count, out, ctypes.c_int(threads),
     )  # fmt: skip
     if rows.center is not None and reduce != _BEST_FRAGMENT:  # then it is the same for all items
         out += np.array([bias[begin:end].sum() for begin, end in zip(starts, starts[1:])], np.float32)[:, None]

@@ -85,7 +85,10 @@ def test_amounts_out_of_range(amount, message):
         LatencyBenchmark(("F.yaml",), **amount)
 
 
-@pytest.mark.parametrize("models, cross, message", [("cross", "", "give a cross-BERT to --cross"), ("", "late_interaction", "give a cross-BERT to --cross"), ("none", "", "no such config")])
+@pytest.mark.parametrize(
+    "models, cross, message",
+    [("cross", "", "is cross; give a cross-BERT to --cross"), ("", "late_interaction", "is late_interaction; give"), ("none", "", "no such config")],
+)
 def test_wrong_models_are_found_before_anything_is_measured(tmp_path, models, cross, message):
     shown = []
     for name in ("cross", "late_interaction"):

@@ -116,7 +116,10 @@ def test_peers_are_right(peer):
         assert worker.call("time", calls=2, seconds=9)
 
 
-@pytest.mark.parametrize("name, status, reason", [("Right", "ready", None), ("Wrong", "wrong", "by 0.001 of"), ("Short", "wrong", "no scores"), ("Nan", "wrong", "no scores")])
+@pytest.mark.parametrize(
+    "name, status, reason",
+    [("Right", "ready", None), ("Wrong", "wrong", "by 0.001 of"), ("Short", "wrong", "no scores"), ("Nan", "wrong", "no scores")],
+)
 def test_wrong_peers_are_found_out(own_peers, name, status, reason):
     contestant = Contestant(f"own_peers:{name}", 1)
     found = contestant.prepare(images=30, fragments=3, dim=8, seed=0)
@@ -138,7 +141,15 @@ def test_contest(own_peers):
 
 
 @pytest.mark.parametrize(
-    "precision, dim, ratio, met", [("float32", 768, 2.0, True), ("float32", 768, 1.9, False), ("bfloat16", 256, 2.9, False), ("float32", 128, 3.0, True), ("int8", 768, 1.6, True), ("int8", 128, 1.5, False)]
+    "precision, dim, ratio, met",
+    [
+        ("float32", 768, 2.0, True),
+        ("float32", 768, 1.9, False),
+        ("float32", 128, 3.0, True),
+        ("bfloat16", 256, 2.9, False),
+        ("int8", 768, 1.6, True),
+        ("int8", 128, 1.5, False),
+    ],
 )
 def test_ratios_of_known_times(precision, dim, ratio, met):
     measured = [{"name": name, "status": "measured", "ms": ms} for name, ms in (("ours", 10.0), ("slow", 50.0), ("fast", 10 * ratio))]

@@ -93,5 +93,5 @@ def _with_paper(entries: list[dict]) -> list[dict]:
 def _shape(path: str, cross: bool) -> Shape:
     config = load_config(path)
     if (config.model.scoring == "cross") != cross:
-        raise InputError(f"{path}: model.scoring is {config.model.scoring}; give {'a cross-BERT to --cross' if cross else 'a cross-BERT to --cross, the others to --models'}")
+        raise InputError(f"{path}: model.scoring is {config.model.scoring}; give a cross-BERT to --cross, the others to --models")
     return Shape(config.name or path, config.model.fragments_of(min(config.data.text_length, REGIONS)), config.model.hidden)

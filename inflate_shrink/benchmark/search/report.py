@@ -122,7 +122,8 @@ def _peers_table(result: dict) -> list[str]:
             ms, median = (f"{one['ms']:.2f}", f"{one['median_ms']:.2f}") if measured else (f"{one['status']}: {one['reason']}", "")
             rows.append([_named(one), ms, median, f"{one['ratio']:.2f}" if "ratio" in one else "", str(one.get("chunk") or "")])
         title = f"{_SHORT[contest['precision']]}, d = {contest['dim']}, {_size(contest)}"
-        target = f"Fastest peer / ours: {contest['ratio']:.2f}, target {contest['target']:g}: {verdict(contest['met'])}." if contest["ratio"] else "No peer was measured."
+        ratio = contest["ratio"]
+        target = f"Fastest peer / ours: {ratio:.2f}, target {contest['target']:g}: {verdict(contest['met'])}." if ratio else "No peer was measured."
         lines += ["", f"### {title}", "", *table(["", "ms", "median", "ratio", "images at a time"], rows), "", target]
     return lines
 

@@ -180,12 +180,23 @@ void each_score(const Queries& queries, const Rows& rows, int64_t begin, int64_t
   }
 }
 
+// Chosen items lie anywhere: the first tile of the next one is fetched while this one is scored, and each tile fetches the next.
+template <class Op>
+INLINE void fetch_item(const Rows& rows, int64_t item) {
+  const int64_t first = rows.offsets[item], count = rows.offsets[item + 1] - first;
+  const uint32_t* values = rows.values + first * rows.words;
+  const int64_t words = (count < Op::ROWS ? count : Op::ROWS) * rows.words;
+  for (int64_t word = 0; word < words; word += 16) __builtin_prefetch(values + word);
+  if (rows.scales) __builtin_prefetch(rows.scales + first);
+}
+
 template <class Op>
 void score(const Queries& queries, const Rows& rows, Reduce reduce, int64_t begin, int64_t end, float* out, int64_t stride) {
   if (reduce == EACH) return each_score<Op>(queries, rows, begin, end, out, stride);
   for (int64_t q = 0; q < queries.count; q++) {  // the items of a call stay in cache from one query to the next
     const Block *blocks = queries.blocks + queries.first_block[q], *last = queries.blocks + queries.first_block[q + 1];
     for (int64_t i = begin; i < end; i++) {
+      if (rows.items && i + 1 < end) fetch_item<Op>(rows, rows.items[i + 1]);
       const int64_t item = rows.items ? rows.items[i] : i, first = rows.offsets[item], count = rows.offsets[item + 1] - first;
       out[q * stride + i] = reduce == BEST_ROW ? best_row_score<Op>(blocks, last, rows, first, count)
                                                : best_fragment_score<Op>(blocks, last, rows, first, count);
