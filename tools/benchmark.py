@@ -4,10 +4,12 @@
   python tools/benchmark.py data
   python tools/benchmark.py data --images photos --backbone resnet50.onnx --json data.json
   python tools/benchmark.py search --markdown search.md
+  python tools/benchmark.py cascade --checkpoint runs/flickr8k/B --first runs/flickr8k/B-F --split val
   python tools/benchmark.py latency --candidates 1000 10000 100000
 
 data: clustering, loading of batches, memory of tools/prepare_data.py, extraction of regions.
 search: the kernel beside the machine's limit, exact peers and faiss; pip install -e .[bench] installs those.
+cascade: speed against agreement on a data set's own photos, with collages of them as distractors.
 latency: the paper's Tables 3 and 4, encoding a query and scoring candidates by it.
 Nothing else should run meanwhile. Temporary files are removed; TMPDIR says where they are.
 """
@@ -22,6 +24,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from inflate_shrink.atomic import atomic_path, write_json
 from inflate_shrink.benchmark.data import DataBenchmark, measure_data
+from inflate_shrink.benchmark.search.cascade_report import cascade_markdown, draw_cascade
+from inflate_shrink.benchmark.search.cascade_settings import CascadeBenchmark
 from inflate_shrink.benchmark.search.latency import LatencyBenchmark, measure_latency
 from inflate_shrink.benchmark.search.latency_report import latency_markdown
 from inflate_shrink.benchmark.search.measure import SECTIONS, SearchBenchmark, measure_search
@@ -35,7 +39,7 @@ from inflate_shrink.extract.presets import BACKBONES, DETECTORS
 def main(argv):
     parser = tool_parser(__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_data, _add_search, _add_latency):
+    for add in (_add_data, _add_search, _add_cascade, _add_latency):
         add(commands)
     arguments = parser.parse_args(argv)
     result = arguments.run(arguments)
@@ -107,6 +111,34 @@ def _search(arguments):
     values = {name: getattr(arguments, name) for name in names}
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, (list, tuple))}
     return measure_search(SearchBenchmark(**{**values, **lists}), _show, _progress)
+
+
+def _add_cascade(commands):
+    amount = CascadeBenchmark
+    parser = _add_benchmark(commands, "cascade", "how fast a cascade is and how much of the exact result it finds, on real photos", _cascade)
+    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="of a bi-encoder such as B")
+    parser.add_argument("--first", metavar="DIR", help="of an F, for the first stage by vectors")
+    parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
+    parser.add_argument("--split", default=amount.split, metavar="NAME", help="whose captions are the queries (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=amount.images, metavar="N", help="photos and collages (default: %(default)s)")
+    parser.add_argument("--queries", type=int, default=amount.queries, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="(default: several, 50 to 5000)")
+    parser.add_argument("--codes", type=int, default=amount.codes, metavar="N", help="centroids; -1: as many as suit (default: %(default)s)")
+    parser.add_argument("--figure", metavar="FILE", help="also draw the result, a .png or .svg")
+    _add_page(parser, cascade_markdown)
+
+
+def _cascade(arguments):
+    from inflate_shrink.benchmark.search.cascade import measure_cascade
+    from inflate_shrink.engine.checkpoint import open_checkpoint
+
+    names = ("split", "images", "queries", "codes", "seed", "threads")
+    amount = CascadeBenchmark(candidates=tuple(arguments.candidates), **{name: getattr(arguments, name) for name in names})
+    checkpoint, first = open_checkpoint(arguments.checkpoint), open_checkpoint(arguments.first) if arguments.first else None
+    result = measure_cascade(amount, checkpoint, first, arguments.data or checkpoint.config.data.dir, _show)
+    if arguments.figure:
+        draw_cascade(result, arguments.figure)
+    return result
 
 
 def _add_latency(commands):

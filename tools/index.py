@@ -35,7 +35,7 @@ def _add_build(commands):
     parser = add_command(commands, "build", "index a data set with a checkpoint", _build)
     parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory of a bi-encoder")
     parser.add_argument("--first", metavar="DIR", help="an F for the first stage of a cascade, such as I-B-F beside I-B")
-    parser.add_argument("--codes", type=int, default=0, metavar="N", help="so many centroids for a stage of a cascade, alone or after that of an F; -1: as many as suit (default: none)")
+    parser.add_argument("--codes", type=int, default=0, metavar="N", help="without an F: so many centroids for the first stage, -1: as many as suit (default: none)")
     _add_data_options(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="the new index")
     parser.add_argument("--items", choices=("images", "captions"), default="images", help="images, to be found by text, or captions, by image (default: %(default)s)")

@@ -42,7 +42,7 @@ def code_table(query: np.ndarray, centroids: Rows, threads: int = 0, path: str =
     """Compare a query (l, d) float32 with C centroids, items of one row (see :func:`as_items`)."""
     centroids, _, (query,) = checked(centroids, None, query)
     (fragments, dim), count, number = query.shape, centroids.items, path_number(path)
-    table = np.zeros((MOST_CENTROIDS, -(-fragments // _LANES) * _LANES), np.uint8)  # whatever code a damaged file holds, it has a row
+    table = np.zeros((max(count, MOST_CENTROIDS), -(-fragments // _LANES) * _LANES), np.uint8)  # any code that a damaged file may hold has a row
     if number is None:
         products = scores(query[:, None], centroids, path=path)
         lowest = products.min(1)

@@ -84,8 +84,8 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
     """
     if os.path.lexists(directory):
         raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
-    if settings.codes and settings.items == "captions":
-        raise InputError("codes are a stage of an index of images: leave out --codes, or --items captions")
+    if settings.codes and (settings.items == "captions" or models.first):
+        raise InputError("codes are the first stage of an index of images without an F: leave out --codes, or --first and --items captions")
     store = models.exact.open_data(data_dir)
     chosen = _chosen(store, settings.items, split)
     if settings.codes < 0:

@@ -1,9 +1,9 @@
-"""Search of an index: exactly, or as a cascade, where each stage scores what the cheaper one before it let through (Sec. 1).
+"""Search of an index: exactly, or as a cascade of a cheap first stage and exact scores of its best (Sec. 1).
 
     exact     late interaction (Eq. 5) of the query with every item
-    cascade   vectors    F's (Eq. 3), where the index was built with an F; let through ``COARSE`` times as many as the codes
-              codes      the centroids of the fragments, where the index was built with codes; let ``candidates`` through
-              fragments  late interaction of these
+    cascade   a first stage scores every item, late interaction its ``candidates`` best
+                vectors  F's (Eq. 3), where the index was built with an F
+                codes    the centroids of the fragments, where it was built with codes
               Vectors, and the fragments of an index of F alone, are found by faiss where tools/index.py faiss prepared it.
     rerank    the cross-BERT (:mod:`.cross_stage`) orders the best of either anew, where one is given
 """
@@ -27,7 +27,6 @@ from .scan import Scan
 FRAGMENTS, VECTOR, CODES = "fragments", "vector", "codes"  # fields of an index
 ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
 CANDIDATES, RERANKED = 500, 20
-COARSE = 10
 Rerank = Callable[[list[Hit]], list[Hit]]
 
 
@@ -125,6 +124,7 @@ class Searcher:
 
     def is_cut(self, query: str) -> bool:
         """Whether a text is longer than the model reads."""
+        self._require("images", "search it with an image")
         return self._encoder(QueryEncoder, ENCODER).is_cut(query)
 
     def search_fragments(
@@ -151,22 +151,18 @@ class Searcher:
         return [self._hit(rank, scores[i], int(i if chosen is None else chosen[i]), root) for rank, i in enumerate(numbers, 1)]
 
     def _candidates(self, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
-        """Numbers of the ``n`` best by the first stages, ascending."""
-        if self._vectors == VECTOR or self._faiss:
-            query = fragments if vector is None else vector[None]
-            chosen = self._best_by_vectors(query, COARSE * n if self._has_codes else n, chosen)
-        if self._has_codes and (chosen is None or len(chosen) > n):
-            rows = best_rows(self._scan.code_scores(CODES, fragments, self._centroids, chosen), min(n, len(self)))
-            chosen = rows if chosen is None else chosen[rows]
-        return chosen
-
-    def _best_by_vectors(self, query: np.ndarray, n: int, chosen: np.ndarray | None) -> np.ndarray:
+        """Numbers of the ``n`` best by the first stage, ascending."""
         if n >= (len(self) if chosen is None else len(chosen)):
             return self._scan.live() if chosen is None else chosen
-        if self._faiss and chosen is None:
-            found = self._faiss.search(query, n)[0][0]
-            return np.sort(found[found >= 0])
-        rows = best_rows(self._scan.scores(self._vectors, query, chosen), n)
+        if self._has_codes:
+            scores = self._scan.code_scores(CODES, fragments, self._centroids, chosen)
+        else:
+            query = fragments if vector is None else vector[None]
+            if self._faiss and chosen is None:
+                found = self._faiss.search(query, n)[0][0]
+                return np.sort(found[found >= 0])
+            scores = self._scan.scores(self._vectors, query, chosen)
+        rows = best_rows(scores, n)
         return rows if chosen is None else chosen[rows]
 
     def _encoded(self, kind: type, run: Callable) -> tuple[np.ndarray, np.ndarray | None]:

@@ -8,17 +8,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <random>
-#include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "library.h"
-#include "threads.h"
 
 namespace {
 
@@ -151,10 +147,11 @@ void check_scores(int64_t dim, const Lengths& lengths, const Lengths& fragments,
         for (size_t q = 0; q < fragments.size(); q++)
           for (int64_t i = 0; i < count; i++) {
             const double wanted = right[q * n + (items ? (*items)[i] : i)], found = out[q * count + i];
-            expect(std::isinf(wanted) ? found == wanted : std::fabs(found - wanted) <= tolerance,
-                   std::string(is_path_name(path)) + " precision " + std::to_string(precision) + " reduce " + std::to_string(reduce) + " dim " +
-                       std::to_string(dim) + " query " + std::to_string(q) + " item " + std::to_string(i) + ": " + std::to_string(found) +
-                       ", not " + std::to_string(wanted));
+            compared++;
+            if (std::isinf(wanted) ? found == wanted : std::fabs(found - wanted) <= tolerance) continue;
+            expect(false, std::string(is_path_name(path)) + " precision " + std::to_string(precision) + " reduce " + std::to_string(reduce) + " dim " +
+                              std::to_string(dim) + " query " + std::to_string(q) + " item " + std::to_string(i) + ": " + std::to_string(found) +
+                              ", not " + std::to_string(wanted));
           }
       }
 }
@@ -163,11 +160,14 @@ void check_all_scores() {
   const std::vector<Lengths> items = {{}, {1}, {0}, {3, 0, 1, 33, 8, 17, 2}, {32, 32, 32}, {257}};
   const std::vector<Lengths> queries = {{}, {0}, {1}, {33}, {64}, {65}, {5, 0, 16, 9, 8, 4}};
   for (int precision : {FLOAT32, BFLOAT16, INT8}) {
-    for (int64_t dim : {1, 3, 5, 64, 100})
-      for (const Lengths& lengths : items)
-        for (const Lengths& fragments : queries)
-          for (int reduce : {BEST_ROW, BEST_FRAGMENT}) check_scores(dim, lengths, fragments, precision, reduce);
-    for (int reduce : {BEST_ROW, BEST_FRAGMENT}) check_scores(768, {5, 32}, {33, 7}, precision, reduce);
+    for (int reduce : {BEST_ROW, BEST_FRAGMENT}) {
+      for (int64_t dim : {1, 3, 5})
+        for (const Lengths& lengths : items)
+          for (const Lengths& fragments : queries) check_scores(dim, lengths, fragments, precision, reduce);
+      for (int64_t dim : {64, 100})
+        for (const Lengths& fragments : queries) check_scores(dim, {3, 0, 1, 33, 8, 17, 2}, fragments, precision, reduce);
+      check_scores(768, {5, 32}, {33, 7}, precision, reduce);
+    }
     for (int64_t dim : {1, 5, 768})
       for (int64_t n_queries : {0, 1, 5, 33, 70}) check_scores(dim, Lengths(19, 1), Lengths(n_queries, 1), precision, EACH);
   }
@@ -193,72 +193,67 @@ void check_rounding() {
 
 void check_codes() {
   std::mt19937 generator(6);
-  const Lengths lengths = {0, 1, 33, 2, 0, 7}, offsets = offsets_of(lengths);
-  for (int64_t lanes : {0, 32, 96})
-    for (int threads : {1, 3}) {
-      const int64_t centroids = 50;
-      std::vector<uint8_t> table(centroids * lanes);
-      for (uint8_t& byte : table) byte = static_cast<uint8_t>(generator());
-      std::vector<uint16_t> codes(offsets.back());
-      for (uint16_t& code : codes) code = static_cast<uint16_t>(generator() % centroids);
-      for (int path = 0; is_path_name(path); path++) {
-        Floats out(lengths.size());
-        expect(is_code_scores(path, table.data(), lanes, codes.data(), offsets.data(), lengths.size(), out.data(), threads) == 0, "status");
-        for (size_t i = 0; i < lengths.size(); i++) {
-          int sum = 0;
-          for (int64_t lane = 0; lane < lanes; lane++) {
-            int best = 0;
-            for (int64_t r = offsets[i]; r < offsets[i + 1]; r++) best = std::max<int>(best, table[codes[r] * lanes + lane]);
-            sum += best;
+  const Lengths lengths = {0, 1, 33, 2, 0, 7}, offsets = offsets_of(lengths), some = {5, 1, 1, 0};
+  const int64_t centroids = 50;
+  for (int64_t lanes : {0, 32, 96}) {
+    std::vector<uint8_t> table(centroids * lanes);
+    for (uint8_t& byte : table) byte = static_cast<uint8_t>(generator());
+    std::vector<uint16_t> codes(offsets.back());
+    for (uint16_t& code : codes) code = static_cast<uint16_t>(generator() % centroids);
+    for (int path = 0; is_path_name(path); path++)
+      for (const Lengths* items : {static_cast<const Lengths*>(nullptr), &some})
+        for (int threads : {1, 3}) {
+          Floats out(items ? items->size() : lengths.size());
+          const int status = is_code_scores(path, table.data(), lanes, codes.data(), offsets.data(), items ? items->data() : nullptr, out.size(),
+                                            out.data(), threads);
+          expect(status == 0, "status");
+          for (size_t i = 0; i < out.size(); i++) {
+            const int64_t item = items ? (*items)[i] : i;
+            int sum = 0;
+            for (int64_t lane = 0; lane < lanes; lane++) {
+              int best = 0;
+              for (int64_t r = offsets[item]; r < offsets[item + 1]; r++) best = std::max<int>(best, table[codes[r] * lanes + lane]);
+              sum += best;
+            }
+            expect(out[i] == sum, is_path_name(path));
           }
-          expect(out[i] == sum, std::string(is_path_name(path)) + ": codes");
         }
-      }
-    }
+  }
 }
 
 // The table's bytes are within half a step of the products.
 void check_code_table() {
-  for (int64_t fragments : {0, 1, 33}) {
-    const int64_t centroids = 19, lanes = (fragments + 31) / 32 * 32;
-    const Floats products = random_vectors(fragments, centroids);
-    std::vector<uint8_t> table(centroids * lanes);
-    Floats lowest(fragments), step(1);
-    expect(is_code_table(products.data(), fragments, centroids, lanes, table.data(), lowest.data(), step.data()) == 0, "status");
-    for (int64_t c = 0; c < centroids; c++)
-      for (int64_t lane = 0; lane < lanes; lane++) {
-        if (lane >= fragments) {
-          expect(table[c * lanes + lane] == 0, "a lane that holds no fragment");
-        } else {
-          const double value = lowest[lane] + static_cast<double>(step[0]) * table[c * lanes + lane];
-          expect(std::fabs(value - products[lane * centroids + c]) <= 0.501 * step[0], "table");
+  for (int path = 0; is_path_name(path); path++)
+    for (int precision : {FLOAT32, BFLOAT16, INT8})
+      for (int64_t fragments : {0, 1, 33})
+        for (int64_t centroids : {1, 600}) {
+          const int64_t dim = 5, lanes = (fragments + 31) / 32 * 32;
+          const Floats query = random_vectors(fragments, dim);
+          const Encoded rows = encode(random_vectors(centroids, dim), centroids, dim, precision), rounded = encode(query, fragments, dim, precision);
+          const std::vector<double> products = reference(rows, offsets_of(Lengths(centroids, 1)), rounded, Floats(fragments),
+                                                         offsets_of(Lengths(fragments, 1)), dim, EACH);
+          std::vector<uint8_t> table(centroids * lanes);
+          Floats lowest(fragments), step(1);
+          const int status = is_code_table(path, precision, query.data(), fragments, dim, rows.bytes, precision == INT8 ? rows.scales.data() : nullptr,
+                                           rows.row_bytes, centroids, lanes, table.data(), lowest.data(), step.data(), 1 + centroids % 3);
+          expect(status == 0, "status");
+          for (int64_t c = 0; c < centroids; c++)
+            for (int64_t lane = 0; lane < lanes; lane++) {
+              const double value = lane < fragments ? lowest[lane] + static_cast<double>(step[0]) * table[c * lanes + lane] : table[c * lanes + lane];
+              const double wanted = lane < fragments ? products[lane * centroids + c] : 0;
+              expect(std::fabs(value - wanted) <= 0.5 * step[0] + 1e-5, is_path_name(path));
+            }
         }
-      }
-  }
 }
 
-void check_threads() {
-  std::vector<std::thread> callers;
-  for (int caller = 0; caller < 4; caller++)
-    callers.emplace_back([caller] {
-      for (int round = 0; round < 50; round++) {
-        std::vector<int> done(101 + caller);
-        inflate_shrink::in_parallel(1 + (caller + round) % 4, done.size(), 3, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; i++) done[i]++;
-        });
-        for (int times : done)
-          if (times != 1) std::abort();
-      }
-    });
-  for (std::thread& caller : callers) caller.join();
-  for (int threads : {1, 3}) {  // the first failure comes back to the caller, and the pool goes on
-    std::string found;
-    try {
-      inflate_shrink::in_parallel(threads, 100, 1, [](int64_t, int64_t) { throw std::runtime_error("stop"); });
-    } catch (const std::runtime_error& error) {
-      found = error.what();
-    }
-    expect(found == "stop", "an exception of a part");
+void check_best_rows() {
+  const float lowest = -std::numeric_limits<float>::infinity();
+  const Floats scores = {3, lowest, 7, 3, 3, -2, 7.000001f, 0, lowest};
+  const std::vector<Lengths> right = {{6}, {2, 6}, {0, 2, 6}, {0, 2, 3, 6}, {0, 2, 3, 4, 6}, {0, 2, 3, 4, 6, 7}, {0, 2, 3, 4, 5, 6, 7},
+                                      {0, 1, 2, 3, 4, 5, 6, 7}, {0, 1, 2, 3, 4, 5, 6, 7, 8}};
+  for (const Lengths& rows : right) {
+    Lengths found(rows.size());
+    expect(is_best_rows(scores.data(), scores.size(), rows.size(), found.data()) == 0 && found == rows, "best rows");
   }
 }
 
@@ -267,7 +262,6 @@ void check_fork() {
   if (child == 0) {
     alarm(20);  // a pool of the parent's would be waited for in vain
     check_scores(5, {3, 0, 1, 33, 8, 17, 2}, {33, 2}, INT8, BEST_ROW);
-    check_threads();
     _exit(0);
   }
   int status = -1;
@@ -277,16 +271,12 @@ void check_fork() {
 
 }  // namespace
 
-int main(int count, char**) {
-  check_threads();
+int main() {
+  check_all_scores();
+  check_rounding();
+  check_codes();
+  check_code_table();
+  check_best_rows();
   check_fork();
-  if (count == 1) {  // with any argument: threads only
-    check_all_scores();
-    check_rounding();
-    check_codes();
-    check_code_table();
-    for (int path = 0; is_path_name(path); path++)
-      for (int precision : {FLOAT32, BFLOAT16, INT8}) expect(is_arithmetic_limit(path, precision, 2, 1e-4) > 0, "arithmetic limit");
-  }
   std::printf("%lld comparisons\n", static_cast<long long>(compared));
 }

@@ -7,41 +7,30 @@ What is timed is the search from the query's fragments to the ids of the best te
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 import numpy as np
-
 import paddle
 from tqdm import tqdm
 
 from ...engine.checkpoint import Checkpoint
 from ...engine.encode import image_batches
 from ...kernel import Rows, encode_codes, encode_rows, scores
+from ...kernel.library import thread_count
 from ...search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty, rows_that_count
 from ...search.centroids import SAMPLE, centroid_count
 from ...search.index import IndexWriter
 from ...search.ranking import best
 from ...search.searcher import CENTROIDS, CODES, FRAGMENTS, VECTOR, Searcher
 from ..environment import environment, workspace
+from .cascade_settings import CascadeBenchmark
 from .collages import collages
+from .memory import memory_of_search
 
 K = 10
+MEMORY_QUERIES = 200
 RESCORED = 50  # int8's best that are scored again in fp32
-
-
-@dataclass(frozen=True)
-class CascadeBenchmark:
-    """images: in the index, photos and collages; queries: captions of the split; candidates: the sizes of the second stage."""
-
-    split: str = "val"
-    images: int = 30_000
-    queries: int = 500
-    candidates: tuple[int, ...] = (50, 100, 200, 500, 1000, 2000, 5000)
-    codes: int = -1
-    seed: int = 0
-    threads: int = 0
 
 
 class Encoded(NamedTuple):
@@ -70,13 +59,12 @@ def measure_cascade(
     relevant = [split.image_ids[split.caption_image[i]] for i in chosen]
     model = checkpoint.config.model
     result = {"environment": environment(), "model": checkpoint.origin(), "dim": model.hidden, "photos": len(store.image_ids), "data": str(data_dir)}
-    result |= {"split": amount.split, "images": amount.images, "queries": len(chosen), "k": K, "seed": amount.seed, "stages": {}}
+    result |= {"split": amount.split, "images": amount.images, "queries": len(chosen), "k": K, "seed": amount.seed}
+    result |= {"threads": thread_count(amount.threads), "first": first.config.name if first else "", "stages": {}}
     encoded = _encode(checkpoint, first, store, amount)
     with workspace() as directory:
-        for stage, of_stage, codes in (("codes", None, True), ("vector", first, False), ("vector, codes", first, True)):
-            if "vector" in stage and first is None:
-                continue
-            _build(directory / stage, Models(checkpoint, of_stage), encoded, amount, codes)
+        for stage, of_stage in (("codes", None), *([("vector", first)] if first else [])):
+            _build(directory / stage, Models(checkpoint, of_stage), encoded, amount)
             searcher = Searcher(directory / stage, amount.threads)
             queries = [searcher.encode(split.captions[i]) for i in chosen]
             timed, exact = _run(searcher, queries, relevant, "exact")
@@ -85,6 +73,7 @@ def measure_cascade(
                 say(f"exact: {result['exact']['ms']:.2f} ms a query of {len(searcher)} images, R@1 {result['exact']['r1']:.1f}")
                 result["precision"] = _int8_against_fp32(encoded, [fragments for fragments, _ in queries], amount.threads)
                 say("int8's best {k} are fp32's in {agreement:.4f} of places, after rescoring {rescored} in {rescored_agreement:.4f}".format(**result["precision"]))
+                result["memory"] = memory_of_search(directory / stage, np.stack([fragments for fragments, _ in queries[:MEMORY_QUERIES]]))
             say(f"first stage by {stage}:")
             result["stages"][stage] = [_row(searcher, queries, relevant, exact, result["exact"]["ms"], candidates, say) for candidates in amount.candidates]
     return result
@@ -112,15 +101,15 @@ def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store, amount: Cas
     return Encoded(ids, rows(checkpoint), rows(first) if first else None)
 
 
-def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark, codes: bool) -> None:
+def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark) -> None:
     vectors, lengths = encoded.exact
-    settings = BuildSettings(codes=(amount.codes if amount.codes > 0 else centroid_count(len(vectors))) if codes else 0, seed=amount.seed)
+    settings = BuildSettings(codes=0 if models.first else amount.codes if amount.codes > 0 else centroid_count(len(vectors)), seed=amount.seed)
     chosen = np.sort(np.random.default_rng(amount.seed).permutation(len(vectors))[: max(CENTER_SAMPLE, settings.codes * SAMPLE)])
     create_empty(directory, models, {"image_root": ""}, settings, [vectors[chosen], *([encoded.first[0]] if models.first else [])])
     fields = {FRAGMENTS: encoded.exact}
     if models.first:
         fields[VECTOR] = encoded.first
-    if codes:
+    else:
         fields[CODES] = encode_codes(vectors, np.load(directory / CENTROIDS)), lengths
     with IndexWriter(directory) as writer:
         writer.add(encoded.ids, [""] * len(encoded.ids), fields)

@@ -34,9 +34,15 @@ struct Portable {
     for (int i = 1; i < LANES; i++) result = a[i] > result ? a[i] : result;
     return result;
   }
+  // The optimiser must not reason about these.
+  static INLINE void keep(uint32_t& a) { asm volatile("" : "+r"(a)); }
   template <class Value>
-  static INLINE void keep(Value& a) {  // the optimiser must not reason about it
+  static INLINE void keep(Value& a) {
+#if defined(__x86_64__)
+    asm volatile("" : "+x"(a));
+#else
     asm volatile("" : : "r"(&a) : "memory");
+#endif
   }
 };
 
@@ -57,6 +63,11 @@ struct PortableBfloat16 : Portable, RoundBfloat16 {
   struct Word {
     float even, odd;
   };
+  using Portable::keep;
+  static INLINE void keep(Word& word) {
+    keep(word.even);
+    keep(word.odd);
+  }
   static constexpr int PLANES = 2;
   static INLINE Acc start(const int32_t*) { return Acc{}; }
   static INLINE Word word(const RowWord* row) { return {as_float(*row << 16), as_float(*row & 0xffff0000u)}; }

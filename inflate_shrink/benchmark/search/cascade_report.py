@@ -1,0 +1,52 @@
+"""The cascade's measurements as a page and as a picture: speed against agreement with the exact result."""
+
+from __future__ import annotations
+
+import os
+
+from ...atomic import atomic_path
+from .report import table
+
+_MARKERS = {"codes": ("s", "#5f5f5f"), "vector": ("^", "#0072b2")}
+
+
+def cascade_markdown(result: dict, command: str) -> str:
+    """A page with the command, where and when, and all that was measured."""
+    found, exact, precision = result["environment"], result["exact"], result["precision"]
+    lines = [
+        "# A cascade on real photos", "", f"    {command}", "",
+        f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, {result['threads']} threads, load {found['load']:g} of other work before.",
+        f"{result['photos']:,} photos of {result['data']} and {result['images'] - result['photos']:,} collages of two of them each, as distractors;",
+        f"{result['queries']} captions of its split {result['split']}; model {result['model']['name']} with {result['model']['fragments']} fragments of"
+        f" {result['dim']} dimensions in int8, first stage by {result['first']}.",
+        "From the query's fragments to the names of the best ten; the encoding of the query is not in it.", "",
+        f"Exact: {exact['ms']:.2f} ms a query (median), R@1 {exact['r1']:.1f}, R@10 {exact['r10']:.1f}.",
+        f"int8's best {precision['k']} are fp32's in {precision['agreement']:.4f} of places, and after scoring int8's best {precision['rescored']} in fp32 in"
+        f" {precision['rescored_agreement']:.4f}.", "",
+    ]  # fmt: skip
+    for stage, rows in result["stages"].items():
+        header = ("candidates", "ms", "times faster", "of the exact ten", "R@1", "R@10")
+        cells = [(f"{r['candidates']:,}", f"{r['ms']:.3f}", f"{r['speedup']:.1f}", f"{r['agreement']:.4f}", f"{r['r1']:.1f}", f"{r['r10']:.1f}") for r in rows]
+        lines += [f"## First stage by {stage}", "", *table(header, cells), ""]
+    cells = [(f"{r['queries']:,}", f"{r['own_mib']:.0f}", f"{r['mapped_mib']:.0f}") for r in result["memory"]]
+    lines += ["## Memory of a process that searches exactly", "", *table(("queries", "its own, MiB", "of mapped files, MiB"), cells), ""]
+    return "\n".join([*lines, "Mapped files are the index itself and the libraries; the system takes their pages back when it needs them.", ""])
+
+
+def draw_cascade(result: dict, path: str | os.PathLike) -> None:
+    """Speed against agreement for each first stage, as a picture of the type that the name ends with."""
+    from matplotlib.figure import Figure  # takes a second
+
+    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for stage, rows in result["stages"].items():
+        marker, colour = _MARKERS[stage]
+        axes.plot([row["speedup"] for row in rows], [row["agreement"] for row in rows], marker=marker, color=colour, label=f"first stage by {stage}")
+        for row in rows:
+            axes.annotate(f"{row['candidates']:,}", (row["speedup"], row["agreement"]), (4, 3), textcoords="offset points", fontsize=7, color=colour)
+    axes.set_xlabel(f"times faster than exact int8 ({result['exact']['ms']:.1f} ms for {result['images']:,} images)")
+    axes.set_ylabel("share of the exact ten that is found")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower left")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150, format=str(path).rpartition(".")[2])

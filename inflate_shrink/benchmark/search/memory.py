@@ -1,0 +1,45 @@
+"""Memory of a process that searches an index, as its queries go on: ``python -m inflate_shrink.benchmark.search.memory INDEX``.
+
+Standard input: an .npz of queries, ``fragments`` (Q, l, d). Prints JSON: for growing numbers of queries the MiB that are
+the process's own, and those of mapped files, which the system takes back when it needs them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def memory_of_search(index: Path, fragments: np.ndarray) -> list[dict]:
+    """Exact search of every query (Q, l, d) in a fresh process; ``queries``, ``own_mib`` and ``mapped_mib`` as they go on."""
+    given = io.BytesIO()
+    np.savez(given, fragments=fragments)
+    command = [sys.executable, "-m", __name__, str(index)]
+    return json.loads(subprocess.run(command, input=given.getvalue(), stdout=subprocess.PIPE, check=True).stdout)
+
+
+def _main(index: str) -> None:
+    from ...search.searcher import Searcher
+
+    fragments = np.load(io.BytesIO(sys.stdin.buffer.read()))["fragments"]
+    searcher, rows = Searcher(index), []
+    marks = {1, len(fragments) // 4, len(fragments) // 2, len(fragments)}
+    for number, query in enumerate(fragments, 1):
+        searcher.search_fragments(query, mode="exact")
+        if number in marks:
+            rows.append({"queries": number, "own_mib": _resident("RssAnon"), "mapped_mib": _resident("RssFile")})
+    print(json.dumps(rows))
+
+
+def _resident(kind: str) -> float:
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.split(f"{kind}:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

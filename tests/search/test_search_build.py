@@ -1,0 +1,225 @@
+"""Building an index and adding to it: what is there, what is encoded anew, what is refused, what an interruption leaves."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from inflate_shrink.data.store import open_store
+from inflate_shrink.engine import encode
+from inflate_shrink.engine.checkpoint import open_checkpoint, write_checkpoint
+from inflate_shrink.errors import InputError
+from inflate_shrink.kernel import decode_rows, encode_codes
+from inflate_shrink.search import build as module
+from inflate_shrink.search.build import BuildSettings, Models, add_to_index, build_index
+from inflate_shrink.search.index import FieldSettings, IndexWriter, open_index, verify_index
+from inflate_shrink.search.searcher import Searcher
+
+QUERY = "a red ball left of a box"
+
+
+def ids_of(directory):
+    """Of the live items, in order."""
+    segments = open_index(directory).segments
+    return [item for segment in segments for row, item in enumerate(segment.ids) if segment.deleted is None or not segment.deleted[row]]
+
+
+@pytest.mark.parametrize("split, count", [("", 42), ("val", 8)])
+def test_images(built, tiny_data, split, count):
+    store = open_store(tiny_data)
+    directory = built("B", split=split)
+    verify_index(directory)
+    index = open_index(directory)
+    (segment,) = index.segments
+    chosen = [row for row, image in enumerate(store.image_ids) if image.startswith(split)]
+    assert len(index) == count and list(segment.ids) == [store.image_ids[row] for row in chosen]
+    assert list(segment.files) == [store.image_files[row] for row in chosen]
+    assert index.settings.fields == {"fragments": FieldSettings("float32", 16)}
+    origin = index.settings.origin
+    assert (origin["model"]["fragments"], origin["data"]["split"], origin["data"]["fingerprint"]) == (4, split, store.fingerprint())
+
+
+def test_fields_of_three_stages(built, checkpoint, tiny_data):
+    """int8 centred on the mean fragment, F's vectors, and codes of the very fragments."""
+    directory = built("B", first=True, codes=16, precision="int8")
+    index = open_index(directory)
+    (segment,) = index.segments
+    fields = index.settings.fields
+    assert [(name, field.precision, field.dim) for name, field in fields.items()] == [("fragments", "int8", 16), ("vector", "int8", 16), ("codes", "uint16", 1)]
+    centroids, store = np.load(directory / "centroids.npy"), open_store(tiny_data)
+    for field, name in (("fragments", "B"), ("vector", "F")):
+        vectors = encode.encode_images(checkpoint(name).load_model(), store, np.arange(42)).vectors.numpy().reshape(-1, 16)
+        rows = segment.rows(field)
+        np.testing.assert_allclose(rows.center, vectors.mean(0), atol=1e-5)
+        np.testing.assert_allclose(decode_rows(rows.values, rows.scales, rows.precision, rows.dim, rows.center), vectors, atol=0.01)
+        if field == "fragments":
+            np.testing.assert_array_equal(segment.rows("codes").values, encode_codes(vectors, centroids))
+            assert centroids.shape == (16, 16) and len(np.unique(segment.rows("codes").values)) > 4
+
+
+def test_so_many_codes_as_suit(own_index, built):
+    directory = built("B", codes=-1)  # of 168 fragments: 256, but no more than there are
+    assert np.load(directory / "centroids.npy").shape == (168, 16)
+
+
+def test_padding_that_is_masked_is_not_stored(built, checkpoint, tiny_data):
+    store, masked = open_store(tiny_data), checkpoint("I", "masked")
+    segment = open_index(built("I", "masked", items="captions")).segments[0]
+    ids = masked.tokenizer()(store.captions)
+    expected = (ids != 0).sum(1) + 3  # and the codes
+    assert expected.min() < expected.max()
+    np.testing.assert_array_equal(np.diff(segment.rows("fragments").offsets), expected)
+    assert segment.ids[7] == f"{store.image_ids[store.caption_rows[7]]}#7" and segment.files[7] == store.captions[7]
+
+
+def test_what_is_there_is_not_added_twice(own_index, checkpoint, tiny_data):
+    directory, models = own_index("B", split="val"), Models(checkpoint("B"))
+    assert add_to_index(directory, models, tiny_data, "val") == 0 and open_index(directory).commit == 1
+    assert add_to_index(directory, models, tiny_data) == 34 and open_index(directory).commit == 2
+    assert sorted(ids_of(directory)) == sorted(open_store(tiny_data).image_ids)
+    with IndexWriter(directory) as writer:
+        writer.delete(["val-00001", "train-00000"])
+        writer.commit()
+    assert add_to_index(directory, models, tiny_data) == 2 and len(open_index(directory)) == 42
+    assert ids_of(directory)[-2:] == ["train-00000", "val-00001"]
+
+
+def test_replace(own_index, checkpoint, own_data):
+    directory, models = own_index("B", split="val"), Models(checkpoint("B"))
+    with pytest.raises(InputError, match="its photos are in"):
+        add_to_index(directory, models, own_data, "val", replace=True)
+    same_root(own_data, directory)
+    before = Searcher(directory).search(QUERY, k=8)
+    store = open_store(own_data)
+    regions = np.load(own_data / "regions.npy", mmap_mode="r+")
+    of = {image: row for row, image in enumerate(store.image_ids)}
+    regions[[of["val-00001"], of["val-00002"]]] = regions[[of["val-00002"], of["val-00001"]]]
+    counts = np.load(own_data / "region_counts.npy", mmap_mode="r+")
+    counts[[of["val-00001"], of["val-00002"]]] = counts[[of["val-00002"], of["val-00001"]]]
+    regions.flush(), counts.flush()
+    assert add_to_index(directory, models, own_data, "val") == 0 and Searcher(directory).search(QUERY, k=8) == before
+    assert add_to_index(directory, models, own_data, "val", replace=True) == 8
+    swapped = {"val-00001": "val-00002", "val-00002": "val-00001"}
+    scores = {swapped.get(hit.id, hit.id): hit.score for hit in before}
+    after = {hit.id: hit.score for hit in Searcher(directory).search(QUERY, k=8)}
+    assert after == pytest.approx(scores, abs=1e-6) and len(ids_of(directory)) == 8
+    assert scores["val-00001"] != scores["val-00002"]
+
+
+def same_root(data, index):
+    """Say that the photos of a data set are those of an index."""
+    meta = json.loads((data / "meta.json").read_text())
+    (data / "meta.json").write_text(json.dumps({**meta, "image_root": open_index(index).settings.origin["data"]["image_root"]}))
+
+
+@pytest.mark.parametrize("known", [0, 5])
+def test_an_interrupted_build_goes_on(own_index, checkpoint, tiny_data, tmp_path, monkeypatch, known):
+    """Two commits of five images, then the power fails."""
+    whole = own_index("B", first=True, codes=16)
+    monkeypatch.setattr(encode, "BATCH", 5)
+    monkeypatch.setattr(module, "_COMMIT_ITEMS", 5)
+    real, calls = IndexWriter.add, []
+
+    def add(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, *arguments)
+
+    monkeypatch.setattr(IndexWriter, "add", add)
+    models, directory = Models(checkpoint("B"), checkpoint("F")), tmp_path / "new"
+    settings = BuildSettings(precision="float32", codes=16)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(directory, models, tiny_data, "", settings)
+    verify_index(directory)
+    part = Searcher(directory)
+    assert ids_of(directory) == open_store(tiny_data).image_ids[:10] and len(part.search(QUERY, k=42)) == 10
+    if known:
+        with IndexWriter(directory) as writer:
+            writer.delete(ids_of(directory)[:known])
+            writer.commit()
+    assert add_to_index(directory, models, tiny_data) == 32 + known
+    verify_index(directory)
+    expected = {hit.id: hit.score for hit in Searcher(whole).search(QUERY, k=42)}
+    assert {hit.id: hit.score for hit in Searcher(directory).search(QUERY, k=42)} == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def other_words(checkpoint, tmp_path_factory):
+    """B with one word more in its vocabulary."""
+    of = checkpoint("B")
+    directory = shutil.copytree(of.directory, tmp_path_factory.mktemp("words") / "step")
+    with open(directory / "vocab.txt", "a") as file:
+        file.write("xylophone\n")
+    return open_checkpoint(directory)
+
+
+def test_models_that_do_not_fit(checkpoint, trained, other_words):
+    for given, message in (
+        ((open_checkpoint(trained("model.scoring=cross", "loss.candidates=2")),), "its model.scoring is cross; this index takes late_interaction only"),
+        ((checkpoint("B"), checkpoint("I")), "keeps all fragments; the first stage takes a model with one, such as B-F"),
+        ((other_words, checkpoint("F")), "different vocabularies, text lengths or tokens"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Models(*given)
+
+
+def test_another_model_is_not_added(own_index, checkpoint, tiny_data):
+    directory = own_index("B", split="val", first=True)
+    b, f = checkpoint("B"), checkpoint("F")
+    for models, name in ((Models(b), "first"), (Models(f, f), "model"), (Models(checkpoint("B", "masked"), f), "model")):
+        with pytest.raises(InputError, match=f"made with weights [0-9a-f]{{16}} as its {name} model, given were .*; give the same checkpoint"):
+            add_to_index(directory, models, tiny_data)
+    assert len(open_index(directory)) == 8
+    alone = Models(b, f)
+    with pytest.raises(InputError, match="made with weights none as its first model, given were"):
+        add_to_index(shutil.copytree(directory.parent / "index", directory.parent / "x") and _without_first(own_index, directory), alone, tiny_data)
+
+
+def _without_first(own_index, directory):
+    shutil.rmtree(directory)
+    return own_index("B", split="val")
+
+
+def test_data_that_do_not_fit(own_index, checkpoint, own_data, tmp_path):
+    directory, models = own_index("B", split="val"), Models(checkpoint("B"))
+    with pytest.raises(InputError, match="no caption of split 'none'"):
+        add_to_index(directory, models, own_data, "none") if same_root(own_data, directory) is None else None
+    narrow(own_data)
+    with pytest.raises(InputError, match="regions have 3 dimensions, .* was trained on"):
+        add_to_index(directory, models, own_data)
+    with pytest.raises(InputError, match="regions have 3 dimensions"):
+        build_index(tmp_path / "new", models, own_data)
+    assert not (tmp_path / "new").exists() and len(open_index(directory)) == 8
+
+
+def narrow(data):
+    """Cut the regions of a data set to three dimensions."""
+    meta = json.loads((data / "meta.json").read_text())
+    regions = np.load(data / "regions.npy")[..., :3]
+    np.save(data / "regions.npy", regions)
+    (data / "meta.json").write_text(json.dumps({**meta, "regions_shape": list(regions.shape)}))
+
+
+def test_build_refused(built, checkpoint, tiny_data, tmp_path):
+    models = Models(checkpoint("B"))
+    with pytest.raises(InputError, match="already exists and is not replaced"):
+        build_index(built("B"), models, tiny_data)
+    with pytest.raises(InputError, match="codes are a stage of an index of images"):
+        build_index(tmp_path / "new", models, tiny_data, "", BuildSettings("captions", codes=16))
+    with pytest.raises(InputError, match="no caption of split 'none'"):
+        build_index(tmp_path / "new", models, tiny_data, "none")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_diverged_model(checkpoint, tiny_data, tmp_path):
+    of = checkpoint("B")
+    model = of.load_model()
+    for parameter in model.parameters():
+        parameter.set_value(np.full(parameter.shape, np.nan, np.float32))
+    write_checkpoint(tmp_path / "step", model, of.config, of.vocab_file.read_bytes(), of.state)
+    with pytest.raises(InputError) as error:
+        build_index(tmp_path / "new", Models(open_checkpoint(tmp_path / "step")), tiny_data)
+    assert "\n" not in str(error.value)
+    print(error.value)
