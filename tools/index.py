@@ -4,7 +4,7 @@
   python tools/index.py build --checkpoint runs/demo/I-B --codes -1 --data data/demo --split test --out indexes/demo
   python tools/index.py build --checkpoint runs/demo/I-B --first runs/demo/I-B-F --out indexes/demo-first
   python tools/index.py add indexes/demo --data data/demo --split val
-  python tools/index.py delete indexes/demo scene-00600 scene-00601
+  python tools/index.py delete indexes/demo test-00003 test-00004
   python tools/index.py info indexes/demo --verify
 
 build: the fragments of every image, or caption, with the encoder of queries; of a VisualSparta checkpoint

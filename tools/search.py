@@ -3,7 +3,7 @@
 
   python tools/search.py --index indexes/demo "a red ball left of a box" -k 10
   python tools/search.py --index indexes/demo "a red ball left of a box" --mode exact --json hits.json
-  python tools/search.py --index indexes/captions --image scene-00600 --data data/demo
+  python tools/search.py --index indexes/captions --image test-00003 --data data/demo
 
 tools/index.py builds the index; one of captions is searched with an image of a data set.
 """
@@ -37,6 +37,8 @@ def main(argv):
     arguments = parser.parse_args(argv)
     if (arguments.query is None) == (arguments.image is None) or arguments.image and not arguments.data:
         raise InputError("give one query: a text, or --image ID with --data DIR")
+    if arguments.cross and not (arguments.data and arguments.query is not None):
+        raise InputError("--cross takes a text and --data DIR, the data set with the regions of the images")
 
     hits, held, items = _inverted(arguments) if is_inverted(arguments.index) else _search(arguments)
     if arguments.k > held:
@@ -58,7 +60,6 @@ def _inverted(arguments):
 def _search(arguments):
     searcher = Searcher(arguments.index, arguments.threads, arguments.backend)
     only = read_ids(arguments.only) if arguments.only else None
-    held = len(searcher) if only is None else len(only)
     options = {"k": arguments.k, "mode": arguments.mode, "candidates": arguments.candidates, "only": only}
     if arguments.image is not None:
         hits = searcher.search_image(_regions(arguments.data, arguments.image), **options)
@@ -66,7 +67,8 @@ def _search(arguments):
         if searcher.is_cut(arguments.query):
             print(f"the query is longer than the {searcher.text_length} positions that the model reads; the rest is cut off", file=sys.stderr)
         hits = searcher.search(arguments.query, **options, rerank=_cross(arguments), reranked=arguments.reranked)
-    return hits, held, searcher.index.settings.items
+    items = searcher.index.settings.items
+    return (hits, len(searcher), items) if only is None else (hits, len(set(only)), f"of the {items} in {arguments.only}")
 
 
 def _regions(data, image):
@@ -83,8 +85,6 @@ def _regions(data, image):
 def _cross(arguments):
     if not arguments.cross:
         return None
-    if not arguments.data:
-        raise InputError("--cross needs --data DIR, the data set with the regions of the images")
     from inflate_shrink.engine.checkpoint import open_checkpoint
     from inflate_shrink.search.cross_stage import CrossStage
 

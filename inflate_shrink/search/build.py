@@ -139,7 +139,7 @@ def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | o
     for name in ("model", "first"):
         found, expected = given.get(name, {}).get("fingerprint"), origin.get(name, {}).get("fingerprint")
         if found != expected:
-            raise InputError(f"{directory}: made with weights {expected or 'none'} as its {name} model, given were {found or 'none'}; give the same checkpoint, or build another index")
+            raise InputError(f"{directory}: made with weights {expected or 'none'} for --{'checkpoint' if name == 'model' else name}, given were {found or 'none'}; give the same checkpoint, or build another index")
     store = models.exact.open_data(data_dir)
     root = os.path.abspath(store.directory / store.meta.get("image_root", ""))
     if index.settings.items == "images" and root != origin["data"]["image_root"]:

@@ -40,7 +40,7 @@ def import_faiss(where: Path) -> ModuleType:
     try:
         import faiss
     except ImportError as error:
-        raise InputError(f"{where}: needs faiss ({error}); pip install inflate-shrink[faiss], or search without it") from None
+        raise InputError(f"{where}: needs faiss ({error}); pip install inflate-shrink[faiss], or search with --mode exact") from None
     return faiss
 
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Callable, Sequence
 
@@ -19,7 +20,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernel import as_items, best_rows
 from .encoder.encoders import ImageEncoder, QueryEncoder
-from .faiss_vectors import open_faiss
+from .faiss_vectors import FaissVectors, open_faiss
 from .index import open_index
 from .ranking import Hit, best
 from .scan import Scan
@@ -58,7 +59,7 @@ class Searcher:
         self._has_codes, self._vectors = CODES in fields, VECTOR if VECTOR in fields else FRAGMENTS
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
         self._centroids = as_items(np.load(self.directory / CENTROIDS)) if self._has_codes else None
-        self._open_scan()
+        self._scan = Scan(self.index, threads)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -72,7 +73,8 @@ class Searcher:
         """Move to the index's latest commit, if there is a newer one."""
         if not self.index.refresh():
             return False
-        self._open_scan()
+        self._scan = Scan(self.index, self._threads)
+        self.__dict__.pop("_faiss", None)
         return True
 
     def search(
@@ -140,7 +142,7 @@ class Searcher:
         mode = mode or self.modes[0]
         if k < 1 or candidates < 1:
             raise InputError(f"k and candidates must be 1 or more, found {k} and {candidates}")
-        if mode not in self.modes:
+        if mode != "exact" and mode not in self.modes:
             raise InputError(f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(self.modes)}; tools/index.py build --first or --codes makes one for a cascade")
         chosen = None if only is None else self._scan.numbers(only)
         if mode == "cascade":
@@ -178,9 +180,9 @@ class Searcher:
         if self.index.settings.items != items:
             raise InputError(f"{self.directory}: an index of {self.index.settings.items}; {instead}")
 
-    def _open_scan(self) -> None:
-        self._scan = Scan(self.index, self._threads)
-        self._faiss = open_faiss(self.index, self._vectors)
+    @cached_property
+    def _faiss(self) -> FaissVectors | None:
+        return open_faiss(self.index, self._vectors)
 
     def _hit(self, rank: int, score: float, number: int, root: str) -> Hit:
         item, file = self._scan.name(number)

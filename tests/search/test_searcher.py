@@ -9,15 +9,13 @@ from inflate_shrink.data.store import open_store
 from inflate_shrink.engine.evaluate import score_all
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import decode_rows
-from inflate_shrink.search import searcher as module
 from inflate_shrink.search.build import Models, add_to_index
 from inflate_shrink.search.faiss_build import build_faiss
 from inflate_shrink.search.index import IndexWriter, open_index
-from inflate_shrink.search.scan import Scan
 from inflate_shrink.search.searcher import Searcher
 
 QUERY = "a red ball left of a box"
-STAGES = {"vector": {"first": True}, "codes": {"codes": 16}, "vector and codes": {"first": True, "codes": 16}}
+STAGES = {"vector": {"first": True}, "codes": {"codes": 16}}
 GONE = ["train-00003", "val-00000", "val-00005", "test-00009"]
 LIVE = 42 - len(GONE)
 stages = pytest.mark.parametrize("stage", STAGES)
@@ -95,11 +93,12 @@ def test_exact_image_to_text(built, reference, tiny_data, name, padding):
     assert hits[7].file == store.captions[int(hits[7].id.partition("#")[2])]
 
 
-@pytest.mark.parametrize("precision, atol", [("bfloat16", 0.02), ("int8", 0.04)])
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 @pytest.mark.parametrize("name", "BI")
-def test_precisions(built, reference, image_ids, name, precision, atol):
-    hits = Searcher(built(name, precision=precision)).search(QUERY, k=42)
-    assert_are(hits, dict(zip(image_ids, reference(name, texts=[QUERY])[:, 0])), atol * (1 if name == "B" else 4))
+def test_precisions(built, reference, image_ids, name, precision):
+    hits, scores = Searcher(built(name, precision=precision)).search(QUERY, k=42), reference(name, texts=[QUERY])[:, 0]
+    print(np.ptp(scores), max(abs(hit.score - scores[image_ids.index(hit.id)]) for hit in hits))
+    assert_are(hits, dict(zip(image_ids, scores)), np.ptp(scores) / 10)
 
 
 @stages
@@ -119,35 +118,29 @@ def test_a_cascade_of_all_is_exact(in_segments, built, reference, image_ids, sta
 
 @stages
 @pytest.mark.parametrize("n", [1, 7, LIVE - 1])
-def test_fewer_candidates(in_segments, checkpoint, reference, image_ids, monkeypatch, stage, n):
-    """The first stages by NumPy, and the exact order of what they let through."""
-    monkeypatch.setattr(module, "COARSE", 3)
+def test_fewer_candidates(in_segments, reference, image_ids, stage, n):
+    """The exact order of what the first stage lets through, which is here computed by NumPy."""
     searcher = Searcher(in_segments(stage))
-    index, (fragments, vector) = searcher.index, searcher.encode(QUERY)
+    segments, (fragments, _) = searcher.index.segments, searcher.encode(QUERY)
     hits = searcher.search(QUERY, k=n, candidates=1)
     exact = dict(zip(image_ids, reference("B", texts=[QUERY])[:, 0]))
     chosen = {hit.id for hit in hits}
+    assert len(hits) == n and searcher.search(QUERY, k=1, candidates=n) == hits[:1]
     assert_are(hits, {item: exact[item] for item in chosen})
-    assert len(hits) == n and not chosen & set(GONE)
-    items = [item for segment in index.segments for item in segment.ids]
-    live = [item for item in items if item not in GONE]
-    assert searcher.search(QUERY, k=1, candidates=n) == hits[:1]
-    if "vector" in STAGES[stage] or vector is not None:
-        through = 3 * n if searcher.index.settings.fields.get("codes") else n
-        of_first = dict(zip(image_ids, reference("F", texts=[QUERY])[:, 0]))
-        scanned = Scan(index).scores("vector", vector[None])
-        live = sorted(live, key=lambda item: -scanned[items.index(item)])[:through]
-        if through < LIVE:
-            assert_let_through(live, {item: of_first[item] for item in items if item not in GONE}, 0.02)
-        assert chosen <= set(live)
-    if "codes" in stage and len(live) > n:
-        products = fragments @ np.load(index.directory / "centroids.npy").T
-        codes = np.concatenate([segment.rows("codes").values for segment in index.segments]).reshape(len(items), -1)
-        by_codes = dict(zip(items, products[:, codes].max(2).sum(0)))
-        assert_let_through(chosen, {item: by_codes[item] for item in live}, len(fragments) * np.ptp(products, 1).max() / 127)
+    if stage == "vector":
+        scores, tolerance = dict(zip(image_ids, reference("F", texts=[QUERY])[:, 0])), 0.005
+    else:
+        products = fragments @ np.load(searcher.directory / "centroids.npy").T
+        codes = np.concatenate([segment.rows("codes").values.reshape(len(segment), -1) for segment in segments])
+        scores = dict(zip([item for segment in segments for item in segment.ids], products[:, codes].max(2).sum(0)))
+        tolerance = len(fragments) * np.ptp(products, 1).max() / 127
+    scores = {item: scores[item] for item in image_ids if item not in GONE}
+    assert chosen <= set(scores)
+    assert_let_through(chosen, scores, tolerance)
+    assert np.ptp(list(scores.values())) > 4 * tolerance  # the test can fail
 
 
-def test_first_stage_is_cheaper_and_therefore_differs(in_segments, monkeypatch):
+def test_first_stage_is_cheaper_and_therefore_differs(in_segments):
     """So that the tests above compare something: few candidates lose some of the exact ten."""
     searcher = Searcher(in_segments("vector"))
     found = [{hit.id for hit in searcher.search(QUERY, 10, mode, candidates=1)} for mode in ("exact", "cascade")]
@@ -191,7 +184,7 @@ def test_an_index_that_lost_everything(in_segments, stage):
 
 
 def test_compact_changes_nothing(in_segments):
-    searcher = Searcher(directory := in_segments("vector and codes"))
+    searcher = Searcher(directory := in_segments("codes"))
     before = {mode: searcher.search(QUERY, 10, mode, candidates=12) for mode in searcher.modes}
     with IndexWriter(directory) as writer:
         writer.compact()
@@ -208,7 +201,7 @@ def test_vectors_are_those_of_f(built, reference, image_ids):
     np.testing.assert_allclose(vectors @ vector, reference("F", texts=[QUERY])[:, 0], atol=0.02)
 
 
-def test_faiss_as_first_stage(own_index, monkeypatch):
+def test_faiss_as_first_stage(own_index):
     pytest.importorskip("faiss", reason="faiss is not installed: pip install inflate-shrink[faiss]")
     directory = own_index("F")
     exact = Searcher(directory).search(QUERY, k=6)
