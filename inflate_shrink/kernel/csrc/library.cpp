@@ -114,6 +114,8 @@ int guarded(Call call) {
 
 }  // namespace
 
+int is_interface() { return 1; }
+
 const char* is_path_name(int path) { return path < static_cast<int>(paths().size()) ? paths()[path]->name : nullptr; }
 
 int is_scores(int path, int precision, int reduce, const float* queries, const float* bias, const int64_t* query_offsets, int64_t n_queries, int64_t dim,

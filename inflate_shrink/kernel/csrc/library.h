@@ -5,6 +5,9 @@
 
 extern "C" {
 
+// Changes with this file; inflate_shrink/kernel/library.py expects the same number.
+int is_interface();
+
 // The name of the path-th path that this machine can run, the best first, or null.
 const char* is_path_name(int path);
 
