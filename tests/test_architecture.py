@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "inflate_shrink"
-FOUNDATION, MODEL = ("data", "extract", "config", "errors", "atomic", "cpu"), ("model", "losses", "scoring", "metrics")
+FOUNDATION, MODEL = ("data", "extract", "config", "errors", "atomic", "cpu", "kernel"), ("model", "losses", "scoring", "metrics")
 USERS = ("benchmark", "cli", "report", "visualize")
 HEAVY = {"paddle", "paddlenlp"}
 
@@ -46,6 +46,7 @@ def test_imports_are_understood():
     "parts, forbidden",
     [
         (FOUNDATION, {*MODEL, "engine", "released", "search", *USERS}),
+        (("kernel",), {*FOUNDATION, "hardware"} - {"errors", "kernel"}),
         (MODEL, {"engine", "released", "search", *USERS}),
         (("data",), {"extract"}),
         (("engine", "released", "search"), {*USERS, "tools"}),

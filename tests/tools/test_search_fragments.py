@@ -19,17 +19,18 @@ F, CROSS = ("model.fragments=1",), ("model.scoring=cross", "loss.candidates=2")
 @pytest.fixture
 def tool(capsys):
     """A function: name and arguments of a tool, run in this process -> exit code, stdout, stderr."""
-    return lambda *arguments: run(capsys, *arguments)
 
+    def run(name, *arguments):
+        main = runpy.run_path(str(TOOLS / f"{name}.py"))["main"]
+        capsys.readouterr()  # of a training
+        try:
+            cli.run_tool(main, list(map(str, arguments)))
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        return (code, *capsys.readouterr())
 
-def run(capsys, name, *arguments):
-    main = runpy.run_path(str(TOOLS / f"{name}.py"))["main"]
-    try:
-        cli.run_tool(main, list(map(str, arguments)))
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return (code, *capsys.readouterr())
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def indexes(trained, tiny_data, run_tool, tmp_path_factory):
 @pytest.fixture
 def own(indexes, tmp_path):
     """A copy of the index with an F that a test may change."""
-    return shutil.copytree(indexes("first"), tmp_path / "own")
+    return shutil.copytree(indexes("first"), tmp_path / "index")
 
 
 def refused(result, *parts):
@@ -64,7 +65,8 @@ def refused(result, *parts):
 
 
 def ids(stdout):
-    return [line.split()[2] if line.startswith("hit") else line.split()[2] for line in stdout.splitlines()]
+    """Of the hits, in order."""
+    return [line.split()[2] for line in stdout.splitlines()]
 
 
 @pytest.mark.parametrize("kind", ["first", "codes"])
@@ -97,7 +99,7 @@ def test_only(tool, indexes, tmp_path):
     arguments = ["search", "--index", indexes("first"), "red", "--only", tmp_path / "ids"]
     code, stdout, stderr = tool(*arguments, "-k", 3)
     assert code == 0 and sorted(ids(stdout)) == ["test-00001", "test-00007"]
-    assert stderr == f"-k 3: {indexes('first')} holds 2 images; these are all\n"
+    assert stderr == f"-k 3: {indexes('first')} holds 2 of the images in {tmp_path / 'ids'}; these are all\n"
     (tmp_path / "ids").write_text("test-00007\nnobody\n")
     refused(tool(*arguments), "1 of 2 ids not in the index: 'nobody'")
     (tmp_path / "ids").write_text("")
@@ -120,7 +122,7 @@ def test_cross_bert_last(tool, trained, indexes, tiny_data):
     code, stdout, stderr = tool(*arguments, "--cross", trained(*CROSS), "--data", tiny_data, "--reranked", 6)
     assert (code, stderr) == (0, "") and stdout.count("\n") == 4
     assert set(ids(stdout)) <= set(ids(tool(*arguments[:-1], 6)[1])) and stdout != tool(*arguments)[1]
-    refused(tool(*arguments, "--cross", trained(*CROSS)), "--cross needs --data DIR")
+    refused(tool(*arguments, "--cross", trained(*CROSS)), "--cross takes a text and --data DIR")
     refused(tool(*arguments, "--cross", trained(), "--data", tiny_data), "a bi-encoder; the last stage takes a cross-BERT")
 
 
@@ -156,7 +158,7 @@ def test_add_and_delete(tool, own, tmp_path):
         found = ids(tool("search", "--index", own, "red", "-k", 15, "--mode", mode)[1])
         assert len(found) == 15 and not {"val-00000", "val-00001", "test-00004"} & set(found)
     code, stdout, _ = tool("index", "info", own)
-    assert code == 0 and "15 images" in stdout and "1 deleted images still on disk" in stdout or "3 deleted images still on disk" in stdout
+    assert code == 0 and f"{own}: 15 images" in stdout and "; commit 4, 2 segments, 3 deleted images still on disk" in stdout
     assert stdout.count("\nfragments: ") == stdout.count("\nvector: ") == stdout.count("\nmodel: ") == stdout.count("\nfirst: ") == 1
     code, stdout, _ = tool("index", "compact", own)
     assert code == 0 and "1 segments" in stdout and "still on disk" not in stdout
@@ -188,7 +190,6 @@ def test_bad_builds_leave_nothing(tool, trained, tiny_data, indexes, tmp_path):
     refused(tool(*build, indexes("first")), indexes("first"), "already exists and is not replaced")
     refused(tool(*build, tmp_path / "new", "--first", trained(*CROSS)), "its model.scoring is cross; this index takes late_interaction only")
     refused(tool(*build, tmp_path / "new", "--items", "captions", "--codes", 8), "codes are", "an index of images")
-    refused(tool(*build, tmp_path / "no" / "new"), tmp_path / "no")
     assert not list(tmp_path.iterdir())
 
 
@@ -211,7 +212,7 @@ def test_a_read_only_folder(tool, own, monkeypatch):
         os.chmod(own.parent, 0o755)
         os.seteuid(65534)  # root may write anywhere
     try:
-        refused(tool("index", "delete", "own", "test-00001"), "own: cannot be written: Permission denied")
+        refused(tool("index", "delete", "index", "test-00001"), "index: cannot be written: Permission denied")
     finally:
         if not user:
             os.seteuid(user)

@@ -73,7 +73,7 @@ def measure_cascade(
                 say(f"exact: {result['exact']['ms']:.2f} ms a query of {len(searcher)} images, R@1 {result['exact']['r1']:.1f}")
                 result["precision"] = _int8_against_fp32(encoded, [fragments for fragments, _ in queries], amount.threads)
                 say("int8's best {k} are fp32's in {agreement:.4f} of places, after rescoring {rescored} in {rescored_agreement:.4f}".format(**result["precision"]))
-                result["memory"] = memory_of_search(directory / stage, np.stack([fragments for fragments, _ in queries[:MEMORY_QUERIES]]))
+                result["memory"] = memory_of_search(directory / stage, [fragments for fragments, _ in queries[:MEMORY_QUERIES]])
             say(f"first stage by {stage}:")
             result["stages"][stage] = [_row(searcher, queries, relevant, exact, result["exact"]["ms"], candidates, say) for candidates in amount.candidates]
     return result

@@ -1,6 +1,6 @@
 """Memory of a process that searches an index, as its queries go on: ``python -m inflate_shrink.benchmark.search.memory INDEX``.
 
-Standard input: an .npz of queries, ``fragments`` (Q, l, d). Prints JSON: for growing numbers of queries the MiB that are
+Standard input: an .npz of queries, an array (l, d) each. Prints JSON: for growing numbers of queries the MiB that are
 the process's own, and those of mapped files, which the system takes back when it needs them.
 """
 
@@ -11,14 +11,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
 
 
-def memory_of_search(index: Path, fragments: np.ndarray) -> list[dict]:
-    """Exact search of every query (Q, l, d) in a fresh process; ``queries``, ``own_mib`` and ``mapped_mib`` as they go on."""
+def memory_of_search(index: Path, fragments: Sequence[np.ndarray]) -> list[dict]:
+    """Exact search of every query (l, d) in a fresh process; ``queries``, ``own_mib`` and ``mapped_mib`` as they go on."""
     given = io.BytesIO()
-    np.savez(given, fragments=fragments)
+    np.savez(given, *fragments)
     command = [sys.executable, "-m", __name__, str(Path(index).resolve())]
     root = Path(__file__).resolve().parents[3]  # where python -m finds this package, not another one that happens to be in the working directory
     return json.loads(subprocess.run(command, input=given.getvalue(), stdout=subprocess.PIPE, check=True, cwd=root).stdout)
@@ -27,7 +28,7 @@ def memory_of_search(index: Path, fragments: np.ndarray) -> list[dict]:
 def _main(index: str) -> None:
     from ...search.searcher import Searcher
 
-    fragments = np.load(io.BytesIO(sys.stdin.buffer.read()))["fragments"]
+    fragments = list(np.load(io.BytesIO(sys.stdin.buffer.read())).values())
     searcher, rows = Searcher(index), []
     marks = {1, len(fragments) // 4, len(fragments) // 2, len(fragments)}
     for number, query in enumerate(fragments, 1):
