@@ -47,6 +47,6 @@ def draw_cascade(result: dict, path: str | os.PathLike) -> None:
     axes.set_xlabel(f"times faster than exact int8 ({result['exact']['ms']:.1f} ms for {result['images']:,} images)")
     axes.set_ylabel("share of the exact ten that is found")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="center")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150, format=str(path).rpartition(".")[2])
