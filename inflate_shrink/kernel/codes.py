@@ -17,15 +17,16 @@ from .scores import scores
 
 MOST_CENTROIDS = 1 << 16
 _LANES = 32  # bytes of the table that are compared at once
-_ROWS = 1 << 14
+_PRODUCTS = 1 << 26  # at a time: 256 MiB
 
 
 def encode_codes(vectors: np.ndarray, centroids: np.ndarray, threads: int = 0) -> np.ndarray:
     """(R,) uint16: the centroid (C, d) with the highest product for each of the vectors (R, d), both of length 1."""
     table = as_items(centroids, "bfloat16")
     codes = np.empty(len(vectors), np.uint16)
-    for begin in range(0, len(vectors), _ROWS):
-        part = slice(begin, begin + _ROWS)
+    at_once = max(1, _PRODUCTS // len(centroids))
+    for begin in range(0, len(vectors), at_once):
+        part = slice(begin, begin + at_once)
         codes[part] = scores(vectors[part][:, None], table, threads=threads).argmax(1)
     return codes
 

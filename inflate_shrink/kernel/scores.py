@@ -7,6 +7,7 @@ from typing import Sequence
 
 import numpy as np
 
+from ..errors import InputError
 from .library import call, path_number, thread_count
 from .rows import PRECISIONS, Rows, checked, decode_rows, round_to
 
@@ -36,6 +37,8 @@ def scores(
             such item or path, or threads is negative.
     """
     rows, items, queries = checked(rows, items, *queries)
+    if stored not in ("image", "text"):
+        raise InputError(f"stored items are images or texts: give 'image' or 'text', not {stored!r}")
     number, threads = path_number(path), thread_count(threads)
     if number is None:
         return _with_numpy(queries, rows, items, stored)

@@ -64,7 +64,7 @@ def test_equal_products(path):
 
 
 def test_codes_are_the_centroids_with_the_highest_product(monkeypatch):
-    monkeypatch.setattr(codes, "_ROWS", 64)  # more than one part
+    monkeypatch.setattr(codes, "_PRODUCTS", 1)  # more than one part
     vectors = unit(3, 150, 20)
     found = encode_codes(vectors, CENTROIDS)
     products = decode_rows(*encode_rows(vectors, "bfloat16"), "bfloat16", 20) @ decode_rows(*encode_rows(CENTROIDS, "bfloat16"), "bfloat16", 20).T

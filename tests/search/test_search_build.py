@@ -175,14 +175,14 @@ def test_models_that_do_not_fit(checkpoint, trained, other_words):
 def test_another_model_is_not_added(own_index, checkpoint, tiny_data):
     directory = own_index("B", split="val", first=True)
     b, f = checkpoint("B"), checkpoint("F")
-    for models, name in ((Models(b), "first"), (Models(f, f), "model"), (Models(checkpoint("B", "masked"), f), "model")):
-        with pytest.raises(InputError, match=f"made with weights [0-9a-f]{{16}} as its {name} model, given were .*; give the same checkpoint"):
+    for models, option in ((Models(b), "--first"), (Models(f, f), "--checkpoint"), (Models(checkpoint("B", "masked"), f), "--checkpoint")):
+        with pytest.raises(InputError, match=f"made with weights [0-9a-f]{{16}} for {option}, given were .*; give the same checkpoint"):
             add_to_index(directory, models, tiny_data)
     assert len(open_index(directory)) == 8
 
 
 def test_an_f_is_not_added_to_an_index_without_one(own_index, checkpoint, tiny_data):
-    with pytest.raises(InputError, match="made with weights none as its first model, given were [0-9a-f]{16}"):
+    with pytest.raises(InputError, match="made with weights none for --first, given were [0-9a-f]{16}"):
         add_to_index(own_index("B", split="val"), Models(checkpoint("B"), checkpoint("F")), tiny_data)
 
 

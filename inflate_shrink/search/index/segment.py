@@ -82,6 +82,8 @@ class Segment:
             offsets = np.arange(entry.items + 1, dtype=np.int64) * entry.rows_per_item[name]
         else:
             offsets = self._map(f"{name}.offsets", np.int64)
+            if offsets[0] != 0 or offsets[-1] != entry.rows[name] or (np.diff(offsets) < 1).any():  # they are used as addresses
+                raise changed(self._directory / f"{name}.offsets")
         values = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.rows[name]))
         scales = self._map(f"{name}.scales", np.float32) if field.precision == "int8" else None
         return Rows(values, scales, offsets, field.precision, field.dim, field.center_vector)
