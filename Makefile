@@ -59,7 +59,7 @@ clean:
 
 # The stamp goes first and comes back last, so an interrupted install is repeated. As a variable
 # the constraints also hold for the isolated environments in which pip builds source packages.
-$(STAMP): setup.py $(CONSTRAINTS)
+$(STAMP): setup.py $(CONSTRAINTS) $(wildcard inflate_shrink/kernel/csrc/*)
 	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("The pinned versions are for Python 3.11, this is %d.%d. Give PYTHON=/path/to/python3.11, or install without pins: pip install -e .[cpu,test]" % sys.version_info[:2])'
 	@rm -f $(VENV)/.installed-*
 	@echo 'Installing Paddle $(PADDLE) ($(DEVICE)) into $(VENV); this takes a few minutes.'
