@@ -137,9 +137,9 @@ def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | o
     index = open_index(directory)
     origin, given = index.settings.origin, models.describe()
     for name in ("model", "first"):
-        found, expected = given.get(name, {}).get("fingerprint"), origin.get(name, {}).get("fingerprint")
+        found, expected = _weights(given.get(name)), _weights(origin.get(name))
         if found != expected:
-            raise InputError(f"{directory}: made with weights {expected or 'none'} for --{'checkpoint' if name == 'model' else name}, given were {found or 'none'}; give the same checkpoint, or build another index")
+            raise InputError(f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, given were {found}; give the same checkpoint, or build another index")
     store = models.exact.open_data(data_dir)
     root = os.path.abspath(store.directory / store.meta.get("image_root", ""))
     if index.settings.items == "images" and root != origin["data"]["image_root"]:
@@ -172,6 +172,11 @@ def _add(directory: str | os.PathLike, models: Models, store: Store, chosen: np.
                 bar.update(count)
         writer.commit()
     return done
+
+
+def _weights(model: dict | None) -> str:
+    """Of an origin, with what else the fragments depend on: the same weights may be kept with another config."""
+    return "{fingerprint} ({codes} codes, fragments {fragments}, padding {score_padding})".format(**model) if model else "none"
 
 
 def _chosen(store: Store, items: str, split: str) -> np.ndarray:
