@@ -8,6 +8,7 @@ the kernel scores those from the index, so that a score is the same with it and 
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from types import ModuleType
 
@@ -37,6 +38,7 @@ def choose_kind(items: int, dim: int) -> str:
 
 def import_faiss(where: Path) -> ModuleType:
     """Raises InputError that begins with ``where`` if faiss is not installed: it is an extra."""
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells which instructions it loads
     try:
         import faiss
     except ImportError as error:

@@ -18,7 +18,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..kernel import as_items, best_rows
+from ..kernel import Rows, as_items, best_rows
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .faiss_vectors import FaissVectors, open_faiss
 from .index import open_index
@@ -58,7 +58,7 @@ class Searcher:
         fields = self.index.settings.fields
         self._has_codes, self._vectors = CODES in fields, VECTOR if VECTOR in fields else FRAGMENTS
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
-        self._centroids = as_items(np.load(self.directory / CENTROIDS)) if self._has_codes else None
+        self._centroids = self._read_centroids() if self._has_codes else None
         self._scan = Scan(self.index, threads)
 
     def __len__(self) -> int:
@@ -179,6 +179,16 @@ class Searcher:
     def _require(self, items: str, instead: str) -> None:
         if self.index.settings.items != items:
             raise InputError(f"{self.directory}: an index of {self.index.settings.items}; {instead}")
+
+    def _read_centroids(self) -> Rows:
+        path = self.directory / CENTROIDS
+        try:
+            centroids = np.load(path)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{path}: cannot be read ({error}); copy or build the index again") from None
+        if centroids.ndim != 2 or centroids.shape[1] != self.index.settings.fields[FRAGMENTS].dim:
+            raise InputError(f"{path}: holds numbers of the shape {centroids.shape}, not centroids of the fragments; copy or build the index again")
+        return as_items(centroids)
 
     @cached_property
     def _faiss(self) -> FaissVectors | None:

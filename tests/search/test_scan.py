@@ -73,5 +73,6 @@ def test_a_segment_without_live_items_has_no_numbers(make_scan):
 
 def test_empty(make_scan):
     scan = make_scan("images", *"abcdef")
-    found = [scan.scores("fragments", QUERY), scan.scores("fragments", QUERY, np.empty(0, np.int64)), scan.code_scores("codes", QUERY, as_items(CENTROIDS)), scan.live()]
-    assert [part.shape for part in found] == [(0,)] * 4 and scan.numbers([]).shape == (0,)
+    of_none = scan.scores("fragments", QUERY, np.empty(0, np.int64))
+    found = [scan.scores("fragments", QUERY), of_none, scan.code_scores("codes", QUERY, as_items(CENTROIDS)), scan.live(), scan.numbers([])]
+    assert [part.shape for part in found] == [(0,)] * 5

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ...engine.checkpoint import Checkpoint
 from ...engine.encode import image_batches
+from ...errors import InputError
 from ...kernel import Rows, encode_codes, encode_rows, scores
 from ...kernel.library import thread_count
 from ...search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty, rows_that_count
@@ -53,6 +54,8 @@ def measure_cascade(
         JSON values: the setting; ``exact``; ``stages``, for "codes" and "vector" a row for each number of candidates;
         ``precision``, how int8 agrees with fp32.
     """
+    if amount.queries < 1 or amount.images < 1 or min(amount.candidates) < 1:
+        raise InputError("queries, images and candidates must be 1 or more")
     store = checkpoint.open_data(data_dir)
     split = store.split(amount.split)
     chosen = np.random.default_rng(amount.seed).permutation(len(split.captions))[: amount.queries]
