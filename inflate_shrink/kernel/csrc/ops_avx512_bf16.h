@@ -9,7 +9,7 @@ struct Avx512DotBfloat16 : Avx512, RoundBfloat16 {
   using Acc = __m512;
   using Word = __m512i;
   static constexpr int PLANES = 1;
-  static INLINE Acc start(const int32_t*) { return _mm512_setzero_ps(); }
+  static INLINE Acc start(const int32_t*) { return fill(0); }
   static INLINE Word word(const RowWord* row) { return broadcast(row); }
   static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) {
     acc = _mm512_dpbf16_ps(acc, (__m512bh)word, (__m512bh)integers(query));

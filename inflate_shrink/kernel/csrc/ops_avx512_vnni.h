@@ -12,7 +12,7 @@ struct Avx512Vnni : Avx512, RoundInt8 {
   static INLINE Acc start(const int32_t* starts) { return integers(starts); }
   static INLINE Word word(const RowWord* row) { return broadcast(row); }
   static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) { acc = _mm512_dpbusd_epi32(acc, word, integers(query)); }
-  static INLINE Float product(Acc acc, const float* scales, int64_t row) { return _mm512_mul_ps(_mm512_cvtepi32_ps(acc), fill(scales[row])); }
+  static INLINE Float product(Acc acc, const float* scales, int64_t row) { return multiply(to_floats(acc), fill(scales[row])); }
   static INLINE uint32_t word_of(const float* dims, int) { return bytes_of(dims); }
 };
 

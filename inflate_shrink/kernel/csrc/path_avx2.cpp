@@ -10,7 +10,7 @@
 
 namespace inflate_shrink {
 
-const Path AVX2 = {"avx2", {operations<Avx2Float32>(), operations<Avx2Bfloat16>(), operations<Avx2Int8>()}, score_codes};
+const Path AVX2 = {"avx2", {operations<VectorFloat32<Avx2>>(), operations<VectorBfloat16<Avx2>>(), operations<VectorInt8<Avx2>>()}, score_codes};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

@@ -10,7 +10,7 @@
 
 namespace inflate_shrink {
 
-const Path AVX512 = {"avx512", {operations<Avx512Float32>(), operations<Avx512Bfloat16>(), operations<Avx512Int8>()}, score_codes};
+const Path AVX512 = {"avx512", {operations<VectorFloat32<Avx512>>(), operations<VectorBfloat16<Avx512>>(), operations<VectorInt8<Avx512>>()}, score_codes};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

@@ -11,7 +11,7 @@
 
 namespace inflate_shrink {
 
-const Path AVX512_BF16 = {"avx512_bf16", {operations<Avx512Float32>(), operations<Avx512DotBfloat16>(), operations<Avx512Vnni>()}, score_codes};
+const Path AVX512_BF16 = {"avx512_bf16", {operations<VectorFloat32<Avx512>>(), operations<Avx512DotBfloat16>(), operations<Avx512Vnni>()}, score_codes};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

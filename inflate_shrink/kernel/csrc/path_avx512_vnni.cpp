@@ -10,7 +10,7 @@
 
 namespace inflate_shrink {
 
-const Path AVX512_VNNI = {"avx512_vnni", {operations<Avx512Float32>(), operations<Avx512Bfloat16>(), operations<Avx512Vnni>()}, score_codes};
+const Path AVX512_VNNI = {"avx512_vnni", {operations<VectorFloat32<Avx512>>(), operations<VectorBfloat16<Avx512>>(), operations<Avx512Vnni>()}, score_codes};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)
