@@ -272,7 +272,7 @@ def test_one_builds_at_a_time(make_index):
 def test_without_faiss(make_index, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     index = open_index(make_index())
-    with pytest.raises(InputError, match=r"index/faiss: needs faiss \(.*\); pip install inflate-shrink\[faiss\], or search without it"):
+    with pytest.raises(InputError, match=r"index/faiss: needs faiss \(.*\); pip install inflate-shrink\[faiss\], or search with --mode exact"):
         build_faiss(index, "vector", "hnsw")
     assert build_faiss(index, "vector") == "scan" and open_faiss(index, "vector") is None
     (index.directory / "faiss").mkdir()

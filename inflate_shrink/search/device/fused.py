@@ -95,8 +95,18 @@ class FusedRows(DeviceRows):
         if self.resident and rows.precision == "float32":
             self._values = self._as_fp16(self._values)
 
+    def scores(self, queries: Sequence[np.ndarray], items: np.ndarray | None = None, stored: str = "image") -> np.ndarray:
+        """As :class:`.rows.DeviceRows`; raises InputError also for captions whose rows are centred, which the kernel does not know."""
+        center = self.rows.center
+        if center is None:
+            return super().scores(queries, items, stored)
+        if stored == "text":
+            raise InputError("the fused kernel cannot score captions whose int8 rows are centred; DeviceRows can")
+        of_center = np.array([(query @ center).sum() for query in queries], np.float32)  # the same for all items
+        return super().scores(queries, items, stored) + of_center[:, None]
+
     def _items_at_once(self, longest: int) -> int:
-        return len(self.rows) if self.resident else super()._items_at_once(longest)
+        return self.rows.items if self.resident else super()._items_at_once(longest)
 
     def _prepare(self, queries: list[np.ndarray], stored: str) -> _Queries:
         lengths = [len(query) for query in queries]

@@ -115,7 +115,8 @@ class DeviceRows:
     def _decode(self, values: paddle.Tensor, scales: paddle.Tensor | None) -> paddle.Tensor:
         """(R, d) in the dtype of the products."""
         vectors = values[:, : self.rows.dim].astype(self.dtype)
-        return vectors if scales is None else (vectors - 128) * scales.astype(self.dtype).unsqueeze(1)
+        vectors = vectors if scales is None else (vectors - 128) * scales.astype(self.dtype).unsqueeze(1)
+        return vectors if self.rows.center is None else vectors + paddle.to_tensor(self.rows.center).astype(self.dtype)
 
 
 def paddle_scores(

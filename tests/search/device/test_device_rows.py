@@ -106,3 +106,15 @@ def test_bad_input_is_named():
         DeviceRows(rows, "int4")
     with pytest.raises(InputError, match=r"shape \(2, 5\), the index holds vectors of 33 dimensions"):
         paddle_scores([np.zeros((2, 5), np.float32)], rows, dtype="float32")
+
+
+@pytest.mark.parametrize("stored", ["image", "text"])
+def test_rows_that_are_centred(stored):
+    random = np.random.default_rng(0)
+    vectors, center = random.normal(size=(12, 8)).astype(np.float32) + 3, np.full(8, 3, np.float32)
+    offsets, queries = np.array([0, 5, 6, 12]), [random.normal(size=(4, 8)).astype(np.float32)]
+    rows = kernel.Rows(*kernel.encode_rows(vectors, "int8", center=center), offsets, "int8", 8, center)
+    products = vectors @ queries[0].T
+    expected = [part.max(0).sum() if stored == "image" else part.max(1).sum() for part in np.split(products, offsets[1:-1])]
+    np.testing.assert_allclose(paddle_scores(queries, rows, stored=stored, dtype="float32")[0], expected, rtol=5e-3)
+    np.testing.assert_allclose(kernel.scores(queries, rows, stored=stored)[0], expected, rtol=5e-3)
