@@ -100,7 +100,7 @@ class Searcher:
                 cannot be searched in this mode, or it has no item of an id.
         """
         self._require("images", "search it with an image")
-        hits = self.search_fragments(*self.encode(query), max(k, reranked) if rerank and k > 0 else k, mode, candidates, only)
+        hits = self.search_fragments(*self.encode(query, mode), max(k, reranked) if rerank and k > 0 else k, mode, candidates, only)
         return rerank(hits)[:k] if rerank else hits
 
     def search_image(
@@ -113,11 +113,11 @@ class Searcher:
         """
         self._require("captions", "search it with a text")
         arrays = regions[None], np.array([len(regions)])
-        return self.search_fragments(*self._encoded(ImageEncoder, lambda encoder: encoder(*arrays)), k, mode, candidates, only)
+        return self.search_fragments(*self._encoded(ImageEncoder, lambda encoder: encoder(*arrays), mode), k, mode, candidates, only)
 
-    def encode(self, query: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """A text's fragments (l, d) float32, and F's vector (d,) where the index has such a field."""
-        return self._encoded(QueryEncoder, lambda encoder: encoder([query]))
+    def encode(self, query: str, mode: str = "") -> tuple[np.ndarray, np.ndarray | None]:
+        """A text's fragments (l, d) float32, and F's vector (d,) where the index has such a field and the mode needs it."""
+        return self._encoded(QueryEncoder, lambda encoder: encoder([query]), mode)
 
     @property
     def text_length(self) -> int:
@@ -167,9 +167,9 @@ class Searcher:
         rows = best_rows(scores, n)
         return rows if chosen is None else chosen[rows]
 
-    def _encoded(self, kind: type, run: Callable) -> tuple[np.ndarray, np.ndarray | None]:
+    def _encoded(self, kind: type, run: Callable, mode: str) -> tuple[np.ndarray, np.ndarray | None]:
         (fragments,) = run(self._encoder(kind, ENCODER))
-        return fragments, run(self._encoder(kind, FIRST_ENCODER))[0][0] if self._vectors == VECTOR else None
+        return fragments, run(self._encoder(kind, FIRST_ENCODER))[0][0] if self._vectors == VECTOR and mode != "exact" else None
 
     def _encoder(self, kind: type, name: str) -> QueryEncoder | ImageEncoder:
         if name not in self._encoders:
