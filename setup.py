@@ -17,7 +17,7 @@ kernel = Extension(
     "inflate_shrink.kernel._kernel",
     sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.cpp")),
     depends=sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.h")),
-    extra_compile_args=["-std=c++17", "-O3", "-pthread", "-Wno-psabi"],
+    extra_compile_args=["-std=c++17", "-O3", "-g0", "-pthread", "-Wno-psabi"],
     extra_link_args=["-pthread"],
     optional=True,
 )
