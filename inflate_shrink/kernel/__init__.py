@@ -5,7 +5,7 @@ could not be built, NumPy does the same, slower.
 """
 
 from .codes import as_items, code_scores, code_table, encode_codes
-from .library import paths
+from .compiled import paths
 from .limit import arithmetic_limit
 from .rows import PRECISIONS, ROW_DTYPE, Rows, decode_rows, encode_rows, row_width
 from .scores import scores

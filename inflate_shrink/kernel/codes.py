@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .library import call, path_number, thread_count
+from .compiled import call, path_number, thread_count
 from .rows import PRECISIONS, Rows, checked, checked_items, encode_rows
 from .scores import scores
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 from ..errors import InputError
-from .library import library, path_number, thread_count
+from .compiled import library, path_number, thread_count
 from .rows import PRECISIONS
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import InputError
-from .library import call, library, thread_count
+from .compiled import call, library, thread_count
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 ROW_DTYPE = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(np.uint16), "int8": np.dtype(np.uint8)}

@@ -8,7 +8,7 @@ from typing import Sequence
 import numpy as np
 
 from ..errors import InputError
-from .library import call, path_number, thread_count
+from .compiled import call, path_number, thread_count
 from .rows import PRECISIONS, Rows, checked, decode_rows, round_to
 
 _BEST_ROW, _BEST_FRAGMENT, _EACH = 0, 1, 2  # Reduce of csrc/problem.h
@@ -27,7 +27,7 @@ def scores(
         stored: "image", the items are images and the queries texts (t2i): each query fragment's best row, summed over the
             query; "text" (i2t): each row's best query fragment, summed over the item.
         threads: 0: all cores this process may use.
-        path: one of :func:`.library.paths`; "": the best.
+        path: one of :func:`.compiled.paths`; "": the best.
 
     Returns:
         (Q, n) float32; -infinity for an item without rows, and with ``stored="text"`` for a query without fragments.

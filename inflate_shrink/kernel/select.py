@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .library import call, library
+from .compiled import call, library
 
 
 def best_rows(scores: np.ndarray, count: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..atomic import atomic_path, write_json
 from ..errors import InputError
-from ..kernel.library import thread_count
+from ..kernel.compiled import thread_count
 from .faiss_vectors import FORMAT, KINDS, PLACE, FaissVectors, StoredVectors, choose_kind, import_faiss, segment_names, sidecar_path
 from .index import Index
 from .index.files import FileEntry, FileWriter

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..kernel import Rows, decode_rows, scores
-from ..kernel.library import thread_count
+from ..kernel.compiled import thread_count
 from .index import CODES, Index
 from .index.files import measure
 

@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from inflate_shrink.kernel import library
+from inflate_shrink.kernel import compiled
 
 
 @pytest.fixture
@@ -22,5 +22,5 @@ def without_library(monkeypatch):
 
 
 def forget():
-    library.library.cache_clear()
-    library.paths.cache_clear()
+    compiled.library.cache_clear()
+    compiled.paths.cache_clear()

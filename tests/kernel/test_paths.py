@@ -8,7 +8,7 @@ import pytest
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import PRECISIONS, arithmetic_limit, best_rows, paths
-from inflate_shrink.kernel.library import library
+from inflate_shrink.kernel.compiled import library
 
 FLAGS = {  # of /proc/cpuinfo
     "avx512_bf16": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16"},

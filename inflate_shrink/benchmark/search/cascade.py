@@ -18,7 +18,7 @@ from ...engine.checkpoint import Checkpoint
 from ...engine.encode import image_batches
 from ...errors import InputError
 from ...kernel import Rows, encode_codes, encode_rows, scores
-from ...kernel.library import thread_count
+from ...kernel.compiled import thread_count
 from ...search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty, rows_that_count
 from ...search.centroids import SAMPLE, centroid_count
 from ...search.index import IndexWriter

@@ -6,6 +6,7 @@ each has a process of its own (:mod:`.worker`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,40 +15,50 @@ import numpy as np
 from ... import kernel
 
 
-class Peer:
+class Peer(ABC):
     """One way to score.
 
     name, precision: as shown, and of what is multiplied. packages: distributions that must be installed, the first is
-    the one whose version is stated. environment: variables of its process. chunked: whether it works through the
-    collection some images at a time; the benchmark finds the best number.
+    the one whose version is stated. environment: variables of its process. chunked: whether the number of images
+    at a time matters; the benchmark finds the best one.
     """
 
     name = precision = ""
     packages: tuple = ()
     environment: dict = {}
-    chunked = True
+    chunked = False
 
     def __init__(self, vectors: np.ndarray, threads: int):
         """vectors: (N, m, d) float32, normalised."""
         self.vectors = vectors
 
+    @abstractmethod
     def score(self, query: np.ndarray, chunk: int) -> np.ndarray:
         """(N,) of a query (l, d) float32, ``chunk`` images at a time."""
+
+
+class ChunkedPeer(Peer):
+    """One that works through the collection some images at a time."""
+
+    chunked = True
+
+    def score(self, query: np.ndarray, chunk: int) -> np.ndarray:
         prepared, total = self.prepare(query), len(self.vectors)
         return np.concatenate([self.part(prepared, slice(start, start + chunk)) for start in range(0, total, chunk)])
 
     def prepare(self, query: np.ndarray):
+        """What :meth:`part` takes as its query."""
         return query
 
+    @abstractmethod
     def part(self, query, images: slice) -> np.ndarray:
         """(n,) scores of some images."""
-        raise NotImplementedError
 
 
 class Ours(Peer):
     """Our kernel, on its best path."""
 
-    name, precision, chunked = "this package", "float32", False
+    name, precision = "this package", "float32"
 
     def __init__(self, vectors: np.ndarray, threads: int):
         count, fragments, dim = vectors.shape
@@ -67,7 +78,7 @@ class OursInt8(Ours):
     precision = "int8"
 
 
-class Numpy(Peer):
+class Numpy(ChunkedPeer):
     name, precision, packages = "numpy", "float32", ("numpy",)
 
     def part(self, query, images):
@@ -85,7 +96,7 @@ class NumpySkylakeX(Numpy):
 class Paddle(Peer):
     """This package's own function for training, :func:`inflate_shrink.scoring.late_interaction`."""
 
-    name, precision, packages = "Paddle ops", "float32", ("paddlepaddle",)
+    name, precision, packages, chunked = "Paddle ops", "float32", ("paddlepaddle",), True
 
     def __init__(self, vectors, threads):
         import paddle
@@ -102,7 +113,7 @@ class Paddle(Peer):
             return late_interaction(Fragments(paddle.to_tensor(query[None])), Fragments(self.vectors), products)[:, 0].numpy()
 
 
-class Torch(Peer):
+class Torch(ChunkedPeer):
     name, precision, packages = "torch", "float32", ("torch",)
 
     def __init__(self, vectors, threads):
@@ -201,7 +212,7 @@ class Pylate(Torch):
 
 
 class MaxsimCpu(Peer):
-    name, precision, packages, chunked = "maxsim-cpu", "float32", ("maxsim-cpu",), False
+    name, precision, packages = "maxsim-cpu", "float32", ("maxsim-cpu",)
 
     def score(self, query, chunk):
         from maxsim_cpu import maxsim_scores

@@ -5,7 +5,7 @@
 
 extern "C" {
 
-// Changes with this file; inflate_shrink/kernel/library.py expects the same number.
+// Changes with this file; inflate_shrink/kernel/compiled.py expects the same number.
 int is_interface();
 
 // The name of the path-th path that this machine can run, the best first, or null.
