@@ -21,7 +21,7 @@ def build_vocabulary(captions: Iterable[str], words: Callable[[str], list[str]],
 
     Args:
         captions: the training captions.
-        words: a caption's words as WordPiece gets them: the ``tokenize`` of BERT's BasicTokenizer.
+        words: a caption's words as WordPiece gets them: :func:`.wordpiece.words`.
         least: how often a word must occur to get a token of its own.
         size: words stop at so many tokens; the characters are kept even beyond.
 

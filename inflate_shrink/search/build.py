@@ -22,7 +22,6 @@ from .centroids import SAMPLE, centroid_count, spherical_kmeans
 from .encoder.export import export_encoder
 from .index import CODES as CODES_PRECISION
 from .index import FieldSettings, IndexSettings, IndexWriter, create_index, open_index
-from .index.segment import locate
 from .searcher import CENTROIDS, CODES, ENCODER, FIRST_ENCODER, FRAGMENTS, VECTOR
 
 _SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
@@ -152,7 +151,7 @@ def _add(directory: str | os.PathLike, models: Models, store: Store, chosen: np.
         index = open_index(directory)
         items = index.settings.items
         names = [_name(store, items, item) for item in chosen]
-        known = locate(index.segments, [name for name, _ in names])[:, 0] >= 0
+        known = index.contains([name for name, _ in names])
         if not replace:
             chosen, names, known = chosen[~known], [name for name, there in zip(names, known) if not there], known[~known]
         centroids = np.load(Path(directory) / CENTROIDS) if CODES in index.settings.fields else None

@@ -11,9 +11,9 @@ import numpy as np
 from ..atomic import atomic_path, write_json
 from ..errors import InputError
 from ..kernel.compiled import thread_count
+from .checked_files import FileEntry, FileWriter
 from .faiss_vectors import FORMAT, KINDS, PLACE, FaissVectors, StoredVectors, choose_kind, import_faiss, segment_names, sidecar_path
 from .index import Index
-from .index.files import FileEntry, FileWriter
 from .index.lock import release_lock, take_lock
 
 RECALL, AT = 0.99, 10  # that the default effort reaches

@@ -17,8 +17,8 @@ import numpy as np
 from ..errors import InputError
 from ..kernel import Rows, decode_rows, scores
 from ..kernel.compiled import thread_count
+from .checked_files import measure
 from .index import CODES, Index
-from .index.files import measure
 
 FORMAT, PLACE = 1, "faiss"
 KINDS = ("scan", "ivf", "hnsw", "flat", "sq8")

@@ -19,17 +19,17 @@ import zlib
 from pathlib import Path
 
 from ...errors import InputError
+from ..checked_files import SMALL, FileEntry, FileList, measure
 
 FORMAT = 1
 GRAPHS, WEIGHTS, ONNX, VOCABULARY, META = ("model.json", "model.pdmodel"), "model.pdiparams", "model.onnx", "vocab.txt", "encoder.json"
-_SMALL = 1 << 20  # bytes: the checksum of a file up to this size costs nothing
-_CHUNK = 1 << 24
-_AGAIN = "export the encoder again with tools/export.py"
+_AGAIN = "copy it or export it again with tools/export.py"
+_LISTED = FileList(META, "encoder", _AGAIN)
 
 
 def write_meta(directory: Path, meta: dict) -> None:
     """Write ``encoder.json`` about all files that are in ``directory`` by now."""
-    files = {path.name: {"bytes": path.stat().st_size, "crc32": _checksum(path)} for path in sorted(directory.iterdir())}
+    files = {path.name: measure(path) for path in sorted(directory.iterdir())}
     meta = {"format": FORMAT, **meta, "files": files}
     (directory / META).write_text(json.dumps({"crc32": _checksum_of(meta), **meta}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -53,26 +53,9 @@ def read_meta(directory: Path, verify: bool = False) -> dict:
     if meta["format"] != FORMAT:
         raise InputError(f"{path}: format {meta['format']}, this version reads {FORMAT}; {_AGAIN}")
     for name, listed in meta["files"].items():
-        _check(directory / name, listed, verify)
+        entry = FileEntry(*listed)
+        _LISTED.check(directory / name, entry, verify or entry.size <= SMALL)
     return meta
-
-
-def _check(path: Path, listed: dict, verify: bool) -> None:
-    if not path.is_file():
-        raise InputError(f"{path}: missing, so this is not a whole encoder; copy it again, or {_AGAIN}")
-    size = path.stat().st_size
-    if size != listed["bytes"]:
-        raise InputError(f"{path}: has {size} bytes, {META} says {listed['bytes']}; it is damaged: {_AGAIN}")
-    if (verify or size <= _SMALL) and _checksum(path) != listed["crc32"]:
-        raise InputError(f"{path}: its checksum is not the one in {META}; it is damaged: {_AGAIN}")
-
-
-def _checksum(path: Path) -> str:
-    value = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            value = zlib.crc32(chunk, value)
-    return f"{value:08x}"
 
 
 def _checksum_of(meta: dict) -> str:

@@ -8,7 +8,6 @@ from tqdm import tqdm
 
 from ...errors import InputError
 from ..index import Index
-from ..index.segment import locate
 from .content import blocks, fingerprint, has_one_fragment, pushed_fields, state
 from .qdrant import QdrantEngine
 
@@ -65,6 +64,6 @@ def push_index(index: Index, engine: QdrantEngine, source: str = "", shards: int
                 bar.update(sent)
             replaced = sum(item.id in known for item in to_send)
             new, changed = new + len(to_send) - replaced, changed + replaced
-    deleted = engine.delete_unless(source, lambda ids: locate(index.segments, ids)[:, 0] >= 0)
+    deleted = engine.delete_unless(source, index.contains)
     engine.set_state(source, state(index), index.commit)
     return Pushed(new, changed, len(index) - new - changed, deleted)

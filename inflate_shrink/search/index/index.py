@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from .files import check_files
-from .manifest import MANIFEST, Manifest, SegmentEntry, at_latest
+from .manifest import MANIFEST, Manifest, SegmentEntry, at_latest, check_files
 from .segment import Segment, locate
 from .settings import IndexSettings
 
@@ -66,6 +65,10 @@ class Index:
         before = self.manifest
         self._load()
         return self.manifest != before
+
+    def contains(self, ids: Sequence[str]) -> np.ndarray:
+        """(n,) bool: whether each of the ids is in the index."""
+        return locate(self.segments, ids)[:, 0] >= 0
 
     def find(self, ids: Sequence[str]) -> np.ndarray:
         """(n, 2) int64: number of the segment and row in it of each of the ids.

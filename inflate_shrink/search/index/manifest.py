@@ -11,11 +11,12 @@ from typing import Callable, TypeVar
 
 from ...atomic import atomic_path
 from ...errors import InputError
-from .files import FileEntry
+from ..checked_files import FileEntry, FileList
 from .settings import FieldSettings, IndexSettings
 
 FORMAT, KIND = 1, "late_interaction"
 MANIFEST, SEGMENTS, DELETED = "manifest.json", "segments", "deleted"
+LISTED = FileList("manifest.json", "index")
 _END = ',\n "crc32": "%08x"\n}\n'  # of all before it; the file is JSON with it
 Result = TypeVar("Result")
 
@@ -82,6 +83,12 @@ def read_manifest(directory: Path) -> Manifest:
     if value["format"] > FORMAT:
         raise InputError(f"{path}: of format {value['format']}, this version reads up to {FORMAT}; use a newer version or build the index again")
     return _parse(value)
+
+
+def check_files(directory: Path, files: dict[str, FileEntry], contents: bool = False) -> None:
+    """Compare sizes, or all ``contents``, of files by their path from the directory; raises InputError that names one."""
+    for name, expected in files.items():
+        LISTED.check(directory / name, expected, contents)
 
 
 def at_latest(directory: Path, use: Callable[[Manifest], Result]) -> Result:

@@ -10,10 +10,9 @@ import numpy as np
 
 from ...errors import InputError
 from ...kernel import Rows
-from .files import changed, check_files, unreadable
 from .ids import IdTable, hash_ids, id_bytes, ranges
 from .incoming import Items, StoredRows
-from .manifest import SEGMENTS, SegmentEntry
+from .manifest import LISTED, SEGMENTS, SegmentEntry, check_files
 from .settings import FieldSettings, IndexSettings
 
 _BLOCK = 1 << 25  # bytes of rows that are copied at once
@@ -83,7 +82,7 @@ class Segment:
         else:
             offsets = self._map(f"{name}.offsets", np.int64)
             if offsets[0] != 0 or offsets[-1] != entry.rows[name] or (np.diff(offsets) < 1).any():  # they are used as addresses
-                raise changed(self._directory / f"{name}.offsets")
+                raise LISTED.changed(self._directory / f"{name}.offsets")
         values = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.rows[name]))
         scales = self._map(f"{name}.scales", np.float32) if field.precision == "int8" else None
         return Rows(values, scales, offsets, field.precision, field.dim, field.center_vector)
@@ -94,7 +93,7 @@ class Segment:
     def _read_deleted(self, path: Path) -> np.ndarray:
         bits = _map_file(path, np.uint8)
         if f"{zlib.crc32(bits):08x}" != self.entry.files[self.entry.deleted_file].crc32:
-            raise changed(path)
+            raise LISTED.changed(path)
         return np.unpackbits(bits, count=len(self)).view(bool)
 
 
@@ -114,7 +113,7 @@ def _map_file(path: Path, dtype) -> np.ndarray:
     try:
         return np.memmap(path, dtype, "r").view(np.ndarray)
     except OSError as error:
-        raise unreadable(error, path) from None
+        raise LISTED.unreadable(error, path) from None
 
 
 def _stored(rows: Rows, items: np.ndarray) -> StoredRows:

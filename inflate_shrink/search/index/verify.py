@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .files import check_files
-from .manifest import Manifest, at_latest
+from .manifest import Manifest, at_latest, check_files
 
 
 def verify_index(directory: str | os.PathLike) -> None:

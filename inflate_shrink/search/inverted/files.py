@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Sequence
 
 from ...data.tsv import format_row, read_rows
 from ...errors import InputError
+from ..checked_files import SMALL, FileEntry, FileList, measure
 
 LIST = "files.tsv"
 _HEADER = ("file", "bytes", "crc32")
-_SMALL = 1 << 20  # bytes: the checksum of a file up to this size costs nothing
-_CHUNK = 1 << 24
+_LISTED = FileList(LIST, "index")
 
 
 def write_file_list(directory: Path, names: Sequence[str]) -> None:
-    rows = [_HEADER, *((name, (directory / name).stat().st_size, _checksum(directory / name)) for name in names)]
+    rows = [_HEADER, *((name, *measure(directory / name)) for name in names)]
     (directory / LIST).write_bytes("".join(map(format_row, rows)).encode())
 
 
@@ -33,19 +32,7 @@ def check_files(directory: Path, names: Sequence[str], checksums: bool = False) 
     if set(listed) != set(names):
         raise InputError(f"{directory / LIST}: lists {', '.join(listed)}, expected {', '.join(names)}; it is damaged, build the index again")
     for name, (size, checksum) in listed.items():
-        path = directory / name
-        if not path.is_file():
-            raise InputError(f"{path}: missing, so this is not a whole index; copy or build it again")
-        found = path.stat().st_size
-        if str(found) != size:
-            raise InputError(f"{path}: has {found} bytes, {LIST} says {size}; it is damaged, copy or build the index again")
-        if (checksums or found <= _SMALL) and _checksum(path) != checksum:
-            raise InputError(f"{path}: its checksum is not the one in {LIST}; it is damaged, copy or build the index again")
-
-
-def _checksum(path: Path) -> str:
-    value = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            value = zlib.crc32(chunk, value)
-    return f"{value:08x}"
+        if not size.isdecimal():
+            raise InputError(f"{directory / LIST}: {name} has {size!r} bytes, expected a number; it is damaged, {_LISTED.again}")
+        entry = FileEntry(int(size), checksum)
+        _LISTED.check(directory / name, entry, checksums or entry.size <= SMALL)

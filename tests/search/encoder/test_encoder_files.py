@@ -48,7 +48,7 @@ def test_damaged_file(encoder, name):
 def test_large_files_are_read_to_verify_only(encoder, monkeypatch):
     from inflate_shrink.search.encoder import files
 
-    monkeypatch.setattr(files, "_SMALL", 0)
+    monkeypatch.setattr(files, "SMALL", 0)
     with open(encoder / "model.pdiparams", "r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"\x55")

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from inflate_shrink.errors import InputError
+from inflate_shrink.search import checked_files
 from inflate_shrink.search.inverted import files
 from inflate_shrink.search.inverted.index import FILES, InvertedIndex
 
@@ -36,8 +37,8 @@ def test_the_list_itself(make_index, damage):
 
 def test_large_files_are_read_on_request_only(make_index, monkeypatch):
     directory = make_index().directory
-    monkeypatch.setattr(files, "_SMALL", -1)
-    monkeypatch.setattr(files, "_CHUNK", 5)  # bytes: so that there are several
+    monkeypatch.setattr(files, "SMALL", -1)
+    monkeypatch.setattr(checked_files, "_CHUNK", 5)  # bytes: so that there are several
     InvertedIndex(directory, verify=True)
     flip(directory / "posting_scores.npy")
     InvertedIndex(directory)

@@ -1,0 +1,84 @@
+"""Files whose sizes and checksums are listed beside them: written as data come, compared with the list."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import InputError
+
+SMALL = 1 << 20  # bytes: reading a file up to this size costs nothing
+_CHUNK = 1 << 24  # bytes read at once
+
+
+class FileEntry(NamedTuple):
+    size: int  # bytes
+    crc32: str  # eight hexadecimal digits
+
+
+class FileList(NamedTuple):
+    """Where files are listed, and what they make: for what is said of a file that is not as listed."""
+
+    name: str  # manifest.json
+    whole: str  # index
+    again: str = "copy or build it again"
+
+    def check(self, path: Path, expected: FileEntry, contents: bool) -> None:
+        """Compare a file's size, or all its ``contents``; raises InputError if it is missing, unreadable or another."""
+        try:
+            size = path.stat().st_size
+            if size != expected.size:
+                raise InputError(f"{path}: has {size} bytes, {self.name} says {expected.size}; it is damaged, {self.again}")
+            if contents and measure(path) != expected:
+                raise self.changed(path)
+        except OSError as error:
+            raise self.unreadable(error, path) from None
+
+    def changed(self, path: Path) -> InputError:
+        """What to raise when the content of a file is not what was written."""
+        return InputError(f"{path}: its checksum is not the one in {self.name}; it is damaged, {self.again}")
+
+    def unreadable(self, error: OSError, path: Path) -> InputError:
+        """What to raise when a file cannot be read."""
+        if isinstance(error, FileNotFoundError):
+            path = path if path.parent.is_dir() else path.parent  # a whole directory
+            return InputError(f"{path}: missing, so this is not a whole {self.whole}; {self.again}")
+        return InputError(f"{path}: cannot be read: {error.strerror}")
+
+
+class FileWriter:
+    """A new file that grows; what it holds is known at the end without reading it. A full disk is an OSError."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file = open(path, "xb")
+        self._size = self._crc = 0
+
+    def write(self, data) -> None:
+        """Append bytes or a contiguous array."""
+        self._file.write(data)
+        self._size += memoryview(data).nbytes
+        self._crc = zlib.crc32(data, self._crc)
+
+    def finish(self) -> FileEntry:
+        """Everything is on disk when this returns."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return FileEntry(self._size, f"{self._crc:08x}")
+
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written is not wanted any more
+            self._file.close()
+
+
+def measure(path: Path) -> FileEntry:
+    """Read a file to its end."""
+    crc = size = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            crc, size = zlib.crc32(chunk, crc), size + len(chunk)
+    return FileEntry(size, f"{crc:08x}")
