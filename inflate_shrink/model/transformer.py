@@ -20,7 +20,7 @@ class Linear(nn.Linear):
     """
 
     def forward(self, x):
-        if x.place.is_gpu_place():
+        if not paddle.in_dynamic_mode() or x.place.is_gpu_place():  # a graph that is exported has no gradient
             return super().forward(x)
         ones = paddle.ones([*x.shape[:-1], 1], x.dtype)
         return paddle.matmul(x, self.weight) + paddle.matmul(ones, self.bias.unsqueeze(0))
@@ -29,7 +29,7 @@ class Linear(nn.Linear):
 class TransformerLayer(nn.Layer):
     def __init__(self, hidden: int, heads: int, ffn: int, dropout: float):
         super().__init__()
-        self.heads = heads
+        self.heads, self.head_size = heads, hidden // heads
         self.query = Linear(hidden, hidden)
         self.key = Linear(hidden, hidden)
         self.value = Linear(hidden, hidden)
@@ -54,7 +54,7 @@ class TransformerLayer(nn.Layer):
         return F.softmax(logits + attention_bias, axis=-1)
 
     def _split_heads(self, x):  # (B, L, D) -> (B, heads, L, D / heads)
-        return x.reshape([x.shape[0], x.shape[1], self.heads, -1]).transpose([0, 2, 1, 3])
+        return x.reshape([0, 0, self.heads, self.head_size]).transpose([0, 2, 1, 3])  # 0: as it is, known or not
 
     def _merge_heads(self, x):  # (B, heads, L, D / heads) -> (B, L, D)
         return x.transpose([0, 2, 1, 3]).reshape([x.shape[0], x.shape[2], -1])

@@ -18,7 +18,6 @@ from ...atomic import atomic_path
 from ...engine.checkpoint import Checkpoint
 from ...errors import InputError
 from ...model.encoder import DualEncoder
-from ...model.transformer import Linear, TransformerLayer
 from .files import GRAPHS, ONNX, VOCABULARY, WEIGHTS, write_meta
 from .graph import open_graph
 
@@ -115,17 +114,8 @@ def _with_mask(vectors, mask):
     return vectors, paddle.ones_like(vectors[:, :, 0]) if mask is None else mask
 
 
-class _Layer(TransformerLayer):
-    """With the size of a head as a number while batch and length are unknown."""
-
-    def _split_heads(self, x):
-        return x.reshape([0, 0, self.heads, self.query.weight.shape[1] // self.heads]).transpose([0, 2, 1, 3])
-
-
 def _save(encoder: nn.Layer, directory: Path) -> str:
     """Write graph and weights; returns the graph's file name."""
-    for layer in encoder.sublayers():  # our Linear asks where its input is, which a graph cannot know
-        layer.__class__ = {Linear: nn.Linear, TransformerLayer: _Layer}.get(type(layer), type(layer))
     with TemporaryFile("w+") as log, _output_in(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         static = paddle.jit.to_static(encoder, input_spec=encoder.specs(), full_graph=True)
