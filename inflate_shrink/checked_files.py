@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import InputError
+from .errors import InputError
 
 SMALL = 1 << 20  # bytes: reading a file up to this size costs nothing
 _CHUNK = 1 << 24  # bytes read at once

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "inflate_shrink"
-FOUNDATION, MODEL = ("data", "extract", "config", "errors", "atomic", "cpu", "kernel"), ("model", "losses", "scoring", "metrics")
+FOUNDATION, MODEL = ("data", "extract", "config", "errors", "atomic", "checked_files", "cpu", "kernel"), ("model", "losses", "scoring", "metrics")
 USERS = ("benchmark", "cli", "report", "visualize")
 HEAVY = {"paddle", "paddlenlp"}
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..atomic import atomic_path, write_json
 from ..errors import InputError
 from ..kernel.compiled import thread_count
-from .checked_files import FileEntry, FileWriter
+from ..checked_files import FileEntry, FileWriter
 from .faiss_vectors import FORMAT, KINDS, PLACE, FaissVectors, StoredVectors, choose_kind, import_faiss, segment_names, sidecar_path
 from .index import Index
 from .index.lock import release_lock, take_lock

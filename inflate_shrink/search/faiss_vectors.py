@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import InputError
 from ..kernel import Rows, decode_rows, scores
 from ..kernel.compiled import thread_count
-from .checked_files import measure
+from ..checked_files import measure
 from .index import CODES, Index
 
 FORMAT, PLACE = 1, "faiss"

@@ -14,7 +14,7 @@ from inflate_shrink.search import faiss_build, faiss_vectors
 from inflate_shrink.search.faiss_build import build_faiss
 from inflate_shrink.search.faiss_vectors import StoredVectors, choose_kind, open_faiss
 from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, create_index, open_index, verify_index
-from inflate_shrink.search.checked_files import measure
+from inflate_shrink.checked_files import measure
 
 DIM, FIRST, SECOND = 30, 900, 300
 GONE = [3, 500, FIRST + 7]  # positions of deleted items

@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path
 
 from ...errors import InputError
-from ..checked_files import SMALL, FileEntry, FileList, measure
+from ...checked_files import SMALL, FileEntry, FileList, measure
 
 FORMAT = 1
 GRAPHS, WEIGHTS, ONNX, VOCABULARY, META = ("model.json", "model.pdmodel"), "model.pdiparams", "model.onnx", "vocab.txt", "encoder.json"

@@ -11,7 +11,7 @@ from typing import Callable, TypeVar
 
 from ...atomic import atomic_path
 from ...errors import InputError
-from ..checked_files import FileEntry, FileList
+from ...checked_files import FileEntry, FileList
 from .settings import FieldSettings, IndexSettings
 
 FORMAT, KIND = 1, "late_interaction"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...atomic import fsync
-from ..checked_files import FileEntry, FileWriter
+from ...checked_files import FileEntry, FileWriter
 from .ids import HEADER, id_bytes, make_lookup
 from .incoming import Items
 from .manifest import DELETED, SEGMENTS, SegmentEntry

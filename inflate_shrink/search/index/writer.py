@@ -13,7 +13,7 @@ import numpy as np
 
 from ...atomic import atomic_path, fsync
 from ...errors import InputError
-from ..checked_files import measure
+from ...checked_files import measure
 from .incoming import Items, encode_items
 from .index import open_index, require_known
 from .lock import release_lock, take_lock

@@ -7,7 +7,7 @@ from typing import Sequence
 
 from ...data.tsv import format_row, read_rows
 from ...errors import InputError
-from ..checked_files import SMALL, FileEntry, FileList, measure
+from ...checked_files import SMALL, FileEntry, FileList, measure
 
 LIST = "files.tsv"
 _HEADER = ("file", "bytes", "crc32")

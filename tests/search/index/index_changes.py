@@ -13,7 +13,7 @@ import numpy as np
 
 from inflate_shrink.kernel import decode_rows
 from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, open_index, verify_index
-from inflate_shrink.search.checked_files import FileWriter
+from inflate_shrink.checked_files import FileWriter
 from inflate_shrink.search.index.manifest import read_manifest
 
 SETTINGS = IndexSettings("captions", {"fragments": FieldSettings("int8", 5), "codes": FieldSettings(CODES, 1)}, {"model": "made up"})
