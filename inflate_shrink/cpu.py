@@ -20,23 +20,29 @@ import ctypes
 import os
 from pathlib import Path
 
-_AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}
+AVX512 = frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"})  # of a Skylake-X, and of all since
 _AVX2 = {"avx2", "fma"}
+
+
+def processor_flags(cpuinfo: str | None = None) -> frozenset[str]:
+    """Return what the processor can do, in the kernel's words (``avx2``); of the text of a ``/proc/cpuinfo``, or of this machine's.
+
+    Empty where nothing says it.
+    """
+    if cpuinfo is None:
+        try:
+            cpuinfo = Path("/proc/cpuinfo").read_text()
+        except OSError:
+            cpuinfo = ""
+    return frozenset(_first(cpuinfo, "flags").split())
 
 
 def mkl_cpu_type(cpuinfo: str) -> str | None:
     """The value of ``MKL_DEBUG_CPU_TYPE`` for a machine with this ``/proc/cpuinfo``, or None."""
-    vendor, flags = "", set()
-    for line in cpuinfo.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "vendor_id":
-            vendor = value.strip()
-        elif key.strip() == "flags":
-            flags = set(value.split())
-            break
+    vendor, flags = _first(cpuinfo, "vendor_id"), processor_flags(cpuinfo)
     if vendor != "AuthenticAMD":
         return None
-    if _AVX512 <= flags:
+    if AVX512 <= flags:
         return "7"
     return "5" if _AVX2 <= flags else None
 
@@ -70,3 +76,9 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(m_mmap_max, 0)
         mallopt(m_trim_threshold, 2**31 - 1)
+
+
+def _first(cpuinfo: str, key: str) -> str:
+    """Return the first value of a key, or ""."""
+    lines = (line.partition(":") for line in cpuinfo.splitlines())
+    return next((value.strip() for name, _, value in lines if name.strip() == key), "")

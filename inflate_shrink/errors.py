@@ -1,4 +1,14 @@
-"""The one exception whose message is meant for the user."""
+"""The one exception whose message is meant for the user, and words for how a process ended."""
+
+from __future__ import annotations
+
+import signal
+
+_CAUSES = {
+    signal.SIGILL: "an instruction that this processor does not have",
+    signal.SIGKILL: "memory was short, as a rule",
+    signal.SIGSEGV: "a fault in a library, as a rule",
+}
 
 
 class InputError(Exception):
@@ -7,3 +17,15 @@ class InputError(Exception):
     The message is one line: which file, which line or key, what was expected, what to
     do. Tools print it without a traceback and exit with code 2 (``cli.run_tool``).
     """
+
+
+def how_it_ended(code: int | None) -> str:
+    """Say how a process ended by its return code, below 0 for a signal, which is named with its usual cause."""
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        number = signal.Signals(-code)
+    except ValueError:  # a real-time signal has no name
+        return f"was killed by signal {-code}"
+    cause = _CAUSES.get(number, "")
+    return f"was killed by signal {-code}, {number.name}{f': {cause}' if cause else ''}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inflate_shrink import cpu
-from inflate_shrink.cpu import enable_fast_mkl, mkl_cpu_type, transpose_at_once, use_all_cores
+from inflate_shrink.cpu import enable_fast_mkl, mkl_cpu_type, processor_flags, transpose_at_once, use_all_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 AVX2 = "fpu sse2 avx avx2 fma"
@@ -34,6 +34,12 @@ def cpuinfo(vendor, flags):
 )
 def test_type_for_a_processor(vendor, flags, expected):
     assert mkl_cpu_type(cpuinfo(vendor, flags)) == expected
+
+
+def test_flags(machine):
+    assert processor_flags() == set(AVX512.split()) and processor_flags(cpuinfo("GenuineIntel", AVX2)) == set(AVX2.split())
+    (machine / "cpuinfo").unlink()
+    assert processor_flags() == set()
 
 
 @pytest.mark.parametrize("text", ["", "processor\t: 0\nFeatures\t: fp asimd\n"])

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Callable, Iterable, Iterator
 
-from ..errors import InputError
+from ..errors import InputError, how_it_ended
 
 _SPAWN = multiprocessing.get_context("spawn")
 _ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -103,9 +103,8 @@ class _Worker:
             return self._receive()
         except (EOFError, ConnectionError):
             self.process.join(5)
-            code = self.process.exitcode
-            how = f"was killed by signal {-code}" if code and code < 0 else f"ended early (exit code {code})"
-            raise InputError(f"a worker process {how}; most often the memory was not enough: use fewer workers") from ChildProcessError(how)
+            how = how_it_ended(self.process.exitcode)
+            raise InputError(f"a worker process {how}; where memory is short use fewer workers") from ChildProcessError(how)
 
     def close(self) -> None:
         self._pipe.close()

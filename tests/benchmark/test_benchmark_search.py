@@ -2,20 +2,25 @@
 
 import sys
 from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from inflate_shrink import cpu
 from inflate_shrink.benchmark.search import contest, drawn, limit, nearest
 from inflate_shrink.benchmark.search.contest import Contestant, choose_peers, compare, path_of
 from inflate_shrink.benchmark.search.measure import SearchBenchmark
-from inflate_shrink.benchmark.search.peers import OURS, PEERS, Numpy
+from inflate_shrink.benchmark.search.peers import OURS, PEERS, Numpy, NumpySkylakeX
 from inflate_shrink.benchmark.search.timing import best_and_median, milliseconds
 from inflate_shrink.benchmark.search.worker import Worker, WorkerError
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import PRECISIONS, decode_rows
 
 OWN_PEERS = """
+import os
+import signal
+
 from inflate_shrink.benchmark.search.peers import Numpy
 
 class Right(Numpy):
@@ -43,6 +48,21 @@ class Broken(Numpy):
 
 class Missing(Numpy):
     name, packages = "missing", ("no-such-distribution",)
+
+class Illegal(Numpy):
+    name = "illegal"
+    def part(self, query, images):
+        os.kill(os.getpid(), signal.SIGILL)
+
+class OutOfMemory(Numpy):
+    # ends while it is timed, not before
+    name, calls = "out of memory", 0
+    def score(self, query, chunk):
+        self.calls += 1
+        if self.calls > 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().score(query, 20)
+    chunked = False
 
 class NoPrecision(Numpy):
     precision = "float8"
@@ -127,16 +147,27 @@ def test_wrong_peers_are_found_out(own_peers, name, status, reason):
     assert (contestant.call is None) == (status == "wrong")
 
 
+@pytest.mark.parametrize("lacking", [set(), {"avx512dq", "avx512f"}])
+def test_a_peer_that_the_processor_cannot_run(monkeypatch, lacking):
+    monkeypatch.setattr(cpu, "Path", lambda path: SimpleNamespace(read_text=lambda: f"flags\t: fpu avx2 {' '.join(cpu.AVX512 - lacking)}\n"))
+    described = [contest._describe(peer) for peer in (Numpy, NumpySkylakeX)]
+    assert [one["status"] for one in described] == ["installed", "not for this processor" if lacking else "installed"]
+    assert described[1].get("reason") == ("it lacks avx512dq, avx512f" if lacking else None)
+
+
 def test_contest(own_peers):
-    peers = [f"own_peers:{name}" for name in ("Right", "Wrong", "Broken", "Missing")]
+    peers = [f"own_peers:{name}" for name in ("Right", "Wrong", "Broken", "Missing", "Illegal", "OutOfMemory")]
     (found,) = contest.measure_contests(peers, [8], 20, 1, 0, fragments=2, rounds=2, seconds=0.01)
     assert {one["name"]: one["status"] for one in found["contestants"]} == {
         "this package": "measured", "right": "measured", "wrong": "wrong", "broken": "failed", "missing": "not installed",
+        "illegal": "failed", "out of memory": "failed",
     }  # fmt: skip
     ours, right, *others = found["contestants"]
     assert right["ratio"] == found["ratio"] == right["ms"] / ours["ms"] and found["fastest"] == "right"
     assert not any("ms" in one or "ratio" in one for one in others) and "ratio" not in ours
     assert others[1]["reason"] == "RuntimeError: no way" and others[2]["reason"] == "pip install no-such-distribution"
+    assert "signal 4, SIGILL: an instruction that this processor does not have" in others[3]["reason"]
+    assert "signal 9, SIGKILL: memory was short" in others[4]["reason"]
     assert (found["precision"], found["dim"], found["images"], found["images_wanted"]) == ("float32", 8, 20, 20)
 
 

@@ -12,6 +12,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
+from ...cpu import processor_flags
 from ...errors import InputError
 from .drawn import draw_query, draw_rows, items_that_fit, stored_bytes
 from .peers import OURS, PEERS, Peer
@@ -143,6 +144,10 @@ def compare(contestants: list[dict], precision: str, dim: int) -> dict:
 
 
 def _describe(peer: type) -> dict:
+    """Return the name of a peer and whether it can run here: ``status`` installed, or another with a ``reason``."""
+    missing = sorted(peer.flags - processor_flags())
+    if missing:
+        return {"name": peer.name, "status": "not for this processor", "reason": f"it lacks {', '.join(missing)}"}
     versions = {}
     for package in peer.packages:
         try:
@@ -160,11 +165,15 @@ def _prepare(worker: Worker, entry: dict, size: dict) -> None:
 
 
 def _time(workers: dict, entries: dict, rounds: int, seconds: float) -> None:
-    """Time the contestants that are ready, in turn, round after round."""
+    """Time the contestants that are ready, in turn, round after round; one that fails meanwhile is left out of the rest."""
     times: dict = {path: [] for path, entry in entries.items() if entry["status"] == "ready"}
     for _ in range(rounds):
-        for path in times:
+        for path in list(times):
             time.sleep(_PAUSE)
-            times[path] += workers[path].call("time", calls=1000, seconds=seconds)
+            try:
+                times[path] += workers[path].call("time", calls=1000, seconds=seconds)
+            except WorkerError as error:
+                entries[path].update(status="failed", reason=str(error))
+                del times[path]
     for path, of_peer in times.items():
         entries[path].update(status="measured", **best_and_median(of_peer))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import kernel
+from ...cpu import AVX512
 
 
 class Peer(ABC):
@@ -20,13 +21,14 @@ class Peer(ABC):
 
     name, precision: as shown, and of what is multiplied. packages: distributions that must be installed, the first is
     the one whose version is stated. environment: variables of its process. chunked: whether the number of images
-    at a time matters; the benchmark finds the best one.
+    at a time matters; the benchmark finds the best one. flags: of /proc/cpuinfo, what the processor must be able to do.
     """
 
     name = precision = ""
     packages: tuple = ()
     environment: dict = {}
     chunked = False
+    flags: frozenset = frozenset()
 
     def __init__(self, vectors: np.ndarray, threads: int):
         """vectors: (N, m, d) float32, normalised."""
@@ -91,6 +93,7 @@ class NumpySkylakeX(Numpy):
     """On other makers' processors OpenBLAS may choose kernels without AVX-512; the variable chooses for it."""
 
     name, environment = "numpy, OPENBLAS_CORETYPE=SkylakeX", {"OPENBLAS_CORETYPE": "SkylakeX"}
+    flags = AVX512
 
 
 class Paddle(Peer):

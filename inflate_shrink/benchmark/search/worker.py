@@ -13,14 +13,14 @@ import sys
 from pathlib import Path
 
 from ...cpu import keep_freed_memory
-from ...errors import InputError
+from ...errors import InputError, how_it_ended
 
 _ROOT = Path(__file__).resolve().parents[3]
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
 class WorkerError(InputError):
-    """The object raised, or its process ended: a library or memory is missing, as a rule."""
+    """The object raised, or its process ended, by itself or by a signal."""
 
 
 class Worker:
@@ -57,7 +57,7 @@ class Worker:
             answer = ""
         if not answer:
             self.close()
-            raise WorkerError(f"{self._target}: its process ended with exit code {self._process.returncode}; -9: memory was short")
+            raise WorkerError(f"{self._target}: its process {how_it_ended(self._process.returncode)}")
         value, error = json.loads(answer)
         if error:
             if name == "__init__":
