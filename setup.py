@@ -30,6 +30,7 @@ setup(
     python_requires=">=3.9",
     packages=find_packages(include=["inflate_shrink*"]),
     ext_modules=[kernel],
+    entry_points={"console_scripts": ["inflate-shrink = inflate_shrink.commands:main"]},
     package_data={"inflate_shrink": ["*.yaml", "recipes/*.yaml", "visualize/*.html", "visualize/*.css", "search/device/csrc/*.cu*"]},
     install_requires=[
         # Paddle 2.6.2 and paddlenlp's tool-helpers are built against NumPy 1.

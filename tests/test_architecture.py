@@ -7,8 +7,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "inflate_shrink"
-FOUNDATION, MODEL = ("data", "extract", "config", "errors", "atomic", "checked_files", "cpu", "kernel"), ("model", "losses", "scoring", "metrics")
-USERS = ("benchmark", "cli", "report", "visualize")
+# The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
+FLOORS = (
+    {"errors", "cpu", "hardware", "published"},
+    {"__init__", "atomic", "config", "kernel", "metrics"},
+    {"checked_files"},
+    {"data"},
+    {"extract"},
+    {"losses", "scoring"},
+    {"model"},
+    {"engine"},
+    {"pipeline", "released", "search"},
+    {"benchmark", "cli", "report", "visualize"},
+    {"commands"},
+)
+STARTS = {"pipeline": {"commands"}}  # what a part may start as a process though it is of no lower floor: the commands that a user would type
 HEAVY = {"paddle", "paddlenlp"}
 
 
@@ -36,29 +49,69 @@ def imported_parts(path):
     return {name.split(".")[1] for name in imports(path) if name.startswith("inflate_shrink.")}
 
 
+def started(path):
+    """Every module that the file starts as a process of its own, by ``-m``: its name, with * for what only the running program knows."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    known = {"__name__": own, "__package__": own.rpartition(".")[0]}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name):
+            known[node.targets[0].id] = node.value.value
+
+    def text(node):
+        if isinstance(node, ast.JoinedStr):
+            return "".join(map(text, node.values))
+        if isinstance(node, ast.FormattedValue):
+            return text(node.value)
+        return str(node.value if isinstance(node, ast.Constant) else known.get(getattr(node, "id", None), "*"))
+
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.List, ast.Tuple)):
+            items = [text(item) for item in node.elts]
+            yield from (module for option, module in zip(items, items[1:]) if option == "-m")
+
+
 def test_imports_are_understood():
-    assert {"data", "config", "errors", "model"} <= imported_parts(PACKAGE / "engine" / "checkpoint.py")  # relative
-    assert "cli" in imported_parts(ROOT / "tools" / "train.py")  # absolute
-    assert "engine" in imported_parts(ROOT / "tools" / "train.py")  # inside a function
+    assert {"data", "config", "errors", "model"} <= imported_parts(PACKAGE / "engine" / "checkpoint.py")
+    assert {"cli", "engine"} <= imported_parts(PACKAGE / "commands" / "train.py")  # engine inside a function
+    assert set(started(PACKAGE / "pipeline" / "run.py")) == {"inflate_shrink.commands.*", "inflate_shrink.commands.measure"}
+    assert set(started(PACKAGE / "benchmark" / "search" / "worker.py")) == {"inflate_shrink.benchmark.search.worker"}
+    assert set(started(PACKAGE / "commands" / "benchmark.py")) == {"inflate_shrink.commands.prepare_data"}
 
 
-@pytest.mark.parametrize(
-    "parts, forbidden",
-    [
-        (FOUNDATION, {*MODEL, "engine", "released", "search", *USERS}),
-        (("kernel",), {*FOUNDATION} - {"kernel", "errors"}),
-        (MODEL, {"engine", "released", "search", *USERS}),
-        (("data",), {"extract"}),
-        (("engine", "released", "search"), {*USERS, "tools"}),
-    ],
-)
-def test_imports_point_one_way(parts, forbidden):
-    wrong = {str(path.relative_to(ROOT)): found for path in sources(*parts) if (found := imported_parts(path) & forbidden)}
-    assert not wrong
+def test_every_part_has_a_floor():
+    found = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")}
+    assert sorted(part for floor in FLOORS for part in floor) == sorted(found)
 
 
-def test_nothing_in_the_package_imports_the_tools():
-    assert not [path for path in PACKAGE.rglob("*.py") if any(name.split(".")[0] == "tools" for name in imports(path))]
+@pytest.mark.parametrize("height", range(len(FLOORS)))
+def test_imports_and_processes_point_one_way(height):
+    lower = set().union(*FLOORS[:height])
+    for part in FLOORS[height]:
+        for path in sources(part):
+            assert imported_parts(path) - lower <= {part}, path
+            assert {module.split(".")[1] for module in started(path) if module.startswith("inflate_shrink.")} - lower <= {part} | STARTS.get(part, set()), path
+
+
+def test_the_kernel_stands_alone():
+    assert set().union(*map(imported_parts, sources("kernel"))) == {"kernel", "errors"}
+
+
+def test_a_process_is_a_module_found_wherever_the_package_is_installed():
+    """No script by a path that is only there in a checkout, such as tools/train.py."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.List, ast.Tuple)) and [ast.unparse(item) for item in node.elts[:1]] == ["sys.executable"]:
+                how = [ast.unparse(item) for item in node.elts[1:]]
+                assert how[0] == "'-m'" or "__file__" in "".join(how) or how[0].startswith("*"), f"{path}: {how}"
+
+
+def test_a_tool_is_its_command():
+    commands = sorted(path.stem for path in (PACKAGE / "commands").glob("*.py") if path.stem != "__init__")
+    assert sorted(path.stem for path in (ROOT / "tools").glob("*.py")) == commands
+    for name in commands:
+        lines = (ROOT / "tools" / f"{name}.py").read_text().splitlines()
+        assert lines[1] == f"from inflate_shrink.commands.{name} import main, run_tool" and len(lines) == 5
 
 
 def test_help_is_instant_because_what_tools_import_first_is_light():
@@ -68,7 +121,6 @@ def test_help_is_instant_because_what_tools_import_first_is_light():
 
 
 def test_line_limits():
-    files = [*PACKAGE.rglob("*.py"), *(ROOT / "tools").glob("*.py")]
-    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     long = {str(path): n for path, n in lines.items() if n >= (200 if path.parent == PACKAGE / "model" else 350)}
     assert not long

@@ -176,7 +176,8 @@ def test_a_header_has_the_commands(data, model):
     assert [command[1] for command in commands[:2]] == [f"tools/{'distill' if config.distill.teacher else 'train'}.py", "tools/eval.py"]
     for python, tool, *arguments in commands:
         assert python == "python"
-        source = (ROOT / tool).read_text() + (ROOT / "inflate_shrink" / "cli.py").read_text()
+        assert (ROOT / tool).is_file()
+        source = (ROOT / "inflate_shrink" / "commands" / Path(tool).name).read_text() + (ROOT / "inflate_shrink" / "cli.py").read_text()
         assert all(f'"{option}"' in source for option in arguments if option.startswith("-"))
         named = [argument for argument in arguments if argument.startswith(("configs/", f"runs/{data}/"))]
         assert named and set(named) <= {f"configs/{data}/{model}.yaml", config.run.dir}

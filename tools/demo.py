@@ -1,34 +1,5 @@
 #!/usr/bin/env python
-"""The paper's method from nothing, on a data set made here: train F, B and I, distil
-B-F, I-F, I-B and I-B-F, and print their recall beside the paper's. `make demo` runs this.
-
-  python tools/demo.py
-
-It is the pipeline configs/pipelines/table2.yaml on the demo data: each step is a call of
-tools/train.py or tools/distill.py, printed as it starts; two run at a time, a core each.
-Finished steps are kept in runs: a second call reuses them, or resumes what was interrupted.
-"""
-
-import time
-
-from inflate_shrink.cli import run_tool, tool_parser
-
-
-def main(argv):
-    tool_parser(__doc__).parse_args(argv)
-    start = time.time()
-    from inflate_shrink.engine.demo import format_table, make_demo_data
-    from inflate_shrink.engine.pipeline import plan, read_pipeline
-    from inflate_shrink.engine.result_file import read_result
-    from inflate_shrink.engine.runner import default_lanes, run_steps
-
-    make_demo_data()
-    pipeline = read_pipeline("configs/pipelines/table2.yaml")
-    steps = plan(pipeline._replace(data="demo"), "runs")
-    run_steps(steps, default_lanes())
-    results = {step.name: read_result(step.directory) for step in steps}
-    print(f"{format_table([results[name] for name in pipeline.steps])}\n{time.time() - start:.0f} s; the runs are runs/demo/*")
-
+from inflate_shrink.commands.demo import main, run_tool
 
 if __name__ == "__main__":
     run_tool(main)

@@ -1,55 +1,5 @@
 #!/usr/bin/env python
-"""Run a pipeline: a graph of training and distillation steps, such as I -> B -> F or a table of the paper.
-
-  python tools/pipeline.py -c configs/pipelines/table2.yaml --data flickr30k
-  python tools/pipeline.py -c configs/pipelines/table9-6.yaml --dry-run
-  python tools/pipeline.py -c configs/pipelines/table9.yaml --demo
-  python tools/pipeline.py -c configs/pipelines/table2.yaml --seeds 0 1 2 -o optim.epochs=20
-
-Steps that are finished, in this pipeline or another, are not run again: each is kept in
-runs/steps under a hash of its config, its data and what it starts from. The same command
-after a crash or Ctrl-C goes on. tools/report.py makes the tables.
-"""
-
-from pathlib import Path
-
-from inflate_shrink.cli import add_config_options, run_tool, tool_parser
-from inflate_shrink.errors import InputError
-
-DEMO_BASE = Path("configs/demo/base.yaml")
-
-
-def main(argv):
-    parser = tool_parser(__doc__)
-    add_config_options(parser, required=True)
-    parser.add_argument("--data", metavar="DATA", help="folder of configs/ with the data set's rows (default: that of the pipeline)")
-    parser.add_argument("--demo", action="store_true", help="the same rows on the demo data, with the demo's sizes: minutes")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="S", help="run each step for each of these seeds (default: 0)")
-    parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default: %(default)s)")
-    parser.add_argument("--lanes", type=int, default=0, metavar="N", help="steps at a time (default: 2 on CPUs, 1 on a GPU)")
-    parser.add_argument("--dry-run", action="store_true", help="show the plan and what it would cost")
-    arguments = parser.parse_args(argv)
-    if arguments.lanes < 0:
-        raise InputError(f"--lanes must be 1 or more, found {arguments.lanes}")
-
-    from inflate_shrink.engine.cost import describe_plan
-    from inflate_shrink.engine.demo import make_demo_data
-    from inflate_shrink.engine.pipeline import plan, read_pipeline
-    from inflate_shrink.engine.runner import default_lanes, run_steps
-
-    pipeline = read_pipeline(arguments.config)
-    if not (arguments.data or pipeline.data):
-        raise InputError(f"{arguments.config}: does not say on which data; give --data, such as --data coco")
-    pipeline = pipeline._replace(data=arguments.data or pipeline.data)
-    if arguments.demo or pipeline.data == "demo":
-        make_demo_data()
-    steps = plan(pipeline, arguments.runs, arguments.override, arguments.seeds, DEMO_BASE if arguments.demo else None)
-    lanes = arguments.lanes or default_lanes()
-    if arguments.dry_run:
-        print(describe_plan(steps, lanes))
-    else:
-        run_steps(steps, lanes)
-
+from inflate_shrink.commands.pipeline import main, run_tool
 
 if __name__ == "__main__":
     run_tool(main)

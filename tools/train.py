@@ -1,20 +1,5 @@
 #!/usr/bin/env python
-"""Train a model with the ranking loss (paper, Sec. 3 and 4.1).
-
-  python tools/train.py -c configs/demo/B.yaml
-  python tools/train.py -c configs/demo/B.yaml -o optim.lr=5e-4 -o run.dir=runs/my-B
-  python tools/train.py -c configs/demo/B.yaml --resume
-"""
-
-from inflate_shrink.cli import run_tool, training_config
-
-
-def main(argv):
-    config, resume = training_config(__doc__, argv)
-    from inflate_shrink.engine.steps import train
-
-    train(config, resume)
-
+from inflate_shrink.commands.train import main, run_tool
 
 if __name__ == "__main__":
     run_tool(main)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Sequence
 
 from ..errors import InputError
 from .clustering import clustering_section, measure_clustering
@@ -38,12 +37,12 @@ class DataBenchmark:
 
 
 def measure_data(
-    amount: DataBenchmark, prepare_tool: Path, images: str = "", extractor: ExtractorSettings | None = None, show: Callable[[str], None] = print
+    amount: DataBenchmark, prepare: Sequence[str], images: str = "", extractor: ExtractorSettings | None = None, show: Callable[[str], None] = print
 ) -> dict:
     """Measure every section and hand each to ``show``, as text, as soon as it is known.
 
     Args:
-        prepare_tool: tools/prepare_data.py.
+        prepare: the command of tools/prepare_data.py.
         images, extractor: photos and what describes them; without both extraction is not measured.
 
     Returns:
@@ -61,7 +60,7 @@ def measure_data(
     sections = {
         "clustering": (clustering_section, lambda: measure_clustering(amount.clustered, amount.seed)),
         "loader": (loader_section, lambda: measure_loader(2 * amount.steps, amount.steps, amount.seed)),
-        "memory": (memory_section, lambda: measure_memory(prepare_tool, amount.sizes, amount.seed)),
+        "memory": (memory_section, lambda: measure_memory(prepare, amount.sizes, amount.seed)),
         "extraction": (extraction_section, lambda: opened and measure_extraction(*opened, amount.seconds, amount.seed)),
     }
     for name, (describe, measure) in sections.items():

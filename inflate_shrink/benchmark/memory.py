@@ -21,13 +21,13 @@ LEAST = 3  # images: one for each split
 _WORDS = "a the man woman dog child ball street water red two plays runs stands near with on in holding bench".split()
 
 
-def measure_memory(tool: Path, sizes: Sequence[int] = (1000, 10000), seed: int = 0) -> dict:
+def measure_memory(prepare: Sequence[str], sizes: Sequence[int] = (1000, 10000), seed: int = 0) -> dict:
     """Prepare drawn collections in a process each, with one worker and a given vocabulary.
 
     Without a vocabulary the tool would import PaddleNLP to make one, whose memory would hide its own.
 
     Args:
-        tool: tools/prepare_data.py.
+        prepare: the command of tools/prepare_data.py.
         sizes: images of each collection, at least :data:`LEAST`.
 
     Returns:
@@ -42,7 +42,7 @@ def measure_memory(tool: Path, sizes: Sequence[int] = (1000, 10000), seed: int =
     for size in sizes:
         with workspace() as directory:
             write_collection(directory, size, seed)
-            found.append({"images": size, **_prepare(tool, directory, size)})
+            found.append({"images": size, **_prepare(prepare, directory, size)})
     smallest, largest = min(found, key=lambda one: one["images"]), max(found, key=lambda one: one["images"])
     more_images, more_mib = largest["images"] - smallest["images"], largest["peak_mib"] - smallest["peak_mib"]
     return {
@@ -91,13 +91,13 @@ def run_measured(command: Sequence[str]) -> dict:
     return json.loads(done.stdout)
 
 
-def _prepare(tool: Path, directory: Path, size: int) -> dict:
+def _prepare(prepare: Sequence[str], directory: Path, size: int) -> dict:
     command = [
-        sys.executable, str(tool), "--workers", "1", "--out", str(directory / "prepared"),
+        *prepare, "--workers", "1", "--out", str(directory / "prepared"),
         "--captions", str(directory / "captions.jsonl"), "--format", "jsonl", "--vocab", str(directory / "vocab.txt"),
         "--regions", str(directory / "regions.tsv"), "--regions-format", "tsv", "--extractor", "random numbers",
     ]  # fmt: skip
     found = run_measured(command)
     if found["code"]:
-        raise InputError(f"{tool} failed on a drawn collection of {size} images (exit code {found['code']}): {found['message']}")
+        raise InputError(f"{prepare[-1]} failed on a drawn collection of {size} images (exit code {found['code']}): {found['message']}")
     return {"peak_mib": found["peak_bytes"] / 2**20, "seconds": found["seconds"], "images_per_second": size / found["seconds"]}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 from ..config import ModelConfig
-from ..engine.result_file import RESULT
+from ..pipeline.result import RESULT
 from ..errors import InputError
 
 METRICS = ("r1", "r5", "r10")

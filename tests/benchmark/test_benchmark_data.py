@@ -4,7 +4,6 @@ import itertools
 import math
 import os
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,7 +26,7 @@ from inflate_shrink.errors import InputError
 from inflate_shrink.extract.extractor import ExtractorSettings
 from inflate_shrink.extract.photos import PhotoFolder
 
-PREPARE = Path(__file__).resolve().parents[2] / "tools" / "prepare_data.py"
+PREPARE = [sys.executable, "-m", "inflate_shrink.commands.prepare_data"]
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ def test_memory_of_one_size():
 def test_preparing_that_fails(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(InputError, match=r"none\.py failed on a drawn collection of 3 images \(exit code 2\): .*No such file"):
-        measure_memory(tmp_path / "none.py", (3,))
+        measure_memory([sys.executable, str(tmp_path / "none.py")], (3,))
     assert not os.listdir(tmp_path)
 
 

@@ -20,7 +20,6 @@ ROWS = {
 def work(tmp_path, tiny_data, monkeypatch):
     """An empty working directory with rows of tiny models; a function: steps -> a pipeline file."""
     root = Path(__file__).resolve().parents[2]
-    (tmp_path / "tools").symlink_to(root / "tools")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(root))
     os.mkdir("rows")
@@ -50,7 +49,7 @@ def run(run_tool, *arguments):
 
 def test_a_chain_its_results_and_what_another_pipeline_reuses(work, run_tool):
     said = run(run_tool, work("I", "I-B"))
-    assert said.index("tools/train.py") < said.index("tools/distill.py")
+    assert said.index("commands.train -c") < said.index("commands.distill -c")
     result = json.loads(Path("runs/tiny/I-B/result.json").read_text())
     assert (result["name"], result["data"], result["codes"], result["fragments"], result["seed"]) == ("I-B", "tiny", 0, 8, 0)
     assert list(result["evaluations"]) == ["full"]  # ten images are too few for first1k
@@ -59,7 +58,7 @@ def test_a_chain_its_results_and_what_another_pipeline_reuses(work, run_tool):
     assert result["config"]["distill"]["teacher"] == str(Path("runs/steps") / os.readlink("runs/tiny/I").rpartition("/")[2])
 
     again = run(run_tool, work("B", "I-B", "I"))
-    assert again.count("tools/train.py") == 1 and "distill.py" not in again
+    assert again.count("commands.train") == 1 and "commands.distill" not in again
     assert run(run_tool, work("I", "I-B"), "--dry-run").count("finished:") == 2
     changed = run(run_tool, work("I", "I-B"), "--dry-run", "-o", "optim.lr=1e-3")
     assert changed.count("to run:") == 2
@@ -70,7 +69,7 @@ def test_reranking_and_a_failed_branch(work, run_tool):
     broken = Path("rows/I.yaml")
     broken.write_text(broken.read_text() + "optim: {batch_size: 8000}\n")
     code, stdout, stderr = run_tool("pipeline", "-c", file)
-    assert code == 2 and "fewer than optim.batch_size (8000)" in stdout and "distill.py" not in stdout
+    assert code == 2 and "fewer than optim.batch_size (8000)" in stdout and "commands.distill" not in stdout
     assert stderr.startswith("error: failed, see above: I; not run, because they need these: I-B;")
     result = json.loads(Path("runs/tiny/joint+joint/result.json").read_text())
     assert [row["n"] for row in result["rerank"]] == [0, 5, 10] and result["name"] == "joint+joint"

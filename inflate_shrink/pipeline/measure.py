@@ -1,12 +1,7 @@
-"""What came out of a finished step: RUN/result.json, which tools/report.py collects.
-
-    python -m inflate_shrink.engine.results RUN                            evaluate a run
-    python -m inflate_shrink.engine.results OUT RETRIEVER RERANKER         two of them together
-"""
+"""What came out of a finished step, measured on its test split: RUN/result.json."""
 
 from __future__ import annotations
 
-import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -15,23 +10,22 @@ import paddle
 
 from ..atomic import write_json
 from ..config import Config, load_config, to_dict
-from ..cpu import keep_freed_memory
 from ..errors import InputError
 from ..hardware import processor_and_cores
 from ..metrics import protocol_folds
-from .checkpoint import Checkpoint, open_checkpoint
-from .encode import encode_images
-from .evaluate import describe, evaluate
-from .latency import query_latency
-from .rerank import describe_reranking, rerank_checkpoints
-from .result_file import RESULT
-from .training_data import tokenize_split
+from ..engine.checkpoint import Checkpoint, open_checkpoint
+from ..engine.encode import encode_images
+from ..engine.evaluate import describe, evaluate
+from ..engine.latency import query_latency
+from ..engine.rerank import describe_reranking, rerank_checkpoints
+from .result import RESULT
+from ..engine.training_data import tokenize_split
 
 SECONDS = "seconds"  # a file in the run's directory: wall-clock seconds of its training
 DEPTHS = [0, 5, 10, 20, 50]  # candidates that are reranked
 
 
-def write_result(run_dir: Path) -> str:
+def measure_run(run_dir: Path) -> str:
     """Evaluate a finished run on its test split under its protocols. Returns the main result in a line."""
     checkpoint = open_checkpoint(run_dir)
     file = run_dir.with_name(run_dir.name + ".yaml")  # a pipeline's: it may ask for other protocols than the checkpoint was trained under
@@ -60,7 +54,7 @@ def write_result(run_dir: Path) -> str:
     return describe(next(iter(evaluations.values())))
 
 
-def write_rerank_result(directory: Path, retriever: Checkpoint, reranker: Checkpoint) -> str:
+def measure_together(directory: Path, retriever: Checkpoint, reranker: Checkpoint) -> str:
     """Recall and latency of the two together, on the retriever's test split."""
     config, start = retriever.config, time.monotonic()
     images = len(retriever.open_data(config.data.dir).split(config.data.test_split).image_rows)
@@ -90,12 +84,3 @@ def _measured_on() -> dict:
 def _seconds(run_dir: Path) -> float | None:
     path = run_dir / SECONDS
     return float(path.read_text()) if path.is_file() else None
-
-
-if __name__ == "__main__":
-    keep_freed_memory()
-    try:
-        target, *models = map(Path, sys.argv[1:])
-        print(write_rerank_result(target, *map(open_checkpoint, models)) if models else write_result(target))
-    except InputError as error:
-        sys.exit(f"error: {error}")

@@ -26,10 +26,10 @@ import yaml
 from ..config import Config, DistillConfig, flatten, load_config, student_config, to_dict
 from ..data.store import open_store
 from ..errors import InputError
-from .checkpoint import is_checkpoint, open_checkpoint
-from .result_file import read_result
-from .steps import check_sizes
-from .trainer import NOT_PART_OF_THE_RUN
+from ..engine.checkpoint import is_checkpoint, open_checkpoint
+from .result import read_result
+from ..engine.steps import check_sizes
+from ..engine.trainer import NOT_PART_OF_THE_RUN
 
 CONFIGS = Path("configs")
 KEY_DIGITS = 8

@@ -12,11 +12,11 @@ from dataclasses import replace
 import pytest
 
 from inflate_shrink.config import Config, to_dict
-from inflate_shrink.engine import runner
-from inflate_shrink.engine.pipeline import Step
-from inflate_shrink.engine.result_file import RESULT
-from inflate_shrink.engine.runner import run_steps
 from inflate_shrink.errors import InputError
+from inflate_shrink.pipeline import run
+from inflate_shrink.pipeline.plan import Step
+from inflate_shrink.pipeline.result import RESULT
+from inflate_shrink.pipeline.run import run_steps
 
 DEADLINE = 60  # seconds
 
@@ -43,7 +43,7 @@ def scripts(monkeypatch):
         (step.directory / "result").write_text(json.dumps({"config": to_dict(step.config), "training": {}}))
         return [["bash", "-c", f"cd {step.directory} && {script}"], ["bash", "-c", f"cd {step.directory} && echo {step.name} >> ../../order && mv result {RESULT}"]]
 
-    monkeypatch.setattr(runner, "_commands", commands)
+    monkeypatch.setattr(run, "_commands", commands)
     return chosen
 
 

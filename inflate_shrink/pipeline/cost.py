@@ -12,9 +12,9 @@ import paddle
 from ..config import Config
 from ..data.store import open_store
 from ..model.multiply_adds import interactions, transformer
-from .checkpoint import is_checkpoint, open_checkpoint
-from .pipeline import Step, is_finished
-from .result_file import read_result
+from ..engine.checkpoint import is_checkpoint, open_checkpoint
+from .plan import Step, is_finished
+from .result import read_result
 
 PROBE_SIZE = 512  # of the matrices that are multiplied where no finished step tells the speed
 EFFICIENCY = 0.25  # of training, against those products

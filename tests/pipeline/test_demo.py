@@ -1,6 +1,6 @@
 """The demo's table. Its steps are a pipeline: tests/tools/test_pipeline_tool.py."""
 
-from inflate_shrink.engine.demo import format_table
+from inflate_shrink.pipeline.demo import format_table
 
 
 def test_table_stands_beside_the_paper():

@@ -11,8 +11,8 @@ from ..published import published_table
 
 def make_demo_data() -> None:
     """Make data/demo if it is not there. Raises InputError if that fails; the tool has then printed why."""
-    command = ["tools/make_demo_data.py"]
-    print(f"$ python {command[0]}", flush=True)
+    command = ["-m", "inflate_shrink.commands.make_demo_data"]
+    print(f"$ python {' '.join(command)}", flush=True)
     if subprocess.run([sys.executable, *command]).returncode:
         raise InputError("the demo data set could not be made (see above)")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from inflate_shrink.engine.cost import describe_plan
-from inflate_shrink.engine.pipeline import CONFIGS, plan, read_pipeline
 from inflate_shrink.errors import InputError
+from inflate_shrink.pipeline.cost import describe_plan
+from inflate_shrink.pipeline.plan import CONFIGS, plan, read_pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = {

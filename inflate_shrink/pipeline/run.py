@@ -22,11 +22,12 @@ from tqdm import tqdm
 from ..atomic import atomic_path, atomic_symlink
 from ..config import to_dict
 from ..errors import InputError
-from .pipeline import Step, is_finished
-from .results import SECONDS
+from .plan import Step, is_finished
+from .measure import SECONDS
 
 _STEP = re.compile(r"step (\d+)/(\d+): loss")
-_TOOLS = Path("tools")
+_COMMANDS = "inflate_shrink.commands"
+_ROOT = Path(__file__).resolve().parents[2]  # where the children find this package, whatever their working directory holds
 
 
 def default_lanes() -> int:
@@ -78,10 +79,10 @@ def _interrupted_by_sigterm():
 
 def _commands(step: Step) -> list[list[str]]:
     """Training and evaluation; of a reranking, which is evaluation only, one command."""
-    evaluate = [sys.executable, "-m", "inflate_shrink.engine.results", str(step.directory)]
+    measure = [sys.executable, "-m", f"{_COMMANDS}.measure", str(step.directory)]
     if step.tool == "rerank":
-        return [[*evaluate, *map(str, step.needs if len(step.needs) == 2 else step.needs * 2)]]
-    return [[sys.executable, str(_TOOLS / f"{step.tool}.py"), "-c", str(_write_config(step)), "--resume"], evaluate]
+        return [[*measure, "--rerank", *map(str, step.needs if len(step.needs) == 2 else step.needs * 2)]]
+    return [[sys.executable, "-m", f"{_COMMANDS}.{step.tool}", "-c", str(_write_config(step)), "--resume"], measure]
 
 
 def _write_config(step: Step) -> Path:
@@ -112,7 +113,7 @@ class _Lane:
     def __init__(self, lanes: int, steps: int):
         self.lock, self.processes, self.stopped, self.shares = Lock(), set(), False, {}
         cores = str(max(1, len(os.sched_getaffinity(0)) // lanes))
-        self.environment = {**os.environ, "MKL_NUM_THREADS": cores, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))}
+        self.environment = {**os.environ, "MKL_NUM_THREADS": cores, "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
         self.bar = tqdm(total=float(steps), desc="steps", disable=None, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}, ETA {remaining}")
 
     def run_step(self, step: Step) -> bool:

@@ -1,0 +1,58 @@
+"""Evaluate a checkpoint: text-to-image and image-to-text R@1/5/10, median rank, rsum.
+
+  python tools/eval.py -c configs/demo/I-B-F.yaml
+  python tools/eval.py --checkpoint runs/demo/B --data data/demo --split test --json B.json
+  python tools/eval.py --checkpoint runs/demo/B --fragments 8
+  python tools/eval.py --checkpoint runs/demo/C --images 100
+
+Protocols: full, all images of the split at once; first1k, its first 1,000 images (the
+paper's MSCOCO1K); fold5, the mean over consecutive thousands (the usual MSCOCO 1K). A
+cross-BERT scores every pair: measure it on a subset, and what all would cost is printed.
+"""
+
+from ..atomic import write_json
+from ..cli import add_config_options, run_tool, tool_parser
+from ..config import load_config
+from ..errors import InputError
+from ..metrics import PROTOCOLS
+
+
+def main(argv):
+    parser = tool_parser(__doc__)
+    add_config_options(parser, required=False)
+    parser.add_argument("--checkpoint", metavar="DIR", help="checkpoint or run directory (default: run.dir of -c)")
+    parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
+    parser.add_argument("--split", metavar="NAME", help="split (default: the checkpoint's data.test_split)")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="(default: the first of data.protocols; full with --images or --data)")
+    parser.add_argument("--images", type=int, default=0, metavar="N", help="only the first N images of the split, under protocol full (default: all)")
+    parser.add_argument("--cross", action="store_true", help="score by the cross-BERT of a joint model")
+    parser.add_argument("--fragments", type=int, metavar="L", help="score only the first L fragments of each side (Table 6)")
+    parser.add_argument("--json", metavar="FILE", help="also write the result here")
+    arguments = parser.parse_args(argv)
+    if not (arguments.config or arguments.checkpoint):
+        raise InputError("give -c CONFIG or --checkpoint DIR")
+    if arguments.fragments is not None and arguments.fragments < 1:
+        raise InputError(f"--fragments must be 1 or more, found {arguments.fragments}")
+
+    config = load_config(arguments.config, arguments.override) if arguments.config else None
+    from ..engine.checkpoint import open_checkpoint
+    from ..engine.evaluate import describe, evaluate_checkpoint
+
+    checkpoint = open_checkpoint(arguments.checkpoint or config.run.dir)
+    source = config or checkpoint.config
+    result = evaluate_checkpoint(
+        checkpoint,
+        arguments.data or source.data.dir,
+        arguments.split or source.data.test_split,
+        arguments.protocol or ("full" if arguments.images or arguments.data else source.data.protocols[0]),
+        arguments.fragments or "all",
+        arguments.images,
+        arguments.cross,
+    )
+    print(describe(result))
+    if arguments.json:
+        write_json(arguments.json, result)
+
+
+if __name__ == "__main__":
+    run_tool(main)

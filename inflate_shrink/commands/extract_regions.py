@@ -1,0 +1,58 @@
+"""Describe a folder of photos by regions, for search or, with captions, for training.
+
+  python tools/extract_regions.py --images photos --backbone resnet50.onnx --out data/photos
+  python tools/extract_regions.py --images photos.zip --detector yolox_s.onnx --backbone resnet50.onnx --out data/photos
+
+Without a detector the regions are the cells of the backbone's feature map. Networks are ONNX files
+or Paddle Inference models (docs/own_data.md says where from). An interrupted call goes on when repeated.
+"""
+
+import os
+import time
+
+# Before NumPy is imported: each worker is one core's.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from ..cli import run_tool, tool_parser
+from ..data.bad_records import BadRecords
+from ..errors import InputError
+from ..extract.collection import extract_collection
+from ..extract.extractor import ExtractorSettings
+from ..extract.photos import PhotoFolder
+from ..extract.presets import BACKBONES, DETECTORS
+
+
+def main(argv):
+    defaults = ExtractorSettings
+    parser = tool_parser(__doc__)
+    parser.add_argument("--images", metavar="DIR", required=True, help="photos: a folder with its subfolders, or a .zip archive")
+    parser.add_argument("--out", metavar="DIR", required=True, help="the new data set")
+    parser.add_argument("--backbone", metavar="FILE", required=True, help="network that gives a feature map (1, C, h, w)")
+    parser.add_argument("--backbone-preset", choices=BACKBONES, default=defaults.backbone_preset, help="how pixels are scaled for it (default: %(default)s)")
+    parser.add_argument("--detector", metavar="FILE", default="", help="network that proposes boxes; without it, grid cells")
+    parser.add_argument("--detector-preset", choices=DETECTORS, default=defaults.detector_preset, help="its input and output (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=defaults.size, help="pixels of a photo's shorter side at the backbone (default: %(default)s)")
+    parser.add_argument("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
+    parser.add_argument("--regions", type=int, default=32, help="clusters that they are reduced to (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
+    parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photo or is damaged, instead of leaving it out")
+    arguments = parser.parse_args(argv)
+    for name in ("detector_preset", "boxes"):
+        if not arguments.detector and getattr(arguments, name) != parser.get_default(name):
+            raise InputError(f"--{name.replace('_', '-')} has no effect without --detector; leave it out")
+
+    settings = ExtractorSettings(
+        arguments.backbone, arguments.backbone_preset, arguments.detector, arguments.detector_preset, arguments.size, arguments.boxes
+    )
+    bad = BadRecords(skip=not arguments.strict, hint="without --strict such files are left out")
+    start = time.perf_counter()
+    photos, before = extract_collection(
+        PhotoFolder(arguments.images), arguments.out, settings, regions=arguments.regions, workers=arguments.workers, bad=bad
+    )
+    seconds = time.perf_counter() - start
+    resumed = f" ({before} of them in an earlier call)" if before else ""
+    print(f"{arguments.out}: {photos} photos{resumed}, {bad.count} files left out, {seconds:.0f} s, {(photos - before) / seconds:.1f} photos/s")
+
+
+if __name__ == "__main__":
+    run_tool(main)

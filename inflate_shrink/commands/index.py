@@ -1,0 +1,155 @@
+"""Build search indexes, change them, say what they hold; tools/search.py asks them.
+
+  python tools/index.py build --checkpoint runs/demo/I-B --codes -1 --data data/demo --split test --out indexes/demo
+  python tools/index.py build --checkpoint runs/demo/I-B --first runs/demo/I-B-F --out indexes/demo-first
+  python tools/index.py add indexes/demo --data data/demo --split val
+  python tools/index.py delete indexes/demo test-00003 test-00004
+  python tools/index.py info indexes/demo --verify
+
+build: the fragments of every image, or caption, with the encoder of queries; of a VisualSparta checkpoint
+an inverted index, which is not changed afterwards. docs/search.md tells what to choose.
+"""
+
+from ..cli import add_command, run_tool, tool_parser
+from ..errors import InputError
+from ..kernel import PRECISIONS
+from ..search.describe import describe_index
+from ..search.faiss_build import build_faiss
+from ..search.faiss_vectors import KINDS
+from ..search.id_list import read_ids
+from ..search.index import IndexWriter, open_index, verify_index
+from ..search.inverted.index import InvertedIndex, is_inverted
+
+
+def main(argv):
+    parser = tool_parser(__doc__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_add_build, _add_add, _add_delete, _add_compact, _add_faiss, _add_info):
+        add(commands)
+    arguments = parser.parse_args(argv)
+    arguments.run(arguments)
+
+
+def _add_build(commands):
+    parser = add_command(commands, "build", "index a data set with a checkpoint", _build)
+    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory of a bi-encoder")
+    parser.add_argument("--first", metavar="DIR", help="an F for the first stage of a cascade, such as I-B-F beside I-B")
+    parser.add_argument("--codes", type=int, default=0, metavar="N", help="without an F: so many centroids for the first stage, -1: as many as suit (default: none)")
+    _add_data_options(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="the new index")
+    parser.add_argument("--items", choices=("images", "captions"), default="images", help="images, to be found by text, or captions, by image (default: %(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="of the fragments on disk (default: %(default)s)")
+    parser.add_argument("--onnx", action="store_true", help="also export the encoders for onnxruntime, which start faster")
+    inverted = parser.add_argument_group("of an inverted index")
+    inverted.add_argument("--top", type=int, default=0, metavar="N", help="keep an image's N best pieces only: smaller, faster (default: all above 0)")
+    inverted.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of the scores on disk (default: %(default)s)")
+
+
+def _add_add(commands):
+    parser = add_command(commands, "add", "add what is not in an index yet", _add)
+    parser.add_argument("index", metavar="DIR")
+    parser.add_argument("--checkpoint", metavar="DIR", help="that the index was built with (default: where it was then)")
+    parser.add_argument("--first", metavar="DIR", help="likewise")
+    _add_data_options(parser)
+    parser.add_argument("--replace", action="store_true", help="encode those anew that are in the index")
+
+
+def _add_delete(commands):
+    parser = add_command(commands, "delete", "take items out of an index", _delete)
+    parser.add_argument("index", metavar="DIR")
+    parser.add_argument("ids", nargs="*", metavar="ID")
+    parser.add_argument("--ids", dest="list", metavar="FILE", help="a list of ids, one a line")
+
+
+def _add_compact(commands):
+    parser = add_command(commands, "compact", "copy what is live into one segment and free the rest", _compact)
+    parser.add_argument("index", metavar="DIR")
+
+
+def _add_faiss(commands):
+    parser = add_command(commands, "faiss", "prepare the vectors of an F for faiss; again after each change", _faiss)
+    parser.add_argument("index", metavar="DIR")
+    parser.add_argument("--kind", choices=("auto", *KINDS), default="auto", help="(default: by size; scan: our own kernel, without faiss)")
+
+
+def _add_info(commands):
+    parser = add_command(commands, "info", "what an index holds and what it was made of", _info)
+    parser.add_argument("index", metavar="DIR")
+    parser.add_argument("--verify", action="store_true", help="read all files and compare their checksums")
+
+
+def _add_data_options(parser):
+    parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
+    parser.add_argument("--split", default="", metavar="NAME", help="only this split (default: all)")
+
+
+def _build(arguments):
+    from ..engine.checkpoint import open_checkpoint
+
+    checkpoint = open_checkpoint(arguments.checkpoint)
+    data = arguments.data or checkpoint.config.data.dir
+    if checkpoint.config.model.scoring == "visual_sparta":
+        from ..search.inverted.build import build_inverted_index
+
+        build_inverted_index(checkpoint, data, arguments.split, arguments.out, arguments.top, arguments.dtype)
+        print(InvertedIndex(arguments.out).describe())
+        return
+    from ..search.build import BuildSettings, Models, build_index
+
+    models = Models(checkpoint, open_checkpoint(arguments.first) if arguments.first else None)
+    build_index(arguments.out, models, data, arguments.split, BuildSettings(arguments.items, arguments.precision, arguments.codes, arguments.onnx))
+    print(describe_index(open_index(arguments.out)))
+
+
+def _add(arguments):
+    from ..engine.checkpoint import open_checkpoint
+    from ..search.build import Models, add_to_index
+
+    origin = open_index(arguments.index).settings.origin
+    given = {"model": arguments.checkpoint, "first": arguments.first}
+    checkpoints = [open_checkpoint(given[name] or origin[name]["checkpoint"]) for name in given if name in origin or given[name]]
+    added = add_to_index(arguments.index, Models(*checkpoints), arguments.data or checkpoints[0].config.data.dir, arguments.split, arguments.replace)
+    _report(arguments.index, "added", added)
+
+
+def _delete(arguments):
+    ids = [*arguments.ids, *(read_ids(arguments.list) if arguments.list else [])]
+    if not ids:
+        raise InputError("nothing to delete: give ids, or --ids FILE with one a line")
+    with IndexWriter(arguments.index) as writer:
+        deleted = writer.delete(ids)
+        writer.commit()
+    _report(arguments.index, "deleted", deleted)
+
+
+def _compact(arguments):
+    with IndexWriter(arguments.index) as writer:
+        writer.compact()
+        writer.commit()
+    print(describe_index(open_index(arguments.index)))
+
+
+def _faiss(arguments):
+    index = open_index(arguments.index)
+    kind = build_faiss(index, "vector" if "vector" in index.settings.fields else "fragments", arguments.kind)
+    print(f"{arguments.index}: {len(index)} {index.settings.items}, first stage by {kind}")
+
+
+def _info(arguments):
+    if is_inverted(arguments.index):
+        print(InvertedIndex(arguments.index, arguments.verify).describe())
+    else:
+        print(describe_index(open_index(arguments.index)))
+        if arguments.verify:
+            verify_index(arguments.index)
+    if arguments.verify:
+        print("verified: every file has its checksum")
+
+
+def _report(directory, what, count):
+    index = open_index(directory)
+    print(f"{directory}: {count} {what}, now {len(index)} {index.settings.items} (commit {index.commit})")
+
+
+if __name__ == "__main__":
+    run_tool(main)

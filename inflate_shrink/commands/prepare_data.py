@@ -1,0 +1,114 @@
+"""Make a data set from captions and regions, in the formats of the field or your own (docs/own_data.md).
+
+  python tools/prepare_data.py --captions captions.txt --format flickr --regions data/photos --out data/own
+  python tools/prepare_data.py --captions dataset_flickr30k.json --format karpathy \\
+      --regions flickr30k.tsv --regions-format tsv --vocab vocab.txt --out data/flickr30k
+  python tools/prepare_data.py --captions train=train.csv val=val.csv --format csv --regions features --regions-format npz --out data/own
+
+Splits come from SPLIT=FILE, from the captions' own file, from lists of images (--split), or, where
+none of them says, by seeded proportion. An interrupted call goes on when repeated.
+"""
+
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: each worker is one core's
+
+from ..cli import run_tool, tool_parser
+from ..data.bad_records import BadRecords
+from ..data.captions import FORMATS as CAPTION_FORMATS
+from ..data.captions import CaptionOptions, duplicate_captions, read_captions
+from ..data.captions.splits import assign_splits
+from ..data.prepare import prepare, region_source, split_sizes
+from ..data.region_files import FORMATS as REGION_FORMATS
+from ..data.vocabulary import build_vocabulary, read_vocabulary
+from ..data.wordpiece import words
+from ..errors import InputError
+
+
+def main(argv):
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    for allowed, names in ((("csv", "tsv"), ("image_column", "caption_column", "split_column")), (("karpathy",), ("without_restval",))):
+        if arguments.format not in allowed:
+            _refuse(parser, arguments, names, f"on --format {arguments.format}")
+    if arguments.regions_format == "store":
+        _refuse(parser, arguments, ("extractor",), "on --regions-format store, which knows it")
+    bad = BadRecords(arguments.skip_bad)
+    options = CaptionOptions(arguments.image_column, arguments.caption_column, arguments.split_column, not arguments.without_restval, arguments.vocab)
+    found = read_captions(arguments.captions, arguments.format, bad, options)
+    if arguments.split or any(caption.split for caption in found):
+        _refuse(parser, arguments, ("val", "test", "seed"), "where --split or the captions give the splits")
+    captions, left_out = assign_splits(found, _lists(arguments.split), arguments.val, arguments.test, arguments.seed, bad)
+    unused = {caption.image_id for caption in found} - {caption.image_id for caption in captions}
+    if left_out:
+        print(f"{left_out} images with captions are in no split list and are left out")
+    repeated = duplicate_captions(captions)
+    if repeated:
+        print(f"{repeated} captions repeat another of their image; they are kept")
+
+    source = region_source(arguments.regions, arguments.regions_format, arguments.extractor)
+    vocabulary = read_vocabulary(arguments.vocab) if arguments.vocab else None
+    start = time.perf_counter()
+    done = prepare(
+        arguments.out, captions, source, lambda usable: vocabulary or _own_vocabulary(usable),
+        regions=arguments.clusters, dtype=arguments.dtype, workers=arguments.workers, bad=bad, unused=unused,
+    )
+    resumed = f" ({done.resumed} of them in an earlier call)" if done.resumed else ""
+    seconds = time.perf_counter() - start
+    print(f"{arguments.out}: {done.images} images{resumed}, {len(done.captions)} captions, {bad.count} records left out, {seconds:.0f} s")
+    print(split_sizes(done.captions))
+
+
+def _own_vocabulary(captions):
+    training = [caption.text for caption in captions if caption.split == "train"]
+    if not training:
+        raise InputError("no caption of the split 'train' to make a vocabulary of; give one as --vocab")
+    return build_vocabulary(training, words)
+
+
+def _refuse(parser, arguments, names, where):
+    """An option that would silently do nothing is a mistake."""
+    for name in names:
+        if getattr(arguments, name) != parser.get_default(name):
+            raise InputError(f"--{name.replace('_', '-')} has no effect {where}; leave it out")
+
+
+def _parser():
+    parser = tool_parser(__doc__)
+    parser.add_argument("--captions", nargs="+", required=True, metavar="[SPLIT=]FILE", help="caption files (for scan and released: or their folder)")
+    parser.add_argument("--format", required=True, choices=CAPTION_FORMATS, help="of the captions")
+    parser.add_argument("--regions", nargs="+", required=True, metavar="PATH", help="region files or folders, or what tools/extract_regions.py made")
+    parser.add_argument("--regions-format", choices=REGION_FORMATS, default="store", help="of the regions (default: %(default)s, of tools/extract_regions.py)")
+    parser.add_argument("--extractor", default="", help="what made the regions, for the record (with store: known)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the new data set")
+    parser.add_argument("--split", nargs="+", default=[], metavar="SPLIT=FILE", help="lists of images, one name a line")
+    parser.add_argument("--val", type=float, default=0.1, help="share of the images, where nothing else gives splits (default: %(default)s)")
+    parser.add_argument("--test", type=float, default=0.1, help="likewise (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the drawn splits (default: %(default)s)")
+    parser.add_argument("--vocab", default="", metavar="FILE", help="WordPiece vocab.txt (default: made from the training captions, for any alphabet)")
+    parser.add_argument("--image-column", default="image", help="csv, tsv (default: %(default)s)")
+    parser.add_argument("--caption-column", default="caption", help="csv, tsv (default: %(default)s)")
+    parser.add_argument("--split-column", default="", help="csv, tsv (default: none)")
+    parser.add_argument("--without-restval", action="store_true", help="karpathy: leave out restval, which else joins train")
+    parser.add_argument("--clusters", type=int, default=32, help="that an image's regions are reduced to (default: %(default)s)")
+    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="on disk (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out bad records, with a line each, instead of stopping at the first")
+    return parser
+
+
+def _lists(arguments):
+    """``SPLIT=FILE ...`` as a dictionary."""
+    lists = {}
+    for argument in arguments:
+        split, equals, file = argument.partition("=")
+        if not (split and equals and file) or split in lists:
+            raise InputError(f"--split {argument}: expected SPLIT=FILE, each split once")
+        lists[split] = Path(file)
+    return lists
+
+
+if __name__ == "__main__":
+    run_tool(main)

@@ -1,0 +1,38 @@
+"""Put finished runs into the paper's tables and figures: published, ours, difference.
+
+  python tools/report.py
+  python tools/report.py --runs runs --out report --data coco --tables 2 9 --figures 1
+
+Reads every result.json below --runs and writes, for each data set, DATA.md, DATA.csv and DATA.json,
+figure1-DATA and figure3-DATA as PNG and SVG. Runs that differ in the seed alone are one row, their
+mean and sample deviation. Ours stand beside the paper's numbers only where images and protocol
+are the paper's; results on other data have tables of their own.
+"""
+
+from pathlib import Path
+
+from ..cli import run_tool, tool_parser
+
+TABLES = ("1", "2", "5", "6", "7", "8", "9", "rerank", "other")
+FORMATS = ("md", "csv", "json")
+
+
+def main(argv):
+    parser = tool_parser(__doc__)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where the runs are (default: runs)")
+    parser.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="where the report goes (default: report)")
+    parser.add_argument("--data", nargs="+", default=(), metavar="NAME", help="data sets (default: all)")
+    parser.add_argument("--tables", nargs="*", choices=TABLES, default=TABLES, metavar="N", help=f"of {' '.join(TABLES)} (default: all)")
+    parser.add_argument("--figures", nargs="*", type=int, choices=(1, 3), default=(1, 3), metavar="N", help="of 1 3 (default: both)")
+    parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, metavar="F", help=f"of {' '.join(FORMATS)} (default: all)")
+    parser.add_argument("--note", default="", metavar="TEXT", help="under the title of the Markdown, such as the command that made the runs")
+    arguments = parser.parse_args(argv)
+
+    from ..report.build import write_report
+
+    for line in write_report(arguments.runs, arguments.out, arguments.data, arguments.tables, arguments.figures, arguments.format, arguments.note):
+        print(line)
+
+
+if __name__ == "__main__":
+    run_tool(main)
