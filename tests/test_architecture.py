@@ -10,6 +10,7 @@ PACKAGE = ROOT / "inflate_shrink"
 # The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
 FLOORS = (
     {"errors", "cpu", "hardware", "published"},
+    {"lock"},
     {"__init__", "atomic", "config", "kernel", "metrics"},
     {"checked_files"},
     {"data"},

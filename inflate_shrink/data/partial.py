@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import shutil
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from ..atomic import fsync, fsync_tree
 from ..errors import InputError
+from ..lock import locked
 
 
 @contextmanager
@@ -32,8 +31,7 @@ def partial_path(target: Path, settings: dict):
     partial = target.with_name(f".{target.name}.partial")
     content = partial / "content"
     try:
-        partial.mkdir(parents=True, exist_ok=True)
-        with _locked(partial / "lock", target):
+        with locked(partial / "lock", target):
             try:
                 if os.path.lexists(target):  # of a process that held the lock just now
                     raise InputError(f"{target}: already exists and is not replaced; remove it or choose another directory")
@@ -67,24 +65,6 @@ def _begin(path: Path, content: Path, settings: dict) -> None:
         shutil.rmtree(content, ignore_errors=True)
         content.mkdir()
         path.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _locked(path: Path, target: Path):
-    """Hold a lock that the kernel releases when the process ends, however it ends."""
-    with open(path, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            held = os.path.samestat(os.fstat(file.fileno()), os.stat(path))  # not one that _clear has just removed
-        except (BlockingIOError, FileNotFoundError):
-            held = False
-        except OSError as error:
-            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK):
-                raise
-            held = True  # a file system without locks
-        if not held:
-            raise InputError(f"{target}: another process is writing it; wait for it, or choose another directory")
-        yield
 
 
 def _clear(partial: Path) -> None:

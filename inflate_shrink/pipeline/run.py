@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ from tqdm import tqdm
 from ..atomic import atomic_path, atomic_symlink
 from ..config import to_dict
 from ..errors import InputError
+from ..lock import FileLock, Held, take_lock
 from .plan import Step, is_finished
 from .measure import SECONDS
 
@@ -87,10 +87,14 @@ def _commands(step: Step) -> list[list[str]]:
 
 def _write_config(step: Step) -> Path:
     """The resolved config beside the run's directory: what runs, and what a user can run again."""
-    file = step.directory.with_name(step.directory.name + ".yaml")
+    file = _beside(step, ".yaml")
     with atomic_path(file) as temporary:
         temporary.write_text(yaml.safe_dump(to_dict(step.config), sort_keys=False))
     return file
+
+
+def _beside(step: Step, suffix: str) -> Path:
+    return step.directory.with_name(step.directory.name + suffix)
 
 
 def _add_seconds(directory: Path, seconds: float) -> None:
@@ -139,7 +143,7 @@ class _Lane:
                 process.terminate()
         self._log("stopping: the running steps save a checkpoint; the same command goes on from there")
 
-    def _run_commands(self, step: Step, claim: int) -> bool:
+    def _run_commands(self, step: Step, claim: FileLock | None) -> bool:
         train, *evaluate = _commands(step)
         start = time.monotonic()
         try:
@@ -151,26 +155,25 @@ class _Lane:
 
     @contextmanager
     def _claimed(self, step: Step):
-        """Wait until no other process is at this step. Yields a lock, as a descriptor that the step's processes
-        inherit: they hold it on if this one is killed."""
+        """Wait until no other pipeline is at this step. Yields the lock, which the step's processes
+        inherit: they hold it on if this one is killed. None when stopped meanwhile."""
         step.directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(step.directory, os.O_RDONLY)
+        lock, waited = None, False
+        while lock is None and not self.stopped:
+            try:
+                lock = take_lock(_beside(step, ".lock"), step.directory, inherited=True)
+            except Held as held:
+                if not waited:
+                    self._log(f"{step.label}: another pipeline is at this step ({held.holder}), waiting for it")
+                waited = True
+                time.sleep(0.5)
         try:
-            waited = False
-            while not self.stopped:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if not waited:
-                        self._log(f"{step.label}: another pipeline is at this step, waiting for it")
-                    waited = True
-                    time.sleep(0.5)
-            yield descriptor
+            yield lock
         finally:
-            os.close(descriptor)
+            if lock:
+                lock.release()
 
-    def _run(self, label: str, command: list[str], claim: int) -> bool:
+    def _run(self, label: str, command: list[str], claim: FileLock | None) -> bool:
         """Run a command and show its lines; whether it succeeded."""
         with self.lock:
             if self.stopped:
@@ -178,7 +181,7 @@ class _Lane:
             # a session of its own: Ctrl-C reaches this process alone, which passes on one signal (a second would end it unsaved)
             process = subprocess.Popen(
                 command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                start_new_session=True, pass_fds=[claim],
+                start_new_session=True, pass_fds=[claim.fileno()],
             )  # fmt: skip
             self.processes.add(process)
         self._log(f"$ python {' '.join(command[1:])}")

@@ -12,9 +12,9 @@ from ..atomic import atomic_path, write_json
 from ..errors import InputError
 from ..kernel.compiled import thread_count
 from ..checked_files import FileEntry, FileWriter
+from ..lock import locked
 from .faiss_vectors import FORMAT, KINDS, PLACE, FaissVectors, StoredVectors, choose_kind, import_faiss, segment_names, sidecar_path
 from .index import Index
-from .index.lock import release_lock, take_lock
 
 RECALL, AT = 0.99, 10  # that the default effort reaches
 _BLOCK = 1 << 16  # vectors decoded at once, at most
@@ -22,6 +22,7 @@ _NUMBERS = 1 << 26  # in the training sample: 256 MiB of float32
 _PER_LIST = 64  # of the sample
 _NEIGHBOURS, _BUILD_EFFORT = 32, 64  # of a node of the graph
 _QUERIES = 128
+_LOCK = "lock"
 
 
 def build_faiss(
@@ -51,7 +52,8 @@ def build_faiss(
     place = index.directory / PLACE
     if kind == "scan" or not len(stored.live):
         if place.is_dir():
-            _locked(place, lambda: _remove_others(place, field, None))
+            with locked(place / _LOCK, place):
+                _remove_others(place, field, None)
         return "scan"
     faiss = import_faiss(place)
     faiss.omp_set_num_threads(thread_count(threads))
@@ -60,7 +62,7 @@ def build_faiss(
     except OSError as error:
         raise InputError(f"{place}: cannot be written: {error.strerror}") from None
 
-    def build() -> None:
+    with locked(place / _LOCK, place):
         random = np.random.default_rng(seed)
         built = _fill(_new(faiss, kind, len(stored.live), stored.dim, seed), stored, random)
         vectors, lists = FaissVectors(faiss, stored, built, kind, 0), getattr(built, "nlist", 0)
@@ -74,17 +76,7 @@ def build_faiss(
         about.update(items=len(vectors), dim=stored.dim, effort=effort, recall_at_10=recall, lists=lists)
         write_json(path, {**about, **entry._asdict()})
         _remove_others(place, field, path.stem)
-
-    _locked(place, build)
     return kind
-
-
-def _locked(place: Path, work) -> None:
-    lock = take_lock(place, wait=0)
-    try:
-        work()
-    finally:
-        release_lock(lock)
 
 
 def _remove_others(place: Path, field: str, stem: str | None) -> None:

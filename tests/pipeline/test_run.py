@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from inflate_shrink.pipeline.result import RESULT
 from inflate_shrink.pipeline.run import run_steps
 
 DEADLINE = 60  # seconds
+PACKAGE = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
 
 @pytest.fixture
@@ -113,13 +115,16 @@ def test_a_signal_is_passed_on_once_and_ends_the_run(step, scripts, tmp_path, ca
 def test_a_step_that_another_process_is_at_is_waited_for(step, scripts, tmp_path, capsys):
     mine = step("B")
     mine.directory.mkdir(parents=True)
-    hold = "import fcntl, os, sys, time; d = os.open('.', os.O_RDONLY); fcntl.flock(d, fcntl.LOCK_EX); print(flush=True); sys.stdin.read(); os.rename('result', 'result.json')"
+    hold = (
+        "import os, sys; from pathlib import Path; from inflate_shrink.lock import take_lock; lock = take_lock(Path('../B-0.lock'), '');"
+        "print(flush=True); sys.stdin.read(); os.rename('result', 'result.json')"
+    )
     (mine.directory / "result").write_text(json.dumps({"config": to_dict(mine.config), "training": {}}))
-    other = subprocess.Popen([sys.executable, "-c", hold], cwd=mine.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other = subprocess.Popen([sys.executable, "-c", hold], cwd=mine.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=PACKAGE)
     other.stdout.readline()
     timer = threading.Timer(0.5, other.stdin.close)
     timer.start()
     run_steps([mine], lanes=1)
     assert other.wait(DEADLINE) == 0
-    assert "B: another pipeline is at this step, waiting for it" in capsys.readouterr().out
+    assert f"B: another pipeline is at this step (process {other.pid} on " in capsys.readouterr().out
     assert not (tmp_path / "runs" / "order").exists()  # it was finished by the other

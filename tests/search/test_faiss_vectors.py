@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from inflate_shrink.errors import InputError
+from inflate_shrink.lock import locked
 from inflate_shrink.kernel import scores
 from inflate_shrink.search import faiss_build, faiss_vectors
 from inflate_shrink.search.faiss_build import build_faiss
@@ -261,12 +262,9 @@ def test_queries_that_do_not_fit(make_index):
 def test_one_builds_at_a_time(make_index):
     index = open_index(make_index())
     build(index, "vector", "flat")
-    lock = faiss_build.take_lock(index.directory / "faiss", 0)
-    try:
+    with locked(index.directory / "faiss" / "lock", "faiss"):
         with pytest.raises(InputError, match="faiss: is being written by process"):
             build(index, "vector", "flat")
-    finally:
-        faiss_build.release_lock(lock)
 
 
 def test_without_faiss(make_index, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from inflate_shrink import cli
 from inflate_shrink.search.index import IndexWriter, open_index, writer
-from inflate_shrink.search.index.lock import take_lock
+from inflate_shrink.lock import take_lock
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 F, CROSS = ("model.fragments=1",), ("model.scoring=cross", "loss.candidates=2")
@@ -194,7 +194,7 @@ def test_bad_builds_leave_nothing(tool, trained, tiny_data, indexes, tmp_path):
 
 
 def test_two_writers(tool, own, monkeypatch):
-    monkeypatch.setattr(writer, "take_lock", lambda directory, wait: take_lock(directory, 0.01))
+    monkeypatch.setattr(writer, "take_lock", lambda path, what, wait: take_lock(path, what, 0.01))
     with IndexWriter(own):
         for arguments in (["delete", own, "test-00001"], ["add", own], ["compact", own]):
             refused(tool("index", *arguments), own, f"is being written by process {os.getpid()} on", "try again when that has ended")

@@ -14,13 +14,15 @@ import numpy as np
 from ...atomic import atomic_path, fsync
 from ...errors import InputError
 from ...checked_files import measure
+from ...lock import FileLock, take_lock
 from .incoming import Items, encode_items
 from .index import open_index, require_known
-from .lock import release_lock, take_lock
 from .manifest import DELETED, MANIFEST, SEGMENTS, Manifest, SegmentEntry, manifest_bytes, read_manifest, remove_unnamed, write_manifest
 from .new_segment import NewSegment, with_deleted
 from .segment import Segment, locate
 from .settings import IndexSettings
+
+LOCK = "lock"
 
 
 def create_index(directory: str | os.PathLike, settings: IndexSettings, prepare: Callable[[Path], None] | None = None) -> None:
@@ -44,7 +46,7 @@ def create_index(directory: str | os.PathLike, settings: IndexSettings, prepare:
         files = {path.relative_to(temporary).as_posix(): measure(path) for path in paths}
         for name in (SEGMENTS, DELETED):
             (temporary / name).mkdir()
-        (temporary / "lock").touch()
+        (temporary / LOCK).touch()
         (temporary / MANIFEST).write_bytes(manifest_bytes(Manifest(settings, 0, files, ())))
 
 
@@ -71,7 +73,7 @@ class IndexWriter:
         self.directory = Path(directory)
         self._new: NewSegment | None = None
         self._manifest = read_manifest(self.directory)  # first: a directory that is no index gets no lock file
-        self._lock: int | None = take_lock(self.directory, wait)
+        self._lock: FileLock | None = take_lock(self.directory / LOCK, self.directory, wait)
         with self._all_or_closed():
             for name in (SEGMENTS, DELETED):
                 (self.directory / name).mkdir(exist_ok=True)  # some ways to copy leave empty directories out
@@ -152,7 +154,7 @@ class IndexWriter:
         except (OSError, InputError):
             pass  # the next writer removes it
         finally:
-            release_lock(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _begin(self) -> None:

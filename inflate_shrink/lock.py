@@ -1,0 +1,111 @@
+"""One process at a time: a lock on a file, which the kernel releases however its holder ends."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import InputError
+
+_POLL = 0.05  # seconds
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # what a file system without locks answers
+
+
+class Held(InputError):
+    """Another process, or another part of this one, has the lock; ``holder`` says who and since when."""
+
+    def __init__(self, what: str | os.PathLike, holder: str):
+        super().__init__(f"{what}: is being written by {holder}; try again when that has ended")
+        self.holder = holder
+
+
+class FileLock:
+    """A lock that is held until :meth:`release`; made by :func:`take_lock`."""
+
+    def __init__(self, descriptor: int, inherited: bool):
+        self._descriptor, self._inherited = descriptor, inherited
+
+    def fileno(self) -> int:
+        """The descriptor that holds it, to be passed to child processes."""
+        return self._descriptor
+
+    def release(self) -> None:
+        """Let others in: at once, or with ``inherited`` as soon as no child process has the descriptor any more."""
+        if not self._inherited:
+            with suppress(OSError):  # of a file system without locks
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # closing is not enough where a forked child has it too
+        os.close(self._descriptor)
+
+
+def take_lock(path: Path, what: str | os.PathLike, wait: float = 0.0, inherited: bool = False) -> FileLock:
+    """Hold the lock ``path``, a file that is made where it is missing and says who holds it.
+
+    On a file system without locks everybody holds it.
+
+    Args:
+        what: the lock is on; names it in messages.
+        wait: seconds to wait for another holder.
+        inherited: child processes that are given the descriptor hold the lock too, after this process as well.
+
+    Raises:
+        Held: another one still holds it after ``wait`` seconds.
+        InputError: the file cannot be written.
+    """
+    until = time.monotonic() + wait
+    try:
+        while True:
+            descriptor = _open(path)
+            try:
+                if _locked(descriptor, path):
+                    _sign(descriptor)
+                    return FileLock(descriptor, inherited)
+                if time.monotonic() >= until:
+                    raise Held(what, os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process")
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+            time.sleep(_POLL)
+    except OSError as error:
+        raise InputError(f"{what}: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def locked(path: Path, what: str | os.PathLike, wait: float = 0.0):
+    """Hold a lock inside a ``with`` block; see :func:`take_lock`."""
+    lock = take_lock(path, what, wait)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Whether the lock is ours now, and is that of the file which has the name (its last holder may have removed it)."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return True
+        raise
+
+
+def _sign(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode(), 0)
