@@ -1,0 +1,198 @@
+"""Every command that README, docs and --help print is one that its tool takes, with a config that says what the page says.
+
+Read are indented and fenced blocks, and code in a line that begins with python. Two conventions make a page's training commands comparable with
+its words: a comment such as ``# 3 epochs`` speaks of its command; "equal training (three epochs" and "three epochs a step" speak
+of all training commands after it, up to the next heading. A model that a command reads from runs/demo is one of
+`make demo`, or a command of the same page trains it.
+"""
+
+import argparse
+import re
+import runpy
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from inflate_shrink.config import load_config
+from inflate_shrink.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = ROOT / "tools"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NUMBERS = {word: number for number, word in enumerate("no one two three four five six".split())}
+STATED = re.compile(r"equal training \((\w+) epochs?|(\w+) epochs? a step")
+COMMENT = re.compile(r"#.*?\b(\w+) epochs?\b")
+COMMAND = re.compile(r"(?:chrt -f \d+ )?python (tools/(\w+)\.py\b.*)|(make [a-z-]+)")
+
+
+class Command(NamedTuple):
+    """text: as printed, on one line. tool: its name, or "make". epochs: that the page says it trains; None: nothing said."""
+
+    text: str
+    tool: str
+    arguments: list
+    epochs: "int | None"
+
+
+def printed_commands(text):
+    """The commands of a Markdown page, in order."""
+    stated = None
+    for kind, words in _blocks(text):
+        for code in [words] if kind == "code" else re.findall(r"`([^`]+)`", words):
+            found = COMMAND.match(code)
+            if found and "..." not in code:
+                comment = COMMENT.search(code)
+                arguments = shlex.split(found[1] or found[3], comments=True)[1:]
+                yield Command(code, found[2] or "make", arguments, _number(comment[1]) if comment else stated)
+        statement = STATED.search(words)
+        if kind == "heading" or statement:
+            stated = _number(statement[1] or statement[2]) if statement else None
+
+
+def _blocks(text):
+    """Kind and words of each heading, paragraph and line of code; lines that end with a backslash are joined with the next."""
+    fenced, paragraph = False, []
+    for line in [*re.sub(r"\\\n *", "", text).splitlines(), ""]:
+        is_fence, is_heading = line.startswith("```"), line.startswith("#") and not fenced
+        is_code = not is_fence and (fenced or line.startswith("    "))
+        if paragraph and (is_fence or is_code or is_heading or not line):
+            yield "paragraph", " ".join(paragraph)
+            paragraph = []
+        fenced ^= is_fence
+        if is_code or is_heading:
+            yield "code" if is_code else "heading", line.strip()
+        elif line and not is_fence:
+            paragraph.append(line.strip())
+
+
+def _number(word):
+    return NUMBERS.get(word) or (int(word) if word.isdigit() else None)
+
+
+class Parsed(Exception):
+    """In place of what a tool does with its arguments."""
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """A function: a command's arguments as its tool reads them. Fails for those that it refuses."""
+    original = argparse.ArgumentParser.parse_args
+
+    def parse_args(parser, *given):
+        raise Parsed(original(parser, *given))
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    monkeypatch.chdir(ROOT)
+
+    def parse(command):
+        try:
+            runpy.run_path(str(TOOLS / f"{command.tool}.py"))["main"](command.arguments)
+        except Parsed as parsed:
+            return parsed.args[0]
+        except SystemExit:
+            pytest.fail(f"its tool refuses it: {command.text}")
+
+    return parse
+
+
+def wrong_commands(text, parse, made=()):
+    """What is wrong with a page's commands, a line each. made: names of models in runs/demo that are there before it."""
+    wrong, made = [], set(made)
+    for command in printed_commands(text):
+        if command.tool == "make":
+            continue
+        arguments = vars(parse(command))
+        config = None
+        if command.tool in ("train", "distill", "eval") and arguments["config"]:
+            try:
+                config = load_config(arguments["config"], arguments["override"])
+            except InputError as error:
+                wrong.append(f"{command.text}: {error}")
+                continue
+        if config and command.tool != "eval":
+            if command.epochs not in (None, config.optim.epochs):
+                wrong.append(f"{command.text}: the page says {command.epochs} epochs, it trains {config.optim.epochs}")
+            made.add(config.run.dir)
+        read = [value for key, value in arguments.items() if isinstance(value, str) and key not in ("out", "config", "debug")]
+        wrong += [f"{command.text}: nothing makes {value}" for value in read if re.fullmatch(r"runs/demo/[^/]+", value) and value not in made]
+    return wrong
+
+
+@pytest.fixture(scope="module")
+def made_by_demo():
+    steps = yaml.safe_load((ROOT / "configs" / "pipelines" / "table2.yaml").read_text())["steps"]
+    return {f"runs/demo/{name}" for name in steps}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_of_a_page(page, parse, made_by_demo):
+    assert not wrong_commands(page.read_text(encoding="utf-8"), parse, made_by_demo)
+
+
+@pytest.mark.parametrize("tool", sorted(path.stem for path in TOOLS.glob("*.py")))
+def test_examples_of_help(tool, parse):
+    names = runpy.run_path(str(TOOLS / f"{tool}.py"))
+    text = names["__doc__"] or names["main"].__globals__["__doc__"]
+    examples = list(printed_commands(re.sub(r"^  (?=\S)", "    ", text, flags=re.MULTILINE)))
+    assert {tool} <= {example.tool for example in examples}
+    for example in examples:
+        parse(example)
+
+
+def test_make_targets_are_there():
+    targets = set(re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split())
+    printed = {word for page in PAGES for command in printed_commands(page.read_text(encoding="utf-8")) if command.tool == "make" for word in command.arguments}
+    assert {"demo", "test"} <= printed and printed <= targets
+
+
+def test_what_is_read():
+    page = """
+# A page, with `make demo` and `make demo`s
+    chrt -f 20 python tools/train.py -c a.yaml \\
+        -o optim.epochs=3   # 3 epochs
+Code may break: `python tools/eval.py
+--checkpoint a b`. No commands: `tools/eval.py --split`, python tools/train.py, `python tools/prepare_data.py ... --out c`.
+```
+python tools/eval.py
+```
+At equal
+training (two epochs, seed 0):
+
+    python tools/train.py -c b.yaml
+    python tools/train.py -c c.yaml     # one epoch
+
+## The next
+    python tools/train.py -c d.yaml
+Four epochs a step, four epochs and more a day.
+    python tools/train.py -c e.yaml
+"""
+    found = [(command.tool, " ".join(command.arguments), command.epochs) for command in printed_commands(page.replace("Four", "four"))]
+    assert found == [
+        ("make", "demo", None), ("make", "demo", None), ("train", "-c a.yaml -o optim.epochs=3", 3), ("eval", "--checkpoint a b", None),
+        ("eval", "", None), ("train", "-c b.yaml", 2), ("train", "-c c.yaml", 1), ("train", "-c d.yaml", None), ("train", "-c e.yaml", 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "page, says",
+    [
+        ("At equal training (three epochs):\n\n    python tools/train.py -c configs/demo/B.yaml\n", "says 3 epochs, it trains 1"),
+        ("    python tools/train.py -c configs/demo/B.yaml -o optim.epochs=2     # 3 epochs\n", "says 3 epochs, it trains 2"),
+        ("    python tools/train.py -c configs/demo/B.yaml -o optim.epoch=2\n", "optim.epoch"),
+        ("    python tools/train.py -c configs/demo/none.yaml\n", "no such config"),
+        ("    python tools/eval.py --checkpoint runs/demo/C\n    python tools/train.py -c configs/demo/C.yaml\n", "nothing makes runs/demo/C"),
+        ("    python tools/train.py -c configs/demo/C.yaml\n    python tools/eval.py --checkpoint runs/demo/C\n", None),
+    ],
+)
+def test_what_is_found(page, says, parse):
+    found = wrong_commands(page, parse)
+    assert found == [] if says is None else len(found) == 1 and says in found[0]
+
+
+@pytest.mark.parametrize("arguments", ["--no-such-option", "build", "info"])
+def test_refused_arguments(arguments, parse, capsys):
+    with pytest.raises(pytest.fail.Exception, match="refuses"):
+        wrong_commands(f"    python tools/index.py {arguments}\n", parse)
