@@ -1,14 +1,14 @@
 """Every command that README, docs and --help print is one that its tool takes, with a config that says what the page says.
 
-Read are indented and fenced blocks, and code in a line that begins with python. Two conventions make a page's training commands comparable with
+Read are indented and fenced blocks, and code in a line that begins as a command. Two conventions make a page's training commands comparable with
 its words: a comment such as ``# 3 epochs`` speaks of its command; "equal training (three epochs" and "three epochs a step" speak
 of all training commands after it, up to the next heading. A model that a command reads from runs/demo is one of
 `make demo`, or a command of the same page trains it.
 """
 
 import argparse
+import importlib
 import re
-import runpy
 import shlex
 from pathlib import Path
 from typing import NamedTuple
@@ -17,15 +17,15 @@ import pytest
 import yaml
 
 from inflate_shrink.config import load_config
+from inflate_shrink.data.demo.build import demo_scenes
 from inflate_shrink.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = ROOT / "tools"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NUMBERS = {word: number for number, word in enumerate("no one two three four five six".split())}
 STATED = re.compile(r"equal training \((\w+) epochs?|(\w+) epochs? a step")
 COMMENT = re.compile(r"#.*?\b(\w+) epochs?\b")
-COMMAND = re.compile(r"(?:chrt -f \d+ )?python (tools/(\w+)\.py\b.*)|(make [a-z-]+)")
+COMMAND = re.compile(r"(?:chrt -f \d+ )?(?:python tools/([a-z_]+)\.py|inflate-shrink ([a-z_]+))\b(.*)|make ([a-z-]+)")
 
 
 class Command(NamedTuple):
@@ -45,8 +45,8 @@ def printed_commands(text):
             found = COMMAND.match(code)
             if found and "..." not in code:
                 comment = COMMENT.search(code)
-                arguments = shlex.split(found[1] or found[3], comments=True)[1:]
-                yield Command(code, found[2] or "make", arguments, _number(comment[1]) if comment else stated)
+                tool, arguments = found[1] or found[2] or "make", shlex.split(found[3] or found[4] or "", comments=True)
+                yield Command(code, tool, arguments, _number(comment[1]) if comment else stated)
         statement = STATED.search(words)
         if kind == "heading" or statement:
             stated = _number(statement[1] or statement[2]) if statement else None
@@ -89,7 +89,7 @@ def parse(monkeypatch):
 
     def parse(command):
         try:
-            runpy.run_path(str(TOOLS / f"{command.tool}.py"))["main"](command.arguments)
+            importlib.import_module(f"inflate_shrink.commands.{command.tool}").main(command.arguments)
         except Parsed as parsed:
             return parsed.args[0]
         except SystemExit:
@@ -132,14 +132,13 @@ def test_commands_of_a_page(page, parse, made_by_demo):
     assert not wrong_commands(page.read_text(encoding="utf-8"), parse, made_by_demo)
 
 
-@pytest.mark.parametrize("tool", sorted(path.stem for path in TOOLS.glob("*.py")))
+@pytest.mark.parametrize("tool", sorted(path.stem for path in (ROOT / "tools").glob("*.py")))
 def test_examples_of_help(tool, parse):
-    names = runpy.run_path(str(TOOLS / f"{tool}.py"))
-    text = names["__doc__"] or names["main"].__globals__["__doc__"]
+    text = importlib.import_module(f"inflate_shrink.commands.{tool}").__doc__
     examples = list(printed_commands(re.sub(r"^  (?=\S)", "    ", text, flags=re.MULTILINE)))
     assert {tool} <= {example.tool for example in examples}
     for example in examples:
-        parse(example)
+        assert example.tool == "make" or parse(example)
 
 
 def test_make_targets_are_there():
@@ -154,9 +153,9 @@ def test_what_is_read():
     chrt -f 20 python tools/train.py -c a.yaml \\
         -o optim.epochs=3   # 3 epochs
 Code may break: `python tools/eval.py
---checkpoint a b`. No commands: `tools/eval.py --split`, python tools/train.py, `python tools/prepare_data.py ... --out c`.
+--checkpoint a b`. No commands: `tools/eval.py --split`, python tools/train.py, `python tools/prepare_data.py ... --out c`, `python tools/NAME.py`.
 ```
-python tools/eval.py
+inflate-shrink eval
 ```
 At equal
 training (two epochs, seed 0):
@@ -196,3 +195,9 @@ def test_what_is_found(page, says, parse):
 def test_refused_arguments(arguments, parse, capsys):
     with pytest.raises(pytest.fail.Exception, match="refuses"):
         wrong_commands(f"    python tools/index.py {arguments}\n", parse)
+
+
+def test_the_readmes_query_is_a_caption_of_the_demo():
+    query = re.search(r'search\.py --index indexes/demo "(.*)"', (ROOT / "README.md").read_text(encoding="utf-8"))[1]
+    ((caption, scene),) = [(caption, scene) for scene, captions in demo_scenes("test") for caption in captions if caption.text == f"{query}."]
+    assert caption.holds(scene)
