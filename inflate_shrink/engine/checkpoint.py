@@ -6,6 +6,7 @@
                     vocab.txt        the WordPiece vocabulary
                     state.json       step, sizes of the inputs, best result, history
     RUN/last, RUN/best               symbolic links to two of them
+    RUN/lock                         held by the process that trains here
 
 A new checkpoint gets a new name and the links are replaced by rename, so a run that is
 killed at any moment, or a full disk, leaves the previous ones as they were.

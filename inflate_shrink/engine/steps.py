@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import paddle
 
 from ..config import Config, ModelConfig, student_config
 from ..errors import InputError
+from ..lock import locked
 from ..model.encoder import DualEncoder
 from ..model.pretrained import load_bert
 from .checkpoint import is_checkpoint, new_model
@@ -22,9 +24,12 @@ from .training_data import TrainingData, matching_checkpoint, open_training_data
 
 def train(config: Config, resume: bool = False) -> None:
     """Train ``config.model`` with the ranking loss. Checkpoints appear in ``config.run.dir``."""
-    data, progress = _open_data(config), _progress(config)
-    model = _initial_model(config, data, None, progress)
-    fit(config, data, model, training_objective(config), progress, resume)
+    if config.model.init == "teacher":
+        raise InputError("model.init: teacher needs a teacher: use tools/distill.py")
+    data = _open_data(config)
+    with _run_directory(config) as progress:
+        model = _initial_model(config, data, None, progress)
+        fit(config, data, model, training_objective(config), progress, resume)
 
 
 def distill(config: Config, resume: bool = False) -> None:
@@ -36,12 +41,12 @@ def distill(config: Config, resume: bool = False) -> None:
     checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher")
     if config.model.init == "teacher" or config.distill.share_inputs:
         check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
-    progress = _progress(config)
-    teacher = Teacher(config.distill, checkpoint, data, Path(config.run.dir) / "teacher_fragments", progress.log)
-    model = _initial_model(config, data, teacher.model, progress)
-    if config.distill.share_inputs:
-        _share_inputs(model, teacher.model)
-    fit(config, data, model, DistillationObjective(config.distill, teacher), progress, resume)
+    with _run_directory(config) as progress:
+        teacher = Teacher(config.distill, checkpoint, data, Path(config.run.dir) / "teacher_fragments", progress.log)
+        model = _initial_model(config, data, teacher.model, progress)
+        if config.distill.share_inputs:
+            _share_inputs(model, teacher.model)
+        fit(config, data, model, DistillationObjective(config.distill, teacher), progress, resume)
 
 
 def _open_data(config: Config) -> TrainingData:
@@ -50,8 +55,12 @@ def _open_data(config: Config) -> TrainingData:
     return open_training_data(config.data, config.optim.batch_size)
 
 
-def _progress(config: Config) -> Progress:
-    return Progress(Path(config.run.dir) / "train.log", config.run.log_steps)
+@contextmanager
+def _run_directory(config: Config):
+    """Keep other processes out of ``run.dir``; yields what logs there."""
+    run_dir = Path(config.run.dir)
+    with locked(run_dir / "lock", run_dir):
+        yield Progress(run_dir / "train.log", config.run.log_steps)
 
 
 def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | None, progress: Progress) -> DualEncoder:
@@ -60,8 +69,6 @@ def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | No
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
     init = config.model.init
     if init == "teacher":
-        if teacher is None:
-            raise InputError("model.init: teacher needs a teacher: use tools/distill.py")
         _copy_weights(model, teacher)
     elif init == "linear":
         linear = LinearModel(data, config.model.hidden)

@@ -14,9 +14,10 @@ from inflate_shrink.engine.checkpoint import new_model, open_checkpoint
 from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.engine.objectives import RankingObjective
 from inflate_shrink.engine.precision import Precision
-from inflate_shrink.engine.steps import train
+from inflate_shrink.engine.steps import distill, train
 from inflate_shrink.engine.training_data import open_training_data
 from inflate_shrink.errors import InputError
+from inflate_shrink.lock import locked
 from inflate_shrink.losses.ranking import landmarks
 
 
@@ -121,7 +122,7 @@ def test_what_a_run_leaves_behind(tiny_config, tmp_path, monkeypatch):
     assert set(state["history"][0]) == {"epoch", "step", "protocol", "images", "captions", "t2i", "i2t", "rsum"}
     assert state["finished"] and state["best_rsum"] == 30 and state["step"] == 60
     assert os.readlink(run / "best") == "step-000030" and os.readlink(run / "last") == "step-000060"
-    assert sorted(path.name for path in run.iterdir()) == ["best", "last", "step-000030", "step-000060", "train.log"]
+    assert sorted(path.name for path in run.iterdir()) == ["best", "last", "lock", "step-000030", "step-000060", "train.log"]
     assert "(best so far)" in (run / "train.log").read_text()
 
 
@@ -207,6 +208,27 @@ def test_finished_run_is_left_alone(tiny_config, trained, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in (run / "last").iterdir()}
 
 
+def test_a_second_training_into_one_directory_is_refused_before_it_begins(tiny_config, tmp_path, stop_after):
+    run = tmp_path / "run"
+    stop_after(4)
+    with pytest.raises(Stopped):
+        train(tiny_config("run.save_steps=2", f"run.dir={run}"))
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.name != "lock"}
+    with locked(run / "lock", run):
+        with pytest.raises(InputError, match=rf"^{run}: is being written by process {os.getpid()} on \S+ since [-\d]+ [:\d]+; try again when that has ended$"):
+            train(tiny_config("run.save_steps=2", f"run.dir={run}"), resume=True)
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.name != "lock"}
+    train(tiny_config("run.save_steps=2", f"run.dir={run}"), resume=True)
+
+
+def test_a_second_distilling_into_one_directory_is_refused_before_it_begins(tiny_config, trained, tmp_path):
+    run = tmp_path / "run"
+    with locked(run / "lock", run):
+        with pytest.raises(InputError, match="run: is being written by process"):
+            distill(tiny_config(f"distill.teacher={trained()}", f"run.dir={run}"))
+    assert [path.name for path in run.iterdir()] == ["lock"]
+
+
 def test_existing_run_is_refused_without_resume(tiny_config, trained):
     with pytest.raises(InputError, match="already holds a run: --resume goes on"):
         train(tiny_config("optim.epochs=1", f"run.dir={trained()}"))
@@ -290,5 +312,5 @@ def test_config_that_cannot_be_trained(tiny_config, tmp_path, overrides, message
 
 def test_run_directory_that_cannot_be_made(tiny_config, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file/run/train.log: cannot be written"):
+    with pytest.raises(InputError, match="file/run: cannot be written: Not a directory"):
         train(tiny_config(f"run.dir={tmp_path / 'file' / 'run'}"))
