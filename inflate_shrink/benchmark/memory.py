@@ -22,9 +22,7 @@ _WORDS = "a the man woman dog child ball street water red two plays runs stands 
 
 
 def measure_memory(prepare: Sequence[str], sizes: Sequence[int] = (1000, 10000), seed: int = 0) -> dict:
-    """Prepare drawn collections in a process each, with one worker and a given vocabulary.
-
-    Without a vocabulary the tool would import PaddleNLP to make one, whose memory would hide its own.
+    """Prepare drawn collections in a process each, with one worker and a given vocabulary, so that making one is no part of it.
 
     Args:
         prepare: the command of tools/prepare_data.py.

@@ -8,7 +8,7 @@
 
 data: clustering, loading of batches, memory of tools/prepare_data.py, extraction of regions.
 search: the kernel beside the machine's limit, exact peers and faiss; pip install -e .[bench] installs those.
-cascade: speed against agreement on a data set's own photos, with collages of them as distractors.
+cascade: speed against agreement on a data set's own photos, with collages of them as distractors, or without.
 latency: the paper's Tables 3 and 4, encoding a query and scoring candidates by it.
 Nothing else should run meanwhile. Temporary files are removed; TMPDIR says where they are.
 """
@@ -119,7 +119,7 @@ def _add_cascade(commands):
     parser.add_argument("--first", metavar="DIR", help="of an F, for the first stage by vectors")
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", default=amount.split, metavar="NAME", help="whose captions are the queries (default: %(default)s)")
-    parser.add_argument("--images", type=int, default=amount.images, metavar="N", help="photos and collages (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=amount.images, metavar="N", help="photos of the data set, and collages for the rest; 0: the photos alone (default: %(default)s)")
     parser.add_argument("--queries", type=int, default=amount.queries, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="(default: several, 50 to 5000)")
     parser.add_argument("--codes", type=int, default=amount.codes, metavar="N", help="centroids; -1: as many as suit (default: %(default)s)")

@@ -12,6 +12,7 @@ from inflate_shrink.benchmark.search.cascade_report import cascade_markdown, dra
 from inflate_shrink.benchmark.search.cascade_settings import CascadeBenchmark
 from inflate_shrink.benchmark.search.collages import collages
 from inflate_shrink.engine.checkpoint import open_checkpoint
+from inflate_shrink.errors import InputError
 
 COUNTS = np.array([1, 4, 5, 6], np.int32)  # regions of four photos
 
@@ -72,6 +73,17 @@ def test_measure(trained, tiny_data, tmp_path, padding):
     assert [row["queries"] for row in result["memory"]] == [1, 3, 6] and all(row["own_mib"] > 1 for row in result["memory"])
     assert f"{result['stages']['codes'][0]['agreement']:.4f} of the exact ten" in "\n".join(said)
     page = cascade_markdown(result, "python tools/benchmark.py cascade")
-    assert "42 photos" in page and "8 collages" in page and page.count("## First stage by") == len(result["stages"])
+    assert "42 photos" in page and "8 collages" in page and "A collage has half" in page and page.count("## First stage by") == len(result["stages"])
     draw_cascade(result, tmp_path / "cascade.png")
     assert (tmp_path / "cascade.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_photos_without_collages(trained, tiny_data):
+    checkpoint = open_checkpoint(trained("model.fragments=all"))
+    found = [measure_cascade(CascadeBenchmark("test", n, 6, (5,), codes=8, threads=1), checkpoint, None, tiny_data, lambda text: None) for n in (0, 10)]
+    assert [[result[key] for key in ("images", "photos")] for result in found] == [[42, 42], [10, 10]]
+    assert found[1]["exact"]["r10"] == 100  # the split's ten come first, and the best ten are all
+    page = cascade_markdown(found[0], "")
+    assert "42 photos" in page and "those of other splits as distractors" in page and "collage" not in page
+    with pytest.raises(InputError, match="--images must be 10 or more, the images of .*split test, or 0, found 9"):
+        measure_cascade(CascadeBenchmark("test", 9), checkpoint, None, tiny_data)

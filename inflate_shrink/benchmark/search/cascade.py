@@ -1,6 +1,6 @@
 """A cascade on real embeddings: how fast it is, and how much of the exact result it finds, for each number of candidates.
 
-The index holds the photos of a data set and collages of them as distractors; the queries are captions of one split.
+The index holds the photos of a data set, the split's first, and collages of them as distractors; the queries are captions of that split.
 What is timed is the search from the query's fragments to the ids of the best ten, without the encoding.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
+from ...data.store import Store
 from ...engine.checkpoint import Checkpoint
 from ...engine.encode import image_batches
 from ...errors import InputError
@@ -54,17 +55,21 @@ def measure_cascade(
         JSON values: the setting; ``exact``; ``stages``, for "codes" and "vector" a row for each number of candidates;
         ``precision``, how int8 agrees with fp32.
     """
-    if amount.queries < 1 or amount.images < 1 or min(amount.candidates) < 1:
-        raise InputError("queries, images and candidates must be 1 or more")
+    if amount.queries < 1 or amount.images < 0 or min(amount.candidates) < 1:
+        raise InputError("queries and candidates must be 1 or more, and images 0 or more")
     store = checkpoint.open_data(data_dir)
     split = store.split(amount.split)
+    images = amount.images or len(store.image_ids)
+    if images < len(split.image_rows):
+        raise InputError(f"--images must be {len(split.image_rows)} or more, the images of {data_dir}'s split {amount.split}, or 0, found {images}")
+    photos = np.concatenate([split.image_rows, np.setdiff1d(np.arange(len(store.image_ids)), split.image_rows)])[:images]
     chosen = np.random.default_rng(amount.seed).permutation(len(split.captions))[: amount.queries]
     relevant = [split.image_ids[split.caption_image[i]] for i in chosen]
     model = checkpoint.config.model
-    result = {"environment": environment(), "model": checkpoint.origin(), "dim": model.hidden, "photos": len(store.image_ids), "data": str(data_dir)}
-    result |= {"split": amount.split, "images": amount.images, "queries": len(chosen), "k": K, "seed": amount.seed}
+    result = {"environment": environment(), "model": checkpoint.origin(), "dim": model.hidden, "photos": len(photos), "data": str(data_dir)}
+    result |= {"split": amount.split, "images": images, "queries": len(chosen), "k": K, "seed": amount.seed}
     result |= {"threads": thread_count(amount.threads), "first": first.config.name if first else "", "stages": {}}
-    encoded = _encode(checkpoint, first, store, amount)
+    encoded = _encode(checkpoint, first, store, photos, images - len(photos), amount.seed)
     with workspace() as directory:
         for stage, of_stage in (("codes", None), *([("vector", first)] if first else [])):
             _build(directory / stage, Models(checkpoint, of_stage), encoded, amount)
@@ -82,14 +87,13 @@ def measure_cascade(
     return result
 
 
-def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store, amount: CascadeBenchmark) -> Encoded:
-    photos = min(amount.images, len(store.image_ids))
-    made = amount.images - photos
-    ids = store.image_ids[:photos] + [f"collage-{number}" for number in range(made)]
+def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store: Store, photos: np.ndarray, made: int, seed: int) -> Encoded:
+    """Encode the ``photos``, rows of the store, and ``made`` collages."""
+    ids = [store.image_ids[row] for row in photos] + [f"collage-{number}" for number in range(made)]
 
     def encoded(model):
-        yield from map(rows_that_count, image_batches(model.encode_image, store, np.arange(photos)))
-        for regions, counts in collages(store, made, amount.seed):
+        yield from map(rows_that_count, image_batches(model.encode_image, store, photos))
+        for regions, counts in collages(store, made, seed):
             with paddle.no_grad():
                 yield rows_that_count(model.encode_image(paddle.to_tensor(regions), paddle.to_tensor(counts)))
 

@@ -8,6 +8,7 @@ from ...atomic import atomic_path
 from .report import table
 
 _MARKERS = {"codes": ("s", "#5f5f5f"), "vector": ("^", "#0072b2")}
+_LABELS = {"codes": ((-4, -4), "right", "top"), "vector": ((5, 1), "left", "bottom")}  # each stage's on the side where the other's line is not
 
 
 def cascade_markdown(result: dict, command: str) -> str:
@@ -16,7 +17,7 @@ def cascade_markdown(result: dict, command: str) -> str:
     lines = [
         "# A cascade on real photos", "", f"    {command}", "",
         f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, {result['threads']} threads, load {found['load']:g} of other work before.",
-        f"{result['photos']:,} photos of {result['data']} and {result['images'] - result['photos']:,} collages of two of them each, as distractors;",
+        f"{result['photos']:,} photos of {result['data']}{_distractors(result)};",
         f"{result['queries']} captions of its split {result['split']}; model {result['model']['name']} with {result['model']['fragments']} fragments of"
         f" {result['dim']} dimensions in int8, first stage by {result['first']}.",
         "From the query's fragments to the names of the best ten; the encoding of the query is not in it.", "",
@@ -24,6 +25,12 @@ def cascade_markdown(result: dict, command: str) -> str:
         f"int8's best {precision['k']} are fp32's in {precision['agreement']:.4f} of places, and after scoring int8's best {precision['rescored']} in fp32 in"
         f" {precision['rescored_agreement']:.4f}.", "",
     ]  # fmt: skip
+    if result["images"] > result["photos"]:
+        lines += [
+            "A collage has half of the regions of two photos, so a caption of one of them fits it nearly as well; it counts as wrong all the same. So recall is",
+            "low, of exact search too, and a first stage that leaves collages out may be above it. Agreement with the exact ten is what to read here; `--images 0`",
+            "measures recall among the photos alone.", "",
+        ]  # fmt: skip
     for stage, rows in result["stages"].items():
         header = ("candidates", "ms", "times faster", "of the exact ten", "R@1", "R@10")
         cells = [(f"{r['candidates']:,}", f"{r['ms']:.3f}", f"{r['speedup']:.1f}", f"{r['agreement']:.4f}", f"{r['r1']:.1f}", f"{r['r10']:.1f}") for r in rows]
@@ -33,20 +40,33 @@ def cascade_markdown(result: dict, command: str) -> str:
     return "\n".join([*lines, "Mapped files are the index itself and the libraries; the system takes their pages back when it needs them.", ""])
 
 
+def _distractors(result: dict) -> str:
+    made = result["images"] - result["photos"]
+    return f" and {made:,} collages of two of them each, as distractors" if made else ", those of other splits as distractors"
+
+
 def draw_cascade(result: dict, path: str | os.PathLike) -> None:
     """Speed against agreement for each first stage, as a picture of the type that the name ends with."""
     from matplotlib.figure import Figure  # takes a second
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(5, 3.5), layout="constrained")
     axes = figure.subplots()
     for stage, rows in result["stages"].items():
         marker, colour = _MARKERS[stage]
         axes.plot([row["speedup"] for row in rows], [row["agreement"] for row in rows], marker=marker, color=colour, label=f"first stage by {stage}")
+        offset, horizontal, vertical = _LABELS[stage]
         for row in rows:
-            axes.annotate(f"{row['candidates']:,}", (row["speedup"], row["agreement"]), (4, 3), textcoords="offset points", fontsize=7, color=colour)
+            point, text = (row["speedup"], row["agreement"]), f"{row['candidates']:,}"
+            axes.annotate(text, point, offset, textcoords="offset points", ha=horizontal, va=vertical, fontsize=7, color=colour)
+    axes.set_xscale("log")  # the slow half of the points would lie on each other
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.12, y=0.08)
     axes.set_xlabel(f"times faster than exact int8 ({result['exact']['ms']:.1f} ms for {result['images']:,} images)")
     axes.set_ylabel("share of the exact ten that is found")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="center")
+    axes.legend(frameon=False, loc="lower left", title="numbers: candidates", alignment="left", fontsize=8, title_fontsize=8)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150, format=str(path).rpartition(".")[2])

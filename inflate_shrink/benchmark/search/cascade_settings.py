@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CascadeBenchmark:
-    """images: in the index, photos and collages; queries: captions of the split; candidates: the sizes of the second stage."""
+    """images: in the index, photos and then collages, 0: all photos and no collage; queries: captions of the split; candidates: the sizes of the second stage."""
 
     split: str = "val"
     images: int = 30_000

@@ -58,7 +58,7 @@ def latency_markdown(result: dict, command: str) -> str:
     if result["cross"]:
         rows = [[f"{one['candidates']:,}", f"{one['ms']:,.0f}", f"{one['paper']:,}" if one["paper"] else ""] for one in result["cross"]["times"]]
         lines += [f"The cross-BERT, {result['cross']['extrapolated']}:", "", *table(["candidates", "ms", "paper"], rows), ""]
-    lines += ["## Scoring all candidates by one query (Table 4)", ""]
+    lines += ["## Scoring all candidates by one query (Table 4)", "", "The scores alone; [search.md](search.md) has times with the choice of the ten best.", ""]
     entries = [*result["scoring"], *(result["on_device"] or [])]
     rows, reasons = [], []
     for model, way in dict.fromkeys((one["model"], _way(one)) for one in entries):

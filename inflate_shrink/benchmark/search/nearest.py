@@ -8,6 +8,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ... import kernel
+from ...search.ranking import best
 from .drawn import draw_vectors, items_that_fit, stored_bytes
 from .timing import best_and_median, milliseconds
 from .worker import Worker, WorkerError
@@ -48,7 +49,7 @@ class Nearest:
     def recall(self, method: str) -> float:
         """Part of the exact ten best that is found, mean of the queries."""
         found = [self.search[method](query[None]) for query in self.queries]
-        return float(np.mean([len(best.intersection(np.ravel(row).tolist())) / len(best) for best, row in zip(self.exact, found)]))
+        return float(np.mean([len(exact.intersection(np.ravel(row).tolist())) / len(exact) for exact, row in zip(self.exact, found)]))
 
     def _scan(self, precision: str) -> Callable[[np.ndarray], np.ndarray]:
         count, dim = self.vectors.shape
@@ -56,8 +57,7 @@ class Nearest:
 
         def search(query: np.ndarray) -> np.ndarray:
             scores = kernel.scores([query], rows, threads=self.threads)[0]
-            best = np.argpartition(-scores, min(TOP, count) - 1)[:TOP]
-            return best[np.argsort(-scores[best])]
+            return best(scores, min(TOP, count))
 
         return search
 

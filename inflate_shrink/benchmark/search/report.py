@@ -6,6 +6,7 @@ from typing import Callable, Iterable
 
 from ..environment import describe_environment
 from ..table import Row, format_section
+from .limit import WITHOUT_LIMIT
 
 _SHORT = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8"}
 
@@ -105,7 +106,8 @@ def _limit_table(result: dict) -> list[str]:
         cells = [_SHORT[entry["precision"]], f"`{entry['path']}`", _size(entry), f"{entry['ms']:.1f}", f"{entry['median_ms']:.1f}", limit, share, target]
         rows.append(cells)
     header = ["precision", "path", "collection", "ms", "median", "limit, Gop/s", "share", "target"]
-    lines = ["## Share of the arithmetic limit", "", "One query of 32 fragments, 32 fragments an image, d = 768.", "", *table(header, rows)]
+    without = f"{' and '.join(f'`{path}`' for path in WITHOUT_LIMIT)} have no limit that could be measured."
+    lines = ["## Share of the arithmetic limit", "", f"One query of 32 fragments, 32 fragments an image, d = 768. {without}", "", *table(header, rows)]
     paper = result["paper"]
     if paper:
         against = f"the paper's V100 takes {paper['paper_ms']:g} ms; target {paper['target_ms']:.1f} ms: {verdict(paper['met'])}"
@@ -141,7 +143,10 @@ def _peers_table(result: dict) -> list[str]:
 
 
 def _nearest_table(result: dict) -> list[str]:
-    lines = ["## One vector an item (F)", "", "Exact scans and faiss on drawn vectors in clusters, which is easy for approximate methods."]
+    lines = [
+        "## One vector an item (F)", "", "Exact scans and faiss on drawn vectors in clusters, which is easy for approximate methods.",
+        "Each finds the ten best: a time is that of scoring all, which alone is Table 4's ([latency.md](latency.md)), and of choosing among the scores.",
+    ]  # fmt: skip
     for entry in result["nearest"]:
         rows = []
         for one in entry["methods"]:

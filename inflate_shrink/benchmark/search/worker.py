@@ -37,7 +37,6 @@ class Worker:
     """
 
     def __init__(self, target: str, threads: int, arguments: dict, environment: dict | None = None):
-        self._target = target
         paths = filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # ninja, of PyTorch's extensions
         variables = {**os.environ, **dict.fromkeys(_THREADS, str(threads)), "PATH": programs, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})}
@@ -57,7 +56,7 @@ class Worker:
             answer = ""
         if not answer:
             self.close()
-            raise WorkerError(f"{self._target}: its process {how_it_ended(self._process.returncode)}")
+            raise WorkerError(f"the process that measures it {how_it_ended(self._process.returncode)}")
         value, error = json.loads(answer)
         if error:
             if name == "__init__":
