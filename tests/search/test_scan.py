@@ -6,6 +6,7 @@ import pytest
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import as_items
 from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, create_index, open_index
+from inflate_shrink.search.index import writer as writer_module
 from inflate_shrink.search.scan import Scan
 
 CENTROIDS = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
@@ -16,8 +17,9 @@ BY_IMAGE = [1.8, -0.6, 0.8, 0.4, 1, 2.6]  # for each row of an item the query's 
 
 
 @pytest.fixture
-def make_scan(tmp_path):
+def make_scan(tmp_path, monkeypatch):
     """A function: what the items are, what is deleted -> a scan."""
+    monkeypatch.setattr(writer_module, "_MERGED", 0)
 
     def make(items="images", *deleted):
         create_index(tmp_path / "index", IndexSettings(items, {"fragments": FieldSettings("float32", 2), "codes": FieldSettings(CODES, 1)}))

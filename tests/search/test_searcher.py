@@ -12,6 +12,7 @@ from inflate_shrink.kernel import decode_rows
 from inflate_shrink.search.build import Models, add_to_index
 from inflate_shrink.search.faiss_build import build_faiss
 from inflate_shrink.search.index import IndexWriter, open_index
+from inflate_shrink.search.index import writer as index_writer
 from inflate_shrink.search.searcher import Searcher
 
 QUERY = "a red ball left of a box"
@@ -39,8 +40,9 @@ def image_ids(tiny_data):
 
 
 @pytest.fixture
-def in_segments(own_index, checkpoint, tiny_data):
+def in_segments(own_index, checkpoint, tiny_data, monkeypatch):
     """A function: stage -> an index of all scenes that was made in three parts, val, test and train, and lacks GONE."""
+    monkeypatch.setattr(index_writer, "_MERGED", 0)
 
     def make(stage):
         directory = own_index("B", split="val", **STAGES[stage])

@@ -13,6 +13,7 @@ from ...kernel import Rows
 from .ids import IdTable, hash_ids, id_bytes, ranges
 from .incoming import Items, StoredRows
 from .manifest import LISTED, SEGMENTS, SegmentEntry, check_files
+from .mapped import map_file
 from .settings import FieldSettings, IndexSettings
 
 _BLOCK = 1 << 25  # bytes of rows that are copied at once
@@ -48,6 +49,11 @@ class Segment:
         """Number of items that are not deleted."""
         return len(self) - (0 if self.deleted is None else int(self.deleted.sum()))
 
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(entry.size for entry in self.entry.files.values())
+
     def rows(self, field: str) -> Rows:
         """The rows of all N items; values (R,) uint16 of a field of codes. Raises InputError if there is no such field."""
         if field not in self._rows:
@@ -68,8 +74,7 @@ class Segment:
     def live_items(self) -> Iterator[Items]:
         """The live items as they are stored, in blocks of bounded memory."""
         live = np.arange(len(self)) if self.deleted is None else np.flatnonzero(~self.deleted)
-        size = sum(entry.size for entry in self.entry.files.values())
-        step = max(1, _BLOCK * len(self) // size)
+        step = max(1, _BLOCK * len(self) // self.size)
         for begin in range(0, len(live), step):
             items = live[begin : begin + step]
             lines = [self._table.line(item) for item in items]
@@ -111,7 +116,7 @@ def locate(segments: Sequence[Segment], ids: Sequence[str]) -> np.ndarray:
 
 def _map_file(path: Path, dtype) -> np.ndarray:
     try:
-        return np.memmap(path, dtype, "r").view(np.ndarray)
+        return map_file(path, dtype)
     except OSError as error:
         raise LISTED.unreadable(error, path) from None
 

@@ -1,4 +1,9 @@
-"""Writing an index: one writer at a time, readers undisturbed, all of a commit or nothing."""
+"""Writing an index: one writer at a time, readers undisturbed, all of a commit or nothing.
+
+However small the commits, segments stay few: a commit also merges the last of those before it, where one has no more
+live items than all behind it together. Each one left then has more than all behind it, so there are log2(N) for N
+items, and whenever an item is copied its segment doubles: each is copied log2(N) times at most.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +22,13 @@ from ...checked_files import measure
 from ...lock import FileLock, take_lock
 from .incoming import Items, encode_items
 from .index import open_index, require_known
-from .manifest import DELETED, MANIFEST, SEGMENTS, Manifest, SegmentEntry, manifest_bytes, read_manifest, remove_unnamed, write_manifest
+from .manifest import DELETED, MANIFEST, SEGMENTS, Manifest, SegmentEntry, check_files, manifest_bytes, read_manifest, remove_unnamed, write_manifest
 from .new_segment import NewSegment, with_deleted
 from .segment import Segment, locate
 from .settings import IndexSettings
 
 LOCK = "lock"
+_MERGED = 1 << 30  # bytes that a commit merges at most, so that it neither takes minutes nor fills the disk
 
 
 def create_index(directory: str | os.PathLike, settings: IndexSettings, prepare: Callable[[Path], None] | None = None) -> None:
@@ -121,27 +127,35 @@ class IndexWriter:
         return len(ids)
 
     def compact(self) -> None:
-        """Copy all live items into one segment, in order, behind what was added since the last commit; the commit drops the old ones."""
+        """Copy all live items into one segment, in order, behind what was added since the last commit; the commit drops the old ones.
+
+        Raises:
+            InputError: names a file whose checksum has changed; the index is as it was, and this writer closed.
+        """
         self._open_manifest()
         if not self._new and len(self._segments) < 2 and all(segment.deleted is None for segment in self._segments):
             return
         with self._all_or_closed():
             for segment in self._segments:
-                for items in segment.live_items():
-                    self._segment().add(items)
+                self._copy(segment, self._segment())
         self._segments = []
 
     def commit(self) -> None:
-        """Make everything since the last commit visible to readers, at once; it is on disk when this returns."""
+        """Make everything since the last commit visible to readers, at once; it is on disk when this returns.
+
+        Raises:
+            InputError: as of :meth:`compact`, of a segment that is to be merged.
+        """
         manifest = self._open_manifest()
         with self._all_or_closed():
-            segments = tuple(self._entry(segment) for segment in self._segments if segment.live)
-            if self._new and self._new.rows:
-                segments += (self._new.finish(self._name),)
-            if segments != manifest.segments:
+            kept = [segment for segment in self._segments if segment.live]
+            added = [self._new] if self._new and self._new.rows else []
+            if added or [segment.live for segment in kept] != [entry.items - entry.deleted for entry in manifest.segments]:
+                first = _first_to_merge([(segment.live, segment.size) for segment in kept])
+                entries = [*map(self._entry, kept[:first]), *self._merge(kept[first:]), *(new.finish(self._name) for new in added)]
                 fsync(self.directory / SEGMENTS)
                 fsync(self.directory / DELETED)
-                write_manifest(self.directory, replace(manifest, commit=manifest.commit + 1, segments=segments))
+                write_manifest(self.directory, replace(manifest, commit=manifest.commit + 1, segments=tuple(entries)))
             self._begin()
 
     def close(self) -> None:
@@ -155,14 +169,18 @@ class IndexWriter:
             pass  # the next writer removes it
         finally:
             self._lock.release()
-            self._lock = None
+            self._lock, self._segments = None, []
 
     def _begin(self) -> None:
         self._drop_new()
         index = open_index(self.directory)
         self._manifest, self._segments = index.manifest, list(index.segments)
         remove_unnamed(self.directory, self._manifest)
-        self._name = f"{self._manifest.commit + 1:08d}-{secrets.token_hex(4)}"  # never one that was there before
+        self._name = self._fresh_name()
+
+    def _fresh_name(self) -> str:
+        """Of a segment of the next commit; never one that was there before."""
+        return f"{self._manifest.commit + 1:08d}-{secrets.token_hex(4)}"
 
     def _open_manifest(self) -> Manifest:
         if self._lock is None:
@@ -173,6 +191,24 @@ class IndexWriter:
         if self._new is None:
             self._new = NewSegment(self.directory, self._name, self._manifest.settings)
         return self._new
+
+    def _copy(self, segment: Segment, new: NewSegment) -> None:
+        """Append the live items, after every file was compared with its checksum: the copy gets one of its own."""
+        check_files(self.directory, segment.entry.files, contents=True)
+        for items in segment.live_items():
+            new.add(items)
+
+    def _merge(self, segments: list[Segment]) -> list[SegmentEntry]:
+        """One new segment of several; none of none."""
+        if not segments:
+            return []
+        merged = NewSegment(self.directory, self._fresh_name(), self._manifest.settings)
+        try:
+            for segment in segments:
+                self._copy(segment, merged)
+            return [merged.finish(self._name)]
+        finally:
+            merged.close()
 
     def _entry(self, segment: Segment) -> SegmentEntry:
         """Its entry in the next manifest."""
@@ -203,3 +239,16 @@ class IndexWriter:
         if self._new:
             self._new.close()
         self._new = None
+
+
+def _first_to_merge(segments: list[tuple[int, int]]) -> int:
+    """The first of the last segments that become one, given the live items and bytes of each; their number for none."""
+    first, items, size = len(segments), 0, 0
+    for number, (live, part) in reversed(list(enumerate(segments))):
+        size += part
+        if size > _MERGED:
+            break
+        if live <= items:
+            first = number
+        items += live
+    return first

@@ -5,6 +5,7 @@ import os
 import zlib
 
 import pytest
+from index_changes import files_in
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.index import IndexWriter, open_index, verify_index
@@ -34,6 +35,29 @@ def test_one_changed_bit_in_any_file(make_index):
                 verify_index(directory)
             assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
             flip(path, byte, 3)
+    verify_index(directory)
+
+
+@pytest.mark.parametrize("copy", [IndexWriter.compact, IndexWriter.commit])
+def test_damage_is_not_copied(make_index, copy):
+    """Without the items deleted here the last two segments are merged."""
+    directory = make_index(5)
+    manifest, files = (directory / "manifest.json").read_bytes(), files_in(directory)
+    for name in open_index(directory).segments[1].entry.files:
+        path = directory / name
+        with pytest.raises(InputError, match="its checksum is not") as error:
+            with IndexWriter(directory) as writer:
+                writer.delete(["5-0", "always"])
+                flip(path, path.stat().st_size // 2, 3)
+                copy(writer)
+        flip(path, path.stat().st_size // 2, 3)
+        assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+        assert (directory / "manifest.json").read_bytes() == manifest and files_in(directory) == files
+    with IndexWriter(directory) as writer:
+        writer.delete(["5-0", "always"])
+        copy(writer)
+        writer.commit()
+    assert len(open_index(directory).segments) < 3
     verify_index(directory)
 
 

@@ -1,5 +1,9 @@
 """Commits: what is added, deleted, replaced and compacted is what is read; bad input is refused by name."""
 
+import gc
+import os
+import resource
+
 import numpy as np
 import pytest
 from index_changes import SETTINGS, change, content, fields_of, files_in, named_in, rows_of, snapshot
@@ -7,6 +11,7 @@ from index_changes import SETTINGS, change, content, fields_of, files_in, named_
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import decode_rows, encode_rows
 from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, create_index, open_index, segment, verify_index
+from inflate_shrink.search.index import writer as module
 
 
 @pytest.fixture
@@ -132,6 +137,76 @@ def test_compaction_in_small_blocks_keeps_the_order(make_index, monkeypatch):
     assert len(index.segments) == 1 and snapshot(index) == {name: item for name, item in before.items() if name != "1-1"}
     assert [name for name in index.segments[0].ids if name != "1-1"] == [name for name in before if name != "1-1"]
     assert files_in(directory) == named_in(directory)
+
+
+@pytest.mark.parametrize(
+    "items, first",
+    [([], 0), ([9], 1), ([9, 4, 2, 1], 4), ([9, 4, 2, 1, 1], 1), ([10, 5, 2, 1, 1], 2), ([9, 5, 2, 1, 1], 0), ([9, 5, 1, 2], 2), ([1, 9], 0), ([4, 2, 1, 9, 1], 0)],
+)
+def test_the_last_segments_that_outgrow_one_become_one(items, first):
+    assert module._first_to_merge([(live, 10) for live in items]) == first
+
+
+def test_large_segments_are_left(monkeypatch):
+    monkeypatch.setattr(module, "_MERGED", 30)
+    assert module._first_to_merge([(9, 31), (9, 10), (9, 20)]) == 1
+    assert module._first_to_merge([(9, 10), (9, 11), (9, 20)]) == 3
+
+
+def test_merging_keeps_the_order(empty):
+    """Commit 6 merges what is left of 4 and 5."""
+    with IndexWriter(empty) as writer:
+        for number in range(1, 6):
+            change(writer, number)
+        before = open_index(empty)
+        change(writer, 6)
+    index = open_index(empty)
+    assert (list(map(len, before.segments)), list(map(len, index.segments))) == ([5, 3, 3], [5, 2, 3])
+    live = [item for segment in index.segments for row, item in enumerate(segment.ids) if segment.deleted is None or not segment.deleted[row]]
+    assert live == ["3-1", "1-1", "2-1", "4-1", "5-1", "6-0", "6-1", "always"]
+    assert snapshot(index) == content(6) and snapshot(before) == content(5)
+    assert files_in(empty) == named_in(empty)
+    verify_index(empty)
+
+
+def test_hundreds_of_commits_with_few_descriptors(empty):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        with IndexWriter(empty) as writer:
+            for number in range(300):
+                writer.add([str(number)], [""], fields_of([(number, 0)]))
+                writer.commit()
+        index = open_index(empty)
+        assert len(index) == 300 and len(index.segments) < 10 and index.commit == 300
+        assert index.find(list(map(str, range(300)))).min() >= 0
+        assert [item for part in index.segments for item in part.ids] == list(map(str, range(300)))
+        with IndexWriter(empty) as writer:
+            writer.compact()
+            writer.commit()
+        assert index.refresh() and len(index.segments) == 1 and len(index) == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_an_index_of_many_segments_takes_no_descriptors(empty, monkeypatch):
+    monkeypatch.setattr(module, "_MERGED", 0)
+    with IndexWriter(empty) as writer:
+        for number in range(20):
+            writer.add([str(number)], [""], fields_of([(number, 0)]))
+            writer.commit()
+    before = len(os.listdir("/proc/self/fd"))
+    index = open_index(empty)
+    assert len(index.segments) == 20 and len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_closed_writer_lets_its_segments_go(empty):
+    with IndexWriter(empty) as writer:
+        add(writer, "a")
+        writer.commit()
+    gc.collect()
+    with open("/proc/self/maps") as file:
+        assert str(empty) not in file.read()
 
 
 VECTORS = np.ones((2, 5), np.float32)
