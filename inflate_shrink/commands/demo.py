@@ -9,24 +9,29 @@ Finished steps are kept in runs: a second call reuses them, or resumes what was 
 """
 
 import time
+from pathlib import Path
 
 from ..cli import run_tool, tool_parser
+
+RESULTS = Path("runs/demo/results.json")
 
 
 def main(argv):
     tool_parser(__doc__).parse_args(argv)
     start = time.time()
-    from ..pipeline.demo import format_table, make_demo_data
+    from ..pipeline.demo import format_table, make_demo_data, write_results
     from ..pipeline.plan import plan, read_pipeline
-    from ..pipeline.result import read_result
+    from ..pipeline.result import finished_result
     from ..pipeline.run import default_lanes, run_steps
 
     make_demo_data()
     pipeline = read_pipeline("configs/pipelines/table2.yaml")
     steps = plan(pipeline._replace(data="demo"), "runs")
     run_steps(steps, default_lanes())
-    results = {step.name: read_result(step.directory) for step in steps}
-    print(f"{format_table([results[name] for name in pipeline.steps])}\n{time.time() - start:.0f} s; the runs are runs/demo/*")
+    found = {step.name: finished_result(step.directory) for step in steps}
+    results = [found[name] for name in pipeline.steps]
+    write_results(RESULTS, results)
+    print(f"{format_table(results)}\n{time.time() - start:.0f} s; the runs are {RESULTS.parent}/*, their results {RESULTS}")
 
 
 if __name__ == "__main__":

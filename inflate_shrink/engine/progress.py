@@ -1,25 +1,54 @@
-"""What a long run tells its user: a bar on a terminal, lines in a log, and how to stop it."""
+"""What a long run tells its user: a bar on a terminal, lines in a log, a status for other programs, and how to stop it."""
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import paddle
 from tqdm import tqdm
 
+from ..atomic import write_json
 from ..errors import InputError
+
+STATUS = "status.json"
+_OLD_SECONDS = "seconds"  # where earlier versions kept the seconds, as text
+
+
+class Status(NamedTuple):
+    """How far a run is: RUN/status.json, which other programs read."""
+
+    step: int  # updates that are done
+    steps: int  # of the whole run
+    seconds: float  # of training, all attempts together
+
+
+def read_status(run_dir: Path) -> Status | None:
+    """Read how far a run is; None if it does not say. Of a run of an earlier version the seconds alone are known."""
+    try:
+        values = json.loads((run_dir / STATUS).read_text(encoding="utf-8"))
+        return Status(int(values["step"]), int(values["steps"]), float(values["seconds"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    try:
+        return Status(0, 0, float((run_dir / _OLD_SECONDS).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
 
 
 class Progress:
-    """A bar with ETA on a terminal; everywhere, lines in ``log_file`` and on standard output."""
+    """A bar with ETA on a terminal; everywhere, lines in ``log_file`` and on standard output, and a status beside it."""
 
     def __init__(self, log_file: Path, log_steps: int):
         self.log_file, self.log_steps, self.bar = log_file, log_steps, None
+        self.opened = time.monotonic()
 
     def log(self, line: str) -> None:
         tqdm.write(line, file=sys.stdout)
@@ -38,6 +67,8 @@ class Progress:
         self.total, self.done, self.pairs_per_step = total, done, pairs_per_step
         self.bar = tqdm(total=total, initial=done, unit="step", disable=None, dynamic_ncols=True, leave=False)
         self.started, self.steps = time.monotonic(), 0
+        earlier = read_status(self.log_file.parent)
+        self.earlier_seconds = earlier.seconds if earlier else 0.0
 
     def step(self, loss: paddle.Tensor, lr: float, epoch: int) -> None:
         """Count one update; every ``log_steps`` log its loss, which must be finite."""
@@ -49,6 +80,7 @@ class Progress:
         value = float(loss)
         if value != value or value in (float("inf"), float("-inf")):
             raise InputError(f"the loss is {value} at step {self.done}: lower optim.lr or look at the features; the last checkpoint is kept")
+        self._write_status()
         per_step = (time.monotonic() - self.started) / self.steps
         eta = timedelta(seconds=round(per_step * (self.total - self.done)))
         pace = f"loss {value:.2f}, lr {lr:.2g}, {self.pairs_per_step / per_step:.0f} pairs/s"
@@ -62,6 +94,11 @@ class Progress:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
+            self._write_status()
+
+    def _write_status(self) -> None:
+        seconds = self.earlier_seconds + time.monotonic() - self.opened
+        write_json(self.log_file.with_name(STATUS), Status(self.done, self.total, round(seconds, 1))._asdict())
 
 
 class _Stop:

@@ -14,7 +14,7 @@ from ..data.store import open_store
 from ..model.multiply_adds import interactions, transformer
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
 from .plan import Step, is_finished
-from .result import read_result
+from .result import finished_result
 
 PROBE_SIZE = 512  # of the matrices that are multiplied where no finished step tells the speed
 EFFICIENCY = 0.25  # of training, against those products
@@ -83,7 +83,7 @@ def speed(known: dict[Path, float], lanes: int) -> tuple[float, str]:
     Args:
         known: directory of a step -> its multiply-adds.
     """
-    results = ((amount, read_result(directory)) for directory, amount in known.items())
+    results = ((amount, finished_result(directory)) for directory, amount in known.items())
     measured = [amount / result["training"]["seconds"] for amount, result in results if result and result["training"].get("seconds")]
     if measured:
         return median(measured), f"the speed of {len(measured)} finished steps"

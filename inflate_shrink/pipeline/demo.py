@@ -1,12 +1,15 @@
-"""The demo: its data, and the table at its end."""
+"""The demo: its data, and its results as a file and as a table."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+from ..atomic import write_json
 from ..errors import InputError
 from ..published import published_table
+from .result import METRICS, SIDES
 
 
 def make_demo_data() -> None:
@@ -15,6 +18,19 @@ def make_demo_data() -> None:
     print(f"$ python {' '.join(command)}", flush=True)
     if subprocess.run([sys.executable, *command]).returncode:
         raise InputError("the demo data set could not be made (see above)")
+
+
+def write_results(path: str | Path, results: list[dict]) -> None:
+    """Write a list of the models with their recalls in percent and milliseconds a query, from the contents of several result.json."""
+    models = []
+    for result in results:
+        recalls, latency = result["evaluations"]["full"], result["latency"]
+        models.append({
+            "model": result["name"], "codes": result["codes"], "fragments": result["fragments"],
+            **{side: {key: recalls[side][key] for key in METRICS} for side in SIDES},
+            "encode_ms": latency["encode_ms"], "score_ms": latency["score_ms"],
+        })  # fmt: skip
+    write_json(path, models)
 
 
 def format_table(results: list[dict]) -> str:
@@ -27,8 +43,8 @@ def format_table(results: list[dict]) -> str:
     ]
     for row in results:
         ours, latency = row["evaluations"]["full"], row["latency"]
-        measured = [_recalls([ours[side][key] for key in ("r1", "r5", "r10")]) for side in ("t2i", "i2t")]
-        theirs = [_recalls(paper[row["name"]]["flickr30k"][side]) for side in ("t2i", "i2t")]
+        measured = [_recalls([ours[side][key] for key in METRICS]) for side in SIDES]
+        theirs = [_recalls(paper[row["name"]]["flickr30k"][side]) for side in SIDES]
         interactions = f"{row['fragments']} x {row['fragments']}"
         lines.append(
             f"{row['name']:<7}{row['codes']:>5} {row['fragments']:>9} {interactions:>12}  {measured[0]:>15} {measured[1]:>17}"

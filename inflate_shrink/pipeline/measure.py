@@ -8,27 +8,27 @@ from pathlib import Path
 
 import paddle
 
-from ..atomic import write_json
 from ..config import Config, load_config, to_dict
-from ..errors import InputError
-from ..hardware import processor_and_cores
-from ..metrics import protocol_folds
 from ..engine.checkpoint import Checkpoint, open_checkpoint
 from ..engine.encode import encode_images
 from ..engine.evaluate import describe, evaluate
 from ..engine.latency import query_latency
+from ..engine.progress import read_status
 from ..engine.rerank import describe_reranking, rerank_checkpoints
-from .result import RESULT
 from ..engine.training_data import tokenize_split
+from ..errors import InputError
+from ..hardware import processor_and_cores
+from ..metrics import protocol_folds
+from .result import write_result
 
-SECONDS = "seconds"  # a file in the run's directory: wall-clock seconds of its training
 DEPTHS = [0, 5, 10, 20, 50]  # candidates that are reranked
 
 
 def measure_run(run_dir: Path) -> str:
-    """Evaluate a finished run on its test split under its protocols. Returns the main result in a line."""
+    """Evaluate a finished run on its test split under its protocols and write the result. Returns the main part in a line."""
     checkpoint = open_checkpoint(run_dir)
-    file = run_dir.with_name(run_dir.name + ".yaml")  # a pipeline's: it may ask for other protocols than the checkpoint was trained under
+    real = run_dir.resolve()  # a pipeline's runs/DATA/NAME is a link
+    file = real.with_name(real.name + ".yaml")  # a pipeline's: it may ask for other protocols than the checkpoint was trained under
     config = load_config(file) if file.is_file() else checkpoint.config
     store, model = checkpoint.open_data(config.data.dir), checkpoint.load_model()
     test = tokenize_split(store, config.data.test_split, checkpoint.tokenizer())
@@ -42,25 +42,25 @@ def measure_run(run_dir: Path) -> str:
         evaluations[protocol] = evaluate(model, store, measured, protocol)
     if not evaluations:
         raise InputError(f"{config.data.dir}: its split {config.data.test_split} fits none of data.protocols ({', '.join(config.data.protocols)}); add full")
-    latency = None
+    latency, status = None, read_status(run_dir)
     if not model.is_cross:
         encode_ms, score_ms = query_latency(model, test.ids, encode_images(model, store, test.split.image_rows))
         latency = {"encode_ms": encode_ms, "score_ms": score_ms, "candidates": len(test.split.image_rows)}
-    write_json(run_dir / RESULT, {
+    write_result(run_dir, {
         **_described(config), "evaluations": evaluations, "latency": latency, "rerank": None,
         "regions": store.regions.shape[1], "train_images": len(store.split(config.data.train_split).image_rows),
-        "training": {"seconds": _seconds(run_dir), "steps": checkpoint.state["step"], **_measured_on()},
+        "training": {"seconds": status and status.seconds, "steps": checkpoint.state["step"], **_measured_on()},
     })  # fmt: skip
     return describe(next(iter(evaluations.values())))
 
 
 def measure_together(directory: Path, retriever: Checkpoint, reranker: Checkpoint) -> str:
-    """Recall and latency of the two together, on the retriever's test split."""
+    """Write recall and latency of two models together, on the retriever's test split, as the result of ``directory``. Returns them as text."""
     config, start = retriever.config, time.monotonic()
     images = len(retriever.open_data(config.data.dir).split(config.data.test_split).image_rows)
     result = rerank_checkpoints(retriever, reranker, config.data.dir, config.data.test_split, [n for n in DEPTHS if n <= images])
-    described = {**_described(config), "name": directory.name.rsplit("-", 1)[0], "scoring": "rerank", "reranker": reranker.config.run.dir}
-    write_json(directory / RESULT, {
+    described = {**_described(config), "name": f"{config.name}+{reranker.config.name}", "scoring": "rerank", "reranker": reranker.config.run.dir}
+    write_result(directory, {
         **described, "evaluations": {}, "latency": None, "rerank": result["rerank"], "images": result["images"], "captions": result["captions"],
         "training": {"seconds": time.monotonic() - start, "steps": 0, **_measured_on()},
     })  # fmt: skip
@@ -79,8 +79,3 @@ def _described(config: Config) -> dict:
 def _measured_on() -> dict:
     hardware = paddle.device.cuda.get_device_name() if paddle.device.get_device().startswith("gpu") else processor_and_cores()
     return {"paddle": paddle.__version__, "hardware": hardware, "date": date.today().isoformat()}
-
-
-def _seconds(run_dir: Path) -> float | None:
-    path = run_dir / SECONDS
-    return float(path.read_text()) if path.is_file() else None

@@ -27,7 +27,7 @@ from ..config import Config, DistillConfig, flatten, load_config, student_config
 from ..data.store import open_store
 from ..errors import InputError
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
-from .result import read_result
+from .result import finished_result
 from ..engine.steps import check_sizes
 from ..engine.trainer import NOT_PART_OF_THE_RUN
 
@@ -213,12 +213,12 @@ def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
 
 def is_finished(step: Step) -> bool:
     """Whether the step has a result, measured as its config now asks."""
-    result = read_result(step.directory)
+    result = finished_result(step.directory)
     if result is None:
         return False
-    measured, data = result["config"], step.config.data
-    asked = measured["data"]["test_split"], measured["data"]["protocols"], measured["run"]["test_images"]
-    return asked == (data.test_split, data.protocols, step.config.run.test_images)
+    measured, config = result["config"], step.config
+    asked = {"data": {"test_split": config.data.test_split, "protocols": config.data.protocols}, "run": {"test_images": config.run.test_images}}
+    return all(measured[section].get(key) == value for section, values in asked.items() for key, value in values.items())
 
 
 def _fingerprint(config: Config, known: dict[str, str]) -> str:

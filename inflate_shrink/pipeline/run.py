@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,13 +19,13 @@ from tqdm import tqdm
 
 from ..atomic import atomic_path, atomic_symlink
 from ..config import to_dict
+from ..engine.progress import read_status
 from ..errors import InputError
 from ..lock import FileLock, Held, take_lock
 from .plan import Step, is_finished
-from .measure import SECONDS
 
-_STEP = re.compile(r"step (\d+)/(\d+): loss")
 _COMMANDS = "inflate_shrink.commands"
+_TRAINING = 0.95  # of a step's time, the rest is measuring
 _ROOT = Path(__file__).resolve().parents[2]  # where the children find this package, whatever their working directory holds
 
 
@@ -97,13 +96,6 @@ def _beside(step: Step, suffix: str) -> Path:
     return step.directory.with_name(step.directory.name + suffix)
 
 
-def _add_seconds(directory: Path, seconds: float) -> None:
-    file = directory / SECONDS
-    before = float(file.read_text()) if file.is_file() else 0.0
-    with atomic_path(file) as temporary:
-        temporary.write_text(f"{before + seconds:.1f}")
-
-
 def _link(step: Step) -> None:
     """Let runs/DATA/NAME be the step, unless the user has a run of that name."""
     if step.link.is_symlink() or not step.link.exists():
@@ -144,14 +136,7 @@ class _Lane:
         self._log("stopping: the running steps save a checkpoint; the same command goes on from there")
 
     def _run_commands(self, step: Step, claim: FileLock | None) -> bool:
-        train, *evaluate = _commands(step)
-        start = time.monotonic()
-        try:
-            trained = self._run(step.label, train, claim)
-        finally:
-            if evaluate:
-                _add_seconds(step.directory, time.monotonic() - start)
-        return trained and all(self._run(step.label, command, claim) for command in evaluate)
+        return all(self._run(step, command, claim) for command in _commands(step))
 
     @contextmanager
     def _claimed(self, step: Step):
@@ -173,7 +158,7 @@ class _Lane:
             if lock:
                 lock.release()
 
-    def _run(self, label: str, command: list[str], claim: FileLock | None) -> bool:
+    def _run(self, step: Step, command: list[str], claim: FileLock | None) -> bool:
         """Run a command and show its lines; whether it succeeded."""
         with self.lock:
             if self.stopped:
@@ -186,10 +171,10 @@ class _Lane:
             self.processes.add(process)
         self._log(f"$ python {' '.join(command[1:])}")
         for line in process.stdout:
-            self._log(f"{label}: {line.rstrip()}")
-            match = _STEP.search(line)
-            if match:
-                self._share(label, 0.95 * int(match[1]) / int(match[2]))
+            self._log(f"{step.label}: {line.rstrip()}")
+            status = read_status(step.directory)
+            if status and status.steps:
+                self._share(step.label, _TRAINING * status.step / status.steps)
         succeeded = process.wait() == 0
         with self.lock:
             self.processes.discard(process)

@@ -13,7 +13,8 @@ from typing import Iterable, NamedTuple
 
 from ..config import config_from_dict, flatten, to_dict
 from ..errors import InputError
-from .runs import METRICS, RERANK, RESULT, Bench, Run, find_results, read_result
+from ..pipeline.result import METRICS, RERANK, RESULT
+from .runs import Bench, Run, find_results, read_run
 
 # Keys of the config that change where a run lies or how long it takes, not what comes out.
 _NEUTRAL = re.compile(r"run\.|name$|data\.(dir|protocols)$|distill\.(cache_gb|teacher)$|model\.init$")
@@ -75,7 +76,7 @@ def collect(root: Path) -> Collection:
     runs, left_out = [], []
     for path in find_results(root):
         try:
-            runs.append(read_result(path))
+            runs.append(read_run(path))
         except InputError as error:
             left_out.append(str(error))
     if not runs:

@@ -1,47 +1,13 @@
-"""The result.json of a finished run: found, read and checked."""
+"""Finished runs by their result.json: found, and what of each may be compared."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import re
-import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-from ..config import ModelConfig
-from ..pipeline.result import RESULT
-from ..errors import InputError
-
-METRICS = ("r1", "r5", "r10")
-SIDES = ("t2i", "i2t")
-
-# What a result must hold, and the kinds that it may be.
-_FIELDS = {
-    "name": str,
-    "data": str,
-    "split": str,
-    "seed": int,
-    "codes": int,
-    "fragments": (int, type(None)),  # null: a cross-BERT
-    "scoring": str,
-    "hidden": int,
-    "layers": int,
-    "text_length": int,
-    "regions": (int, type(None)),
-    "recipe": str,
-    "train_images": (int, type(None)),
-    "evaluations": dict,
-    "latency": (dict, type(None)),
-    "rerank": (list, type(None)),
-    "training": dict,
-    "config": dict,
-}
-RERANK = "rerank"  # the scoring of a bi-encoder and a cross-BERT together: such a result has no evaluations of its own
-SCORINGS = (*typing.get_args(typing.get_type_hints(ModelConfig)["scoring"]), RERANK)
-_OPTIONAL = ("latency", "regions", "rerank", "train_images")
+from ..pipeline.result import RESULT, read_result
 
 
 class Bench(NamedTuple):
@@ -90,51 +56,6 @@ def find_results(root: Path) -> list[Path]:
     return sorted(found.values())
 
 
-def read_result(path: Path) -> Run:
-    """Raises InputError in one line for a file that cannot be read or lacks something."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}; evaluate this run again") from None
-    try:
-        _check(values)
-    except ValueError as error:
-        raise InputError(f"{path}: {error}; evaluate this run again") from None
-    return Run(path, values)
-
-
-def _check(values) -> None:
-    """Raises ValueError that names the key."""
-    if not isinstance(values, dict):
-        raise ValueError(f"expected the values of a run by name, found {type(values).__name__}")
-    for key, kind in _FIELDS.items():
-        value = values.setdefault(key, None) if key in _OPTIONAL else values.get(key)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ValueError(f"'{key}' is missing or of the wrong kind")
-    if values["scoring"] not in SCORINGS:
-        raise ValueError(f"'scoring' must be one of {', '.join(SCORINGS)}, found {values['scoring']!r}")
-    if values["fragments"] is None and values["scoring"] != "cross":
-        raise ValueError("'fragments' must be a number, found null")
-    for section in ("run", "data", "model", "distill"):
-        if not isinstance(values["config"].get(section), dict):
-            raise ValueError(f"'config.{section}' is missing or of the wrong kind")
-    if not re.fullmatch(r"\w[\w.-]*|", values["data"]):
-        raise ValueError(f"'data' must be a name of letters, figures, '.', '_' and '-', found {values['data']!r}")
-    values["data"] = values["data"] or "unnamed"
-    if not values["evaluations"] and values["scoring"] != RERANK:
-        raise ValueError("'evaluations' is empty")
-    for key, result in values["evaluations"].items():
-        _check_evaluation(f"evaluations.{key}", result, ("images", "captions"))
-    for number, result in enumerate(values["rerank"] or []):
-        _check_evaluation(f"rerank.{number}", result, ("n", "ms_per_query"))
-
-
-def _check_evaluation(where: str, result, numbers: tuple[str, ...]) -> None:
-    sides = {side: result.get(side) for side in SIDES} if isinstance(result, dict) else {}
-    found = {f"{side}.{key}": values.get(key) for side, values in sides.items() if isinstance(values, dict) for key in METRICS}
-    if len(found) < len(SIDES) * len(METRICS):
-        raise ValueError(f"'{where}' must hold t2i and i2t")
-    found.update({key: result.get(key) for key in numbers})
-    for key, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-            raise ValueError(f"'{where}.{key}' must be a number of 0 or more, found {value!r}")
+def read_run(path: Path) -> Run:
+    """Read a result.json. Raises InputError in one line for a file that cannot be read or lacks something."""
+    return Run(path, read_result(path))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Iterable, Iterator, NamedTuple
 
+from ..pipeline.result import SIDES
 from ..published import published_table
 from .collect import Group
-from .runs import SIDES, Bench
+from .runs import Bench
 
 TITLES = {
     "1": "Table 1: inflating",

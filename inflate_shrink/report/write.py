@@ -8,7 +8,8 @@ from typing import Iterable
 
 from ..published import published_table
 from .collect import Group, Recalls, mean_recalls
-from .runs import METRICS, SIDES, Bench
+from ..pipeline.result import METRICS, SIDES
+from .runs import Bench
 from .tables import DATA_SETS, TITLES, Row, Table, label
 
 _PROTOCOLS = {

@@ -122,7 +122,7 @@ def test_what_a_run_leaves_behind(tiny_config, tmp_path, monkeypatch):
     assert set(state["history"][0]) == {"epoch", "step", "protocol", "images", "captions", "t2i", "i2t", "rsum"}
     assert state["finished"] and state["best_rsum"] == 30 and state["step"] == 60
     assert os.readlink(run / "best") == "step-000030" and os.readlink(run / "last") == "step-000060"
-    assert sorted(path.name for path in run.iterdir()) == ["best", "last", "lock", "step-000030", "step-000060", "train.log"]
+    assert sorted(path.name for path in run.iterdir()) == ["best", "last", "lock", "status.json", "step-000030", "step-000060", "train.log"]
     assert "(best so far)" in (run / "train.log").read_text()
 
 

@@ -1,6 +1,16 @@
-"""The demo's table. Its steps are a pipeline: tests/tools/test_pipeline_tool.py."""
+"""The demo's results, as a table and as a file. Its steps are a pipeline: tests/tools/test_pipeline_tool.py."""
 
+import json
+from pathlib import Path
+
+import pytest
+
+from inflate_shrink.commands.demo import main
+from inflate_shrink.pipeline import demo, plan, run
 from inflate_shrink.pipeline.demo import format_table
+from inflate_shrink.pipeline.result import write_result
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_table_stands_beside_the_paper():
@@ -10,3 +20,22 @@ def test_table_stands_beside_the_paper():
     assert "1.2/2.0/3.0" in table and "4.0/5.0/6.0" in table
     assert "62.2/87.0/92.5" in table and "77.1/93.8/96.9" in table  # Table 2, Flickr30K
     assert "10 test images, 50 captions" in table
+
+
+@pytest.fixture
+def no_training(monkeypatch, tmp_path, result_of):
+    """A working directory in which the steps of a pipeline leave made-up results at once."""
+    monkeypatch.chdir(tmp_path)
+    Path("configs").symlink_to(ROOT / "configs")
+    monkeypatch.setattr(demo, "make_demo_data", lambda: None)
+    monkeypatch.setattr(plan, "_fingerprint", lambda *_: "the demo data")
+    monkeypatch.setattr(run, "run_steps", lambda steps, lanes: [write_result(step.directory, result_of(step.config)) for step in steps])
+
+
+def test_results_are_kept_in_a_file_that_the_last_line_names(no_training, capsys):
+    main([])
+    assert capsys.readouterr().out.rstrip().endswith("; the runs are runs/demo/*, their results runs/demo/results.json")
+    models = json.loads(Path("runs/demo/results.json").read_text())
+    assert [model["model"] for model in models] == ["B", "F", "B-F", "I", "I-F", "I-B", "I-B-F"]
+    recalls = {"r1": 50.0, "r5": 80.0, "r10": 90.0}
+    assert models[3] == {"model": "I", "codes": 32, "fragments": 64, "t2i": recalls, "i2t": recalls, "encode_ms": 1.5, "score_ms": 0.5}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inflate_shrink.config import Config, to_dict
+from inflate_shrink.config import Config
 from inflate_shrink.errors import InputError
 from inflate_shrink.pipeline import run
 from inflate_shrink.pipeline.plan import Step
@@ -36,13 +36,13 @@ def step(tmp_path):
 
 
 @pytest.fixture
-def scripts(monkeypatch):
+def scripts(monkeypatch, result_of):
     """A dict: name of a step -> shell script in its directory; each step without one writes its result and its name to ../../order."""
     chosen = {}
 
     def commands(step):
         script = chosen.get(step.name, "true")
-        (step.directory / "result").write_text(json.dumps({"config": to_dict(step.config), "training": {}}))
+        (step.directory / "result").write_text(json.dumps(result_of(step.config)))
         return [["bash", "-c", f"cd {step.directory} && {script}"], ["bash", "-c", f"cd {step.directory} && echo {step.name} >> ../../order && mv result {RESULT}"]]
 
     monkeypatch.setattr(run, "_commands", commands)
@@ -63,10 +63,17 @@ def test_a_step_runs_once_when_those_it_needs_are_finished(step, scripts, tmp_pa
     assert order(tmp_path) == ["F", "I", "I-B", "I-B-F"]  # F does not wait behind I-B
     assert "I-B: ../I-0/result.json" in capsys.readouterr().out
     assert os.readlink(second.link) == "../steps/I-B-0" and not (second.directory / "teacher_fragments").exists()
-    assert float((first.directory / "seconds").read_text()) >= 0.3
 
     run_steps(steps, lanes=2)
     assert len(order(tmp_path)) == 4
+
+
+def test_the_bar_goes_by_the_status_of_a_run(step, scripts, monkeypatch):
+    shares = []
+    monkeypatch.setattr(run._Lane, "_share", lambda lane, label, share: shares.append((label, share)))
+    scripts["I"] = """echo epoch 1 step 7/8: loss 3; echo '{"step": 2, "steps": 4, "seconds": 1}' > status.json; echo logged"""
+    run_steps([step("I")], lanes=1)
+    assert set(shares) == {("I", 0.95 * 2 / 4), ("I", 1.0)}  # whatever the log says
 
 
 def test_a_failed_step_stops_those_that_need_it(step, scripts, tmp_path, capsys):
@@ -112,14 +119,14 @@ def test_a_signal_is_passed_on_once_and_ends_the_run(step, scripts, tmp_path, ca
     assert not (tmp_path / "runs" / "order").exists()
 
 
-def test_a_step_that_another_process_is_at_is_waited_for(step, scripts, tmp_path, capsys):
+def test_a_step_that_another_process_is_at_is_waited_for(step, scripts, result_of, tmp_path, capsys):
     mine = step("B")
     mine.directory.mkdir(parents=True)
     hold = (
         "import os, sys; from pathlib import Path; from inflate_shrink.lock import take_lock; lock = take_lock(Path('../B-0.lock'), '');"
         "print(flush=True); sys.stdin.read(); os.rename('result', 'result.json')"
     )
-    (mine.directory / "result").write_text(json.dumps({"config": to_dict(mine.config), "training": {}}))
+    (mine.directory / "result").write_text(json.dumps(result_of(mine.config)))
     other = subprocess.Popen([sys.executable, "-c", hold], cwd=mine.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=PACKAGE)
     other.stdout.readline()
     timer = threading.Timer(0.5, other.stdin.close)
