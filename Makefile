@@ -22,7 +22,7 @@ CONSTRAINTS = constraints/paddle-$(PADDLE).txt
 STAMP = $(VENV)/.installed-$(PADDLE)-$(DEVICE)
 OTHER_PADDLE = $(if $(filter gpu,$(DEVICE)),paddlepaddle,paddlepaddle-gpu)
 
-DEMO_NOTE = Written by `make reproduce-demo`: drawn scenes (docs/data.md), small models, one epoch a step, whole configs in `configs/demo`. \
+DEMO_NOTE = Written by `make reproduce-demo`: drawn scenes (docs/data.md), small models, one epoch a step, whole configs with `--show`. \
 	F, B and what is trained like them start from the captions by linear algebra, inflated models and C from B, students from their teacher; \
 	so an inflated model has had one epoch more than B, and C three in all. One epoch is too little for the hardest negative of VSE++ and for the joint model.
 
@@ -50,7 +50,7 @@ test: env
 	$(PY) -m pytest tests
 
 reproduce-demo: env
-	$(PY) tools/pipeline.py -c configs/pipelines/all.yaml --data demo
+	$(PY) tools/pipeline.py -c configs/pipelines.yaml:all --data demo
 	$(PY) tools/report.py --runs runs --data demo --out docs/results --format md --note '$(DEMO_NOTE)'
 
 clean:

@@ -6,9 +6,12 @@ import argparse
 import sys
 from typing import Callable, Sequence
 
-from .config import Config, load_config
+import yaml
+
+from .config import Config, load_config, to_dict
 from .cpu import keep_freed_memory
 from .errors import InputError
+from .published import describe_published
 
 
 def run_tool(main: Callable[[list[str]], None], argv: Sequence[str] | None = None) -> None:
@@ -49,8 +52,8 @@ def add_command(commands, name: str, help: str, run: Callable[[argparse.Namespac
 
 
 def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
-    parser.add_argument("-c", "--config", required=required, metavar="FILE", help="YAML config")
-    parser.add_argument("-o", "--override", action="append", default=[], metavar="KEY=VALUE", help="section.key=value, over the file; repeatable")
+    parser.add_argument("-c", "--config", required=required, metavar="FILE", help="YAML config, or a row of a data set, such as configs/coco.yaml:I-k16l48-B")
+    parser.add_argument("-o", "--override", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="section.key=value, over the file; several, or repeated")
 
 
 def training_config(doc: str, argv) -> tuple[Config, bool]:
@@ -58,5 +61,11 @@ def training_config(doc: str, argv) -> tuple[Config, bool]:
     parser = tool_parser(doc)
     add_config_options(parser, required=True)
     parser.add_argument("-r", "--resume", action="store_true", help="go on from the last checkpoint in run.dir, if there is one")
+    parser.add_argument("--show", action="store_true", help="print the whole config and what is published of its row, and end")
     arguments = parser.parse_args(argv)
-    return load_config(arguments.config, arguments.override), arguments.resume
+    config = load_config(arguments.config, arguments.override)
+    if arguments.show:
+        published = describe_published(config.name) or ["nothing for a row of this name"]
+        print("".join(f"# Published: {line}\n" for line in published) + yaml.safe_dump(to_dict(config), sort_keys=False), end="")
+        sys.exit()
+    return config, arguments.resume

@@ -29,6 +29,23 @@ def published_rows(model: str) -> list[tuple[str, dict]]:
     return rows + [(label, tables[key][model]) for key, label in _ELSEWHERE.items() if model in tables[key]]
 
 
+def row_names() -> list[str]:
+    """Return the names of the paper's own rows, of Tables 1, 2 and 6 to 9."""
+    tables = _tables()
+    return list(dict.fromkeys([*(name for n in (1, 2, 6, 7, 8) for name in tables[f"table{n}"]), *(row["name"] for row in tables["table9"])]))
+
+
+def describe_published(model: str) -> list[str]:
+    """Return a line for each published result of a row: where it stands, on which data, R@1/5/10 of both directions in percent."""
+    rows = published_rows("SCAN" if model.startswith("SCAN-") else model)
+    if model == "joint":
+        rows.append((f"{_ELSEWHERE['rfrs']}, reranked", _tables()["rfrs"]["joint-reranked"]))
+    return [
+        f"{label}, {column}: " + ", ".join(f"{side} R@1/5/10 {'/'.join(f'{value:.1f}' for value in row[column][side])}" for side in ("t2i", "i2t") if row[column].get(side))
+        for label, row in rows for column in ("flickr30k", "coco1k", "coco5k") if column in row
+    ]  # fmt: skip
+
+
 def _settings(first: int, last: int) -> str:
     if first == 0:
         return "baseline"

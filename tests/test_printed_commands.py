@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
 
 from inflate_shrink.config import load_config
 from inflate_shrink.data.demo.build import demo_scenes
 from inflate_shrink.errors import InputError
+from inflate_shrink.pipeline.plan import read_pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -123,7 +123,7 @@ def wrong_commands(text, parse, made=()):
 
 @pytest.fixture(scope="module")
 def made_by_demo():
-    steps = yaml.safe_load((ROOT / "configs" / "pipelines" / "table2.yaml").read_text())["steps"]
+    steps = read_pipeline(ROOT / "configs" / "pipelines.yaml:table2").steps
     return {f"runs/demo/{name}" for name in steps}
 
 

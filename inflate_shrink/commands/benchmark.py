@@ -141,11 +141,11 @@ def _cascade(arguments):
 
 
 def _add_latency(commands):
-    amount, configs = LatencyBenchmark, Path(__file__).resolve().parents[2] / "configs" / "coco"
+    amount, configs = LatencyBenchmark, Path(__file__).resolve().parents[2] / "configs" / "coco.yaml"
     help = "Tables 3 and 4; some five minutes, and with a million candidates 50 GB of temporary files"
     parser = _add_benchmark(commands, "latency", help, _latency)
-    parser.add_argument("--models", nargs="+", default=[str(configs / f"{name}.yaml") for name in "FBI"], metavar="FILE", help="configs (default: coco's F, B and I)")
-    parser.add_argument("--cross", default=str(configs / "C.yaml"), metavar="FILE", help="config of a cross-BERT, '' for none (default: coco's C)")
+    parser.add_argument("--models", nargs="+", default=[f"{configs}:{name}" for name in "FBI"], metavar="FILE", help="configs (default: coco's F, B and I)")
+    parser.add_argument("--cross", default=f"{configs}:C", metavar="FILE", help="config of a cross-BERT, '' for none (default: coco's C)")
     parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="(default: 1000 10000 100000 1000000)")
     parser.add_argument("--pairs", type=int, default=amount.pairs, metavar="N", help="scored by the cross-BERT, the rest is extrapolated (default: %(default)s)")
     _add_page(parser, latency_markdown)

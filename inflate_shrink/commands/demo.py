@@ -3,7 +3,7 @@
   python tools/demo.py
 
 Trains F, B and I, distils B-F, I-F, I-B and I-B-F, and prints their recall beside the paper's.
-It is the pipeline configs/pipelines/table2.yaml on the demo data: each step is a call of
+It is the pipeline configs/pipelines.yaml:table2 on the demo data: each step is a call of
 tools/train.py or tools/distill.py, printed as it starts; two run at a time, a core each.
 Finished steps are kept in runs: a second call reuses them, or resumes what was interrupted.
 """
@@ -25,7 +25,7 @@ def main(argv):
     from ..pipeline.run import default_lanes, run_steps
 
     make_demo_data()
-    pipeline = read_pipeline("configs/pipelines/table2.yaml")
+    pipeline = read_pipeline("configs/pipelines.yaml:table2")
     steps = plan(pipeline._replace(data="demo"), "runs")
     run_steps(steps, default_lanes())
     found = {step.name: finished_result(step.directory) for step in steps}

@@ -1,9 +1,9 @@
 """Run a pipeline: a graph of training and distillation steps, such as I -> B -> F or a table of the paper.
 
-  python tools/pipeline.py -c configs/pipelines/table2.yaml --data flickr30k
-  python tools/pipeline.py -c configs/pipelines/table9-6.yaml --dry-run
-  python tools/pipeline.py -c configs/pipelines/table9.yaml --demo
-  python tools/pipeline.py -c configs/pipelines/table2.yaml --seeds 0 1 2 -o optim.epochs=20
+  python tools/pipeline.py -c configs/pipelines.yaml:table2 --data flickr30k
+  python tools/pipeline.py -c configs/pipelines.yaml:table9-6 --dry-run
+  python tools/pipeline.py -c configs/pipelines.yaml:table9 --demo
+  python tools/pipeline.py -c configs/pipelines.yaml:table2 --seeds 0 1 2 -o optim.epochs=20
 
 Steps that are finished, in this pipeline or another, are not run again: each is kept in
 runs/steps under a hash of its config, its data and what it starts from. The same command
@@ -15,13 +15,13 @@ from pathlib import Path
 from ..cli import add_config_options, run_tool, tool_parser
 from ..errors import InputError
 
-DEMO_BASE = Path("configs/demo/base.yaml")
+DEMO_BASE = Path("configs/demo.yaml")
 
 
 def main(argv):
     parser = tool_parser(__doc__)
     add_config_options(parser, required=True)
-    parser.add_argument("--data", metavar="DATA", help="folder of configs/ with the data set's rows (default: that of the pipeline)")
+    parser.add_argument("--data", metavar="DATA", help="a data set of configs/, or the file or folder of another (default: that of the pipeline)")
     parser.add_argument("--demo", action="store_true", help="the same rows on the demo data, with the demo's sizes: minutes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="S", help="run each step for each of these seeds (default: 0)")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default: %(default)s)")

@@ -25,7 +25,7 @@ import paddle
 import yaml
 
 from ..atomic import atomic_path, atomic_symlink
-from ..config import Config, config_from_dict, to_dict
+from ..config import Config, config_from_dict, read_yaml, to_dict
 from ..data.store import Store, open_store
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
@@ -134,10 +134,10 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
             raise InputError(f"{directory}: not a checkpoint: {name} is missing")
     try:
         state = json.loads((directory / "state.json").read_text())
-        values = yaml.safe_load((directory / "config.yaml").read_text())
-        if not isinstance(values, dict) or not isinstance(state, dict) or not {"vocab_size", "region_dim"} <= state.keys():
+        values = read_yaml(directory / "config.yaml")
+        if not values or not isinstance(state, dict) or not {"vocab_size", "region_dim"} <= state.keys():
             raise ValueError("keys are missing")
-    except (ValueError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise InputError(f"{directory}: state.json or config.yaml is damaged: {error}") from None
     return Checkpoint(directory, config_from_dict(values, str(directory / "config.yaml")), state)
 

@@ -23,7 +23,12 @@ from .training_data import TrainingData, matching_checkpoint, open_training_data
 
 
 def train(config: Config, resume: bool = False) -> None:
-    """Train ``config.model`` with the ranking loss. Checkpoints appear in ``config.run.dir``."""
+    """Train ``config.model`` with the ranking loss. Checkpoints appear in ``config.run.dir``.
+
+    Raises InputError for a student's config, before anything is opened.
+    """
+    if config.distill.teacher:
+        raise InputError(f"distill.teacher is {config.distill.teacher}: tools/distill.py distils it into this model; to train without it give -o distill.teacher=")
     if config.model.init == "teacher":
         raise InputError("model.init: teacher needs a teacher: use tools/distill.py")
     data = _open_data(config)
@@ -35,9 +40,9 @@ def train(config: Config, resume: bool = False) -> None:
 def distill(config: Config, resume: bool = False) -> None:
     """Distil ``config.distill.teacher`` into ``config.model``. Checkpoints appear in ``config.run.dir``."""
     config = student_config(config)
-    data = _open_data(config)
     if not config.distill.teacher:
-        raise InputError("distill.teacher is empty: set it to the teacher's checkpoint directory")
+        raise InputError("distill.teacher is empty: tools/train.py trains a model without a teacher; to distil, set it to the teacher's checkpoint directory")
+    data = _open_data(config)
     checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher")
     if config.model.init == "teacher" or config.distill.share_inputs:
         check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
@@ -51,7 +56,7 @@ def distill(config: Config, resume: bool = False) -> None:
 
 def _open_data(config: Config) -> TrainingData:
     if not config.run.dir:
-        raise InputError("run.dir is empty: set it to the directory for this run's checkpoints")
+        raise InputError("run.dir is empty: set it to the directory for this run's checkpoints, or name a row of a data set, such as configs/demo.yaml:B")
     return open_training_data(config.data, config.optim.batch_size)
 
 

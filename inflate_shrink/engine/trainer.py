@@ -11,7 +11,7 @@ from pathlib import Path
 
 import paddle
 
-from ..config import Config, differences
+from ..config import NOTHING, RESULT, Config, differences, keys_deciding
 from ..data.batches import batches_per_epoch, epoch_batches, prefetch
 from ..errors import InputError
 from ..model.encoder import DualEncoder
@@ -22,8 +22,6 @@ from .optimizer import build_optimizer, learning_rate
 from .precision import Precision
 from .progress import Progress, stop_on_signal
 from .training_data import TrainingData
-
-NOT_PART_OF_THE_RUN = ("name", "data.name", "data.protocols", "data.test_split", "run.dir", "run.log_steps", "run.save_steps", "run.eval_epochs", "run.test_images", "distill.cache_gb")  # may change between a run and its resumption
 
 
 def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objective, progress: Progress, resume: bool) -> None:
@@ -133,7 +131,7 @@ def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precisi
     if not resume:
         raise InputError(f"{run_dir} already holds a run: --resume goes on with it, -o run.dir=... starts another")
     checkpoint = open_checkpoint(run_dir / "last")
-    changed = differences(checkpoint.config, config, ignore=NOT_PART_OF_THE_RUN)
+    changed = differences(checkpoint.config, config, ignore=keys_deciding(RESULT, NOTHING))
     if changed:
         raise InputError(f"{run_dir} was started with another config ({'; '.join(changed)}): choose another run.dir")
     if checkpoint.state.get("data") != data:

@@ -2,13 +2,15 @@
 
 A pipeline is a YAML file:
 
-    data: coco               folder of configs/ with the rows' files and their base.yaml
-    steps: [I, I-B, I-B-F]   names of files there, in any order
+    data: coco               a data set of configs/, or any other's file or folder
+    steps: [I, I-B, I-B-F]   names of its rows, in any order
     include: [table2.yaml]   other pipelines whose steps (and reranks) come first
     rerank: [[B-F, C]]       pairs of steps (retriever, reranker) to be measured together
 
+or holds several by name under ``pipelines``, which may include each other; FILE.yaml:NAME is one of them.
+
 A step needs the steps whose run.dir its config names as distill.teacher or model.init (the
-latter is added to the plan if the folder has it). It runs in a directory named by a hash of
+latter is added to the plan if it is a row). It runs in a directory named by a hash of
 all that decides its weights: config, data, and the same of what it starts from. So a step that
 two pipelines share runs once.
 """
@@ -17,28 +19,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-import yaml
-
-from ..config import Config, DistillConfig, flatten, load_config, student_config, to_dict
+from ..config import WEIGHTS, Config, DistillConfig, flatten, is_name, is_row, keys_deciding, load_config, read_yaml, split_reference, student_config, to_dict
 from ..data.store import open_store
 from ..errors import InputError
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
 from .result import finished_result
 from ..engine.steps import check_sizes
-from ..engine.trainer import NOT_PART_OF_THE_RUN
 
 CONFIGS = Path("configs")
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
-_NOT_IN_KEY = (*NOT_PART_OF_THE_RUN, "data.dir", "data.vocab", "data.test_split")  # a fingerprint stands for the data
+_YOUNG = {"run.eval_epochs": Config().run.eval_epochs}  # in a step's key only with another value, so that older runs are found
 
 
 class PipelineFile(NamedTuple):
-    data: str  # a folder of configs/, or any folder; "": not said
+    data: str  # as :func:`data_file` takes it; "": not said
     steps: list[str]
     rerank: list[tuple[str, str]]
 
@@ -58,36 +59,58 @@ class Step(NamedTuple):
         return self.name if not self.config.run.seed else f"{self.name}, seed {self.config.run.seed}"
 
 
-def read_pipeline(path: str | Path, parents: tuple[Path, ...] = ()) -> PipelineFile:
-    """A pipeline file with those it includes. Raises InputError that names file and key."""
-    path = Path(path)
-    if path.resolve() in parents:
-        raise InputError(f"{path}: include leads back to this file; break the circle")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as a YAML file: {error}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: expected the keys {', '.join(_KEYS)}")
+def read_pipeline(reference: str | Path, parents: tuple[tuple[Path, str], ...] = ()) -> PipelineFile:
+    """Return the pipeline of a file, or one of those it holds (FILE.yaml:NAME), with those it includes. Raises InputError that names file and key."""
+    path, name = split_reference(reference)
+    if (path.resolve(), name) in parents:
+        raise InputError(f"{reference}: include leads back to this pipeline; break the circle")
+    values = read_yaml(path)
+    named = values.pop("pipelines", {})
+    if named or name:
+        values = {**values, **_named(path, name, named)}
     for key, value in values.items():
         if key not in _KEYS:
-            raise InputError(f"{path}: unknown key '{key}'; the keys of a pipeline are {', '.join(_KEYS)}")
+            raise InputError(f"{reference}: unknown key '{key}'; the keys of a pipeline are {', '.join(_KEYS)}")
         if not isinstance(value, _KEYS[key]) or isinstance(value, list) and not all(_is_entry(key, entry) for entry in value):
-            expected = {"data": "a folder of configs/", "rerank": "a list of pairs [retriever, reranker]"}.get(key, "a list of names")
-            raise InputError(f"{path}: '{key}' must be {expected}, found {value!r}")
+            expected = {"data": "a data set of configs/", "rerank": "a list of pairs [retriever, reranker]"}.get(key, "a list of names")
+            raise InputError(f"{reference}: '{key}' must be {expected}, found {reprlib.repr(value)}")
     steps, rerank, data = [], [], values.get("data", "")
-    for file in values.get("include", []):
-        included = read_pipeline(path.parent / file, (*parents, path.resolve()))
+    for other in values.get("include", []):
+        included = read_pipeline(f"{path}:{other}" if other in named else path.parent / other, (*parents, (path.resolve(), name)))
         steps, rerank, data = steps + included.steps, rerank + included.rerank, data or included.data
     steps += values.get("steps", [])
     rerank += [tuple(pair) for pair in values.get("rerank", [])]
     if not steps:
-        raise InputError(f"{path}: has no steps")
+        raise InputError(f"{reference}: has no steps")
     return PipelineFile(data, list(dict.fromkeys(steps)), list(dict.fromkeys(rerank)))
 
 
+def _named(path: Path, name: str, named) -> dict:
+    """Return the values of one of the pipelines that a file holds by name."""
+    if not isinstance(named, dict) or not all(isinstance(key, str) and isinstance(value, dict) for key, value in named.items()):
+        raise InputError(f"{path}: 'pipelines' must be names and their pipelines, each a mapping of {', '.join(_KEYS)}")
+    if name not in named:
+        nearest = get_close_matches(name, named, n=1)
+        problem = f"no pipeline '{name[:100]}' in it" if name else "holds several pipelines"
+        meant = f"{path}:{nearest[0]}" if nearest else f"{path}:NAME, one of {', '.join(named)}" if named else "a file with pipelines"
+        raise InputError(f"{path}: {problem}; give {meant}")
+    return named[name]
+
+
 def _is_entry(key: str, entry) -> bool:
-    return isinstance(entry, list) and len(entry) == 2 and all(isinstance(name, str) for name in entry) if key == "rerank" else isinstance(entry, str)
+    if key == "rerank":
+        return isinstance(entry, list) and len(entry) == 2 and all(_is_entry("steps", name) for name in entry)
+    return isinstance(entry, str) and is_name(entry) and (key == "include" or "/" not in entry)
+
+
+def data_file(data: str) -> Path:
+    """Return the file of a data set: of a name in configs/, of another file or folder. Raises InputError if there is none."""
+    path = Path(data)
+    files = [CONFIGS / f"{data}.yaml", path, path / "base.yaml", Path(f"{path}.yaml")]
+    found = next((file for file in files if file.is_file()), path / "base.yaml" if path.is_dir() else None)
+    if found is None:
+        raise InputError(f"{data}: no such data set; {CONFIGS} has {', '.join(sorted(file.stem for file in CONFIGS.glob('*.yaml') if file.with_suffix('').is_dir()))}")
+    return found
 
 
 def plan(pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0,), base: str | Path | None = None) -> list[Step]:
@@ -96,37 +119,37 @@ def plan(pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = ()
     Args:
         runs: directory for the steps and the links to them.
         overrides: as of ``-o``, for every step.
-        base: in place of the base.yaml of the rows, to run them on other data.
+        base: in place of the data set's file, to run the same rows on other data.
 
     Raises InputError, before anything runs, if a config is wrong, a step that another needs is neither in the
     pipeline nor an existing checkpoint, steps need each other, or a student does not fit its teacher.
     """
-    folder = CONFIGS / pipeline.data if (CONFIGS / pipeline.data).is_dir() else Path(pipeline.data)
+    rows = data_file(pipeline.data)
     data: dict[str, str] = {}
-    steps = [step for seed in seeds for step in _plan_seed(pipeline, folder, Path(runs), [*overrides, f"run.seed={seed}"], base, data)]
+    steps = [step for seed in seeds for step in _plan_seed(pipeline, rows, Path(runs), [*overrides, f"run.seed={seed}"], base, data)]
     return list({step.directory: step for step in steps}.values())
 
 
-def _plan_seed(pipeline: PipelineFile, folder: Path, runs: Path, overrides, base, data: dict[str, str]) -> list[Step]:
-    configs = {name: _load(folder / f"{name}.yaml", overrides, base) for name in pipeline.steps}
-    for config in list(configs.values()):  # a start such as B is added where the folder has it
+def _plan_seed(pipeline: PipelineFile, rows: Path, runs: Path, overrides, base, data: dict[str, str]) -> list[Step]:
+    configs = {name: _load(f"{rows}:{name}", overrides, base) for name in pipeline.steps}
+    for config in list(configs.values()):  # a start such as B is added where it is a row
         start = Path(config.model.init).name
-        if "/" in config.model.init and start not in configs and (folder / f"{start}.yaml").is_file():
-            added = _load(folder / f"{start}.yaml", overrides, base)
+        if "/" in config.model.init and start not in configs and is_row(rows, start):
+            added = _load(f"{rows}:{start}", overrides, base)
             if added.run.dir == config.model.init:
                 configs[start] = added
     names = {config.run.dir: name for name, config in configs.items()}
     for name, config in configs.items():
         if names[config.run.dir] != name:
-            raise InputError(f"{folder / name}.yaml: its run.dir {config.run.dir} is that of step {names[config.run.dir]} too; give each its own")
+            raise InputError(f"{rows}:{name}: its run.dir {config.run.dir} is that of step {names[config.run.dir]} too; give each its own")
     steps: dict[str, Step] = {}
     for name in _in_order(configs, names):
         steps[name] = _plan_step(name, configs[name], {directory: steps[other] for directory, other in names.items() if other in steps}, runs, data)
     return [*steps.values(), *(_plan_rerank(pair, steps, runs) for pair in pipeline.rerank)]
 
 
-def _load(file: Path, overrides, base) -> Config:
-    config = load_config(file, overrides, base)
+def _load(row: str, overrides, base) -> Config:
+    config = load_config(row, overrides, base)
     # an override of a student's setting is none of a step's without a teacher
     return student_config(config) if config.distill.teacher else replace(config, distill=DistillConfig())
 
@@ -164,7 +187,9 @@ def _sources(config: Config) -> list[tuple[str, str]]:
 
 def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict[str, str]) -> Step:
     """``made``: run.dir of a config -> its step."""
-    needs, content = [], flatten(to_dict(config))
+    needs, values = [], flatten(to_dict(config))
+    content = {key: values[key] for key in keys_deciding(WEIGHTS) if values[key] != _YOUNG.get(key)}
+    content.update({"distill.teacher": config.distill.teacher, "model.init": config.model.init})
     for key, source in _sources(config):
         if source in made:
             _check_fit(name, key, config, made[source].config)
@@ -174,8 +199,6 @@ def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, dat
             checkpoint = open_checkpoint(source)
             _check_fit(name, key, config, checkpoint.config)
             content[key] = hashlib.sha256((checkpoint.directory / "model.pdparams").read_bytes()).hexdigest()
-    for key in _NOT_IN_KEY:
-        content.pop(key, None)
     content["data"] = _fingerprint(config, data)
     directory = runs / "steps" / f"{name}-{_digest(content)}"
     teacher, init = (str(made[source].directory) if source in made else source for source in (config.distill.teacher, config.model.init))

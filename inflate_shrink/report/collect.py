@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import statistics
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
-from ..config import config_from_dict, flatten, to_dict
+from ..config import NOTHING, PLACE, RESULT, config_from_dict, flatten, keys_deciding, to_dict
 from ..errors import InputError
 from ..pipeline.result import METRICS, RERANK, RESULT
 from .runs import Bench, Run, find_results, read_run
 
-# Keys of the config that change where a run lies or how long it takes, not what comes out.
-_NEUTRAL = re.compile(r"run\.|name$|data\.(dir|protocols)$|distill\.(cache_gb|teacher)$|model\.init$")
+# Keys of the config that two seeds of one model may differ in; what lies at a place is compared apart from it.
+_NEUTRAL = {"run.seed", *keys_deciding(PLACE, RESULT, NOTHING)}
 # What else seeds of one model have in common; the images are those of a result of reranking.
 _SAME = ("name", "data", "split", "codes", "fragments", "scoring", "regions", "text_length", "train_images", "images", "captions")
 
@@ -136,7 +135,7 @@ def identity(runs: list[Run]) -> dict[Path, str]:
 
 def settings(run: Run) -> dict:
     """The config as ``section.key`` -> value, without what changes nothing of the result."""
-    return {key: value for key, value in flatten(run.config).items() if not _NEUTRAL.match(key)}
+    return {key: value for key, value in flatten(run.config).items() if key not in _NEUTRAL}
 
 
 def mean_recalls(sides: list[dict]) -> Recalls:

@@ -12,7 +12,7 @@ from inflate_shrink.config import DataConfig, DistillConfig
 from inflate_shrink.data import npy
 from inflate_shrink.data.batches import epoch_batches
 from inflate_shrink.engine.checkpoint import open_checkpoint
-from inflate_shrink.engine.steps import distill
+from inflate_shrink.engine.steps import distill, train
 from inflate_shrink.engine.teacher import Teacher
 from inflate_shrink.engine.training_data import open_training_data
 from inflate_shrink.errors import InputError
@@ -144,8 +144,10 @@ def refused(tiny_config, tmp_path, message, *overrides):
     assert not (tmp_path / "run").exists()
 
 
-def test_teacher_must_be_named(tiny_config, tmp_path):
-    refused(tiny_config, tmp_path, "distill.teacher is empty")
+def test_each_tool_names_the_other_before_data_is_opened(tiny_config, tmp_path):
+    refused(tiny_config, tmp_path, "distill.teacher is empty: tools/train.py trains a model without", "data.dir=nowhere")
+    with pytest.raises(InputError, match="distill.teacher is runs/x/I: tools/distill.py distils it"):
+        train(tiny_config("data.dir=nowhere", "distill.teacher=runs/x/I"))
 
 
 def test_teacher_must_exist(tiny_config, tmp_path):

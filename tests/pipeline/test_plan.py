@@ -7,7 +7,8 @@ import yaml
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.pipeline.cost import describe_plan
-from inflate_shrink.pipeline.plan import CONFIGS, plan, read_pipeline
+from inflate_shrink.pipeline.plan import data_file, plan, read_pipeline
+from inflate_shrink.published import published_table
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = {
@@ -75,6 +76,7 @@ def test_a_directory_stands_for_all_that_decides_the_weights(pipeline, own_data)
 
     first = directories()
     assert directories("run.log_steps=7", "distill.cache_gb=0") == first
+    assert len({*first, *directories("run.eval_epochs=2"), *directories("run.val_images=4")}) == 6  # they choose the best epoch
     assert directories(steps=("I-B", "B", "I")) == [*first, directories(steps=["B"])[0]]  # another pipeline, the same steps
     longer, other_teacher, other_data = directories("optim.epochs=2"), directories(changed={"I": {"model": {"codes": 5}}}), directories(f"data.dir={own_data}")
     assert other_data == first  # a copy of the same data
@@ -123,7 +125,7 @@ def test_reranking(pipeline):
         (["I", "I-B"], {"I": {"model": {"fragments": 4}}}, "step I-B: scores 8 fragments, its teacher I only 4"),
         (["I", "I-B"], {"I": {"model": {"hidden": 32}}}, "step I-B: model.hidden is 16, but 32 in I whose weights it takes"),
         (["B", "I"], {"I": {"run": {"dir": "runs/x/B"}}}, "its run.dir runs/x/B is that of step I too|that of step B too"),
-        (["missing"], {}, "missing.yaml: no such config file"),
+        (["missing"], {}, "base.yaml: no such row 'missing'"),
         (["B"], {"B": {"model": {"fragment": 1}}}, "unknown key 'model.fragment'"),
         (["B"], {"B": {"data": {"dir": "nowhere"}}}, "nowhere: no such data set directory"),
     ],
@@ -145,8 +147,11 @@ def test_a_student_of_scores_alone_may_have_other_sizes(pipeline):
         ("steps: B", "'steps' must be a list of names, found 'B'"),
         ("steps: [B]\nrerank: [[B]]", "'rerank' must be a list of pairs"),
         ("data: coco", "has no steps"),
-        ("[B", "cannot be read as a YAML file"),
-        ("include: [bad.yaml]", "include leads back to this file"),
+        ("[B", "not valid YAML at line 1"),
+        ("include: [bad.yaml]", "include leads back to this pipeline"),
+        ('steps: ["a\\0b"]', "'steps' must be a list of names"),
+        ("pipelines: {a: {steps: [B]}, b: {steps: [F]}}", "holds several pipelines; give .*bad.yaml:NAME, one of a, b"),
+        ("pipelines: [a]", "'pipelines' must be names and their pipelines"),
     ],
 )
 def test_pipeline_files_that_are_refused(tmp_path, text, message):
@@ -162,15 +167,39 @@ def test_the_plan_as_a_table(pipeline, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("file", sorted(path.name for path in (ROOT / "configs" / "pipelines").glob("*.yaml")))
+def test_a_pipeline_among_several(tmp_path):
+    file = tmp_path / "several.yaml"
+    (tmp_path / "other.yaml").write_text("steps: [C]")
+    file.write_text("data: coco\npipelines: {a: {steps: [F]}, b: {include: [a, other.yaml], steps: [B]}, c: {include: [b], data: own}, d: {include: [d]}}")
+    assert read_pipeline(f"{file}:b") == ("coco", ["F", "C", "B"], [])
+    assert read_pipeline(f"{file}:c") == ("own", ["F", "C", "B"], [])
+    for name, message in (("bb", "no pipeline 'bb' in it; give .*several.yaml:b"), ("d", "several.yaml:d: include leads back")):
+        with pytest.raises(InputError, match=message):
+            read_pipeline(f"{file}:{name}")
+
+
 @pytest.mark.parametrize("data", ["coco", "flickr30k", "flickr8k", "demo"])
-def test_shipped_pipelines(file, data, tmp_path, tiny_data, monkeypatch):
+def test_every_row_of_the_shipped_pipelines(data, tmp_path, tiny_data, monkeypatch):
     monkeypatch.chdir(ROOT)
-    path = CONFIGS / "pipelines" / file
-    assert f"python tools/pipeline.py -c configs/pipelines/{file}" in path.read_text()
     base = tmp_path / "base.yaml"
-    base.write_text((ROOT / "configs" / "demo" / "base.yaml").read_text().replace("data/demo", str(tiny_data)))
-    pipeline = read_pipeline(path)
-    assert pipeline.data == "coco"
+    base.write_text((ROOT / "configs" / "demo.yaml").read_text().replace("data/demo", str(tiny_data)))
+    pipeline = read_pipeline("configs/pipelines.yaml:all")
+    assert pipeline.data == "coco" and len(pipeline.steps) == 44
     steps = plan(pipeline._replace(data=data), tmp_path, base=base)
-    assert set(names(steps)) - {"B"} == {*pipeline.steps, *map("+".join, pipeline.rerank)} - {"B"}  # B: what others start from
+    assert sorted(names(steps)) == sorted([*pipeline.steps, *map("+".join, pipeline.rerank)])
+
+
+def test_a_table_is_a_pipeline():
+    def steps(name):
+        return read_pipeline(ROOT / "configs" / f"pipelines.yaml:{name}").steps
+
+    for table in ("table1", "table2", "table6", "table7", "table8"):
+        assert steps(table) == list(published_table(table))
+    for setting in range(10):
+        assert steps(f"table9-{setting}") == [row["name"] for row in published_table("table9") if row["setting"] == setting]
+
+
+def test_data_that_is_not_there(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(InputError, match="nowhere: no such data set; configs has coco, demo, flickr30k, flickr8k, own"):
+        data_file("nowhere")

@@ -38,7 +38,8 @@ def test_missing_config(refused, tmp_path):
 @pytest.mark.parametrize(
     "override, parts",
     [
-        ("optim.learning_rate=1", ["unknown key 'optim.learning_rate'"]),
+        ("optim.learning_rate=1", ["unknown key 'optim.learning_rate'; the nearest valid key is 'optim.lr'"]),
+        ("optim.lr=0x_", ["-o optim.lr=0x_: not valid YAML"]),
         ("optim.batch_size=many", ["'optim.batch_size' must be a whole number, found 'many'"]),
         ("optim.batch_size=1", ["'optim.batch_size' must be 2 or more"]),
         ("optim.lr", ["-o optim.lr: expected section.key=value"]),

@@ -93,7 +93,7 @@ def test_a_killed_pipeline_goes_on(work, run_tool, start_tool):
     "arguments, message",
     [
         (["I-B.yaml"], "step I-B: its distill.teacher runs/x/I is no step of the pipeline"),
-        (["missing.yaml"], "missing.yaml: cannot be read"),
+        (["missing.yaml"], "missing.yaml: no such config file"),
         (["I-B.yaml", "--lanes", "-1"], "--lanes must be 1 or more"),
     ],
 )

@@ -1,0 +1,173 @@
+"""Every key of the configuration: its type, default, range, other names, and what it decides.
+
+Ranges, messages, the keys of a pipeline's steps, what may change when a run is resumed and what
+makes two runs the same model in a report: all are read from here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass, field
+from typing import List, Literal, Union
+
+WEIGHTS = "weights"  # which weights come out: the best checkpoint's
+PLACE = "place"  # where something lies whose content decides the weights
+RESULT = "result"  # what is measured of them
+NOTHING = "nothing"  # neither
+MANY = 10**9  # of updates, epochs, images: more than anyone waits for
+
+
+def key(default, *, least=None, most=None, above=None, decides: str = WEIGHTS, aliases: tuple[str, ...] = ()):
+    """Return a field with its range, ends included but for ``above``. ``aliases``: what other projects call it."""
+    metadata = {"least": least, "most": most, "above": above, "decides": decides, "aliases": aliases}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class DataConfig:
+    name: str = key("", decides=NOTHING, aliases=("dataset",))  # for reports; coco and flickr30k are those of the paper
+    dir: str = key("data/demo", decides=PLACE, aliases=("data_dir", "root", "path"))
+    vocab: str = key("", decides=PLACE, aliases=("vocab_file",))  # WordPiece vocabulary file; empty: vocab.txt in `dir`
+    train_split: str = key("train")
+    val_split: str = key("val")
+    test_split: str = key("test", decides=RESULT)
+    text_length: int = key(32, least=2, most=512, aliases=("max_length", "max_len", "seq_length"))  # WordPiece positions, first and last token included; BERT has 512
+    first_token: str = key("[CLS]")  # of every caption; empty: none
+    last_token: str = key("[SEP]")
+    protocols: List[Literal["full", "first1k", "fold5"]] = key(["full"], decides=RESULT)  # of the test, the main one first
+
+
+@dataclass
+class ModelConfig:
+    """A model is (codes, fragments): I = (32, all), B = (0, 32), F = (0, 1). Its neighbours differ in ``scoring``."""
+
+    codes: int = key(0, least=0, most=4096, aliases=("num_codes",))  # inflating codes k on each side (Sec. 4.1)
+    fragments: Union[int, Literal["all"]] = key("all", least=1, most=8192, aliases=("num_fragments",))  # the first l fragments are scored (Table 6)
+    score_padding: Literal["counted", "masked"] = key("counted")
+    scoring: Literal["late_interaction", "visual_sparta", "scan_t2i", "scan_i2t", "cross"] = key("late_interaction")
+    pooling: Literal["sum", "logsumexp"] = key("logsumexp")  # of SCAN's similarities, over words or regions
+    joint: bool = key(False)  # also a cross-BERT: batches alternate between the two objectives
+    init: str = key("none", decides=PLACE, aliases=("pretrained",))  # none | linear | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
+    hidden: int = key(768, least=1, most=16384, aliases=("hidden_size", "d_model", "dim", "width"))
+    layers: int = key(3, least=1, most=256, aliases=("num_layers", "num_hidden_layers", "depth"))
+    heads: int = key(12, least=1, most=1024, aliases=("num_heads", "num_attention_heads"))
+    ffn: int = key(3072, least=1, most=65536, aliases=("intermediate_size", "ffn_size"))
+    dropout: float = key(0.1, least=0, most=0.99, aliases=("dropout_rate", "hidden_dropout_prob"))
+
+    def fragments_of(self, inputs: int) -> int:
+        """Return the number of fragments that are kept of so many words or regions and the codes."""
+        given = inputs + self.codes
+        return given if self.fragments == "all" else min(self.fragments, given)
+
+
+@dataclass
+class LossConfig:
+    ranking: Literal["sum", "hardest", "smooth_max"] = key("smooth_max")
+    margin: float = key(0.6, least=0)
+    power: int = key(8, least=1, most=1000)  # of the smooth maximum
+    include_diagonal: bool = key(True)  # keep the constant diagonal in the smooth maximum
+    mask_same_image: bool = key(False)  # other captions of an image are no negatives
+    candidates: Union[int, Literal["all"]] = key(8, least=1, most=MANY)  # others of the batch in which the cross-BERT looks for its hard negatives
+
+
+@dataclass
+class DistillConfig:
+    teacher: str = key("", decides=PLACE, aliases=("teacher_dir", "teacher_model"))  # checkpoint directory, or a run directory (its best checkpoint)
+    loss: Literal["full", "positive"] = key("full")
+    teacher_temperature: float = key(16.0, above=0)
+    student_temperature: float = key(16.0, above=0, aliases=("temperature", "tau"))
+    temperature_is: Literal["multiplier", "divisor"] = key("multiplier")
+    student_init: str = key("")  # as model.init, for students; empty: model.init itself
+    share_inputs: bool = key(True)  # embeddings and region projection are the teacher's, frozen
+    teacher_dropout: bool = key(False)
+    cache_gb: float = key(4.0, least=0, decides=NOTHING)  # disk for the teacher's fragments; 0 computes them in every step
+
+
+@dataclass
+class OptimConfig:
+    lr: float = key(1e-4, above=0, aliases=("learning_rate", "base_lr", "max_lr"))
+    weight_decay: float = key(0.01, least=0, aliases=("wd", "decay"))
+    clip: float = key(2.0, least=0, aliases=("grad_clip", "clip_norm", "max_grad_norm"))  # of the global gradient norm; 0: none
+    epochs: int = key(40, least=1, most=MANY, aliases=("epoch", "num_epochs", "max_epochs", "num_train_epochs"))
+    batch_size: int = key(128, least=2, most=MANY, aliases=("batch", "bs", "train_batch_size"))  # the other pairs of the batch are the negatives
+    accumulate: int = key(1, least=1, most=MANY, aliases=("accumulation_steps", "gradient_accumulation_steps"))  # batches per update; negatives come from one batch
+    warmup_steps: int = key(0, least=0, most=MANY, aliases=("warmup",))
+    schedule: Literal["constant", "step", "cosine"] = key("step", aliases=("lr_schedule", "scheduler", "lr_scheduler"))
+    decay_epochs: List[int] = key([20], least=0, most=MANY, aliases=("milestones",))
+    decay_factor: float = key(0.1, least=0, aliases=("gamma",))
+
+
+@dataclass
+class AmpConfig:
+    level: Literal["O0", "O1", "O2"] = key("O0", aliases=("use_amp", "fp16"))
+    dtype: Literal["float16", "bfloat16"] = key("float16")
+
+
+@dataclass
+class RunConfig:
+    dir: str = key("", decides=NOTHING, aliases=("output_dir", "save_dir"))  # where checkpoints and logs go
+    seed: int = key(0, least=0, most=2**32 - 1, aliases=("random_seed",))
+    log_steps: int = key(50, least=1, most=MANY, decides=NOTHING, aliases=("log_iter", "logging_steps"))
+    save_steps: int = key(500, least=1, most=MANY, decides=NOTHING, aliases=("save_interval",))  # a checkpoint every so many updates, and after each epoch
+    eval_epochs: int = key(1, least=1, most=MANY, aliases=("eval_interval",))  # validate after every so many epochs, and after the last: the best is one of them
+    val_images: int = key(0, least=0, most=MANY)  # validate on the first so many images, which chooses the best epoch; 0: all
+    test_images: int = key(0, least=0, most=MANY, decides=RESULT)  # the same for the test of a pipeline's step: a cross-BERT scores every pair
+
+
+@dataclass
+class Config:
+    name: str = key("", decides=NOTHING)
+    recipe: Literal["paper", "released"] = key("released")
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    amp: AmpConfig = field(default_factory=AmpConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+class Key(typing.NamedTuple):
+    """A key as :func:`key` describes it."""
+
+    type: object
+    default: object
+    least: float | None
+    most: float | None
+    above: float | None
+    decides: str
+    aliases: tuple[str, ...]
+
+
+def _keys(section: type, prefix: str = "") -> dict[str, Key]:
+    types, found = typing.get_type_hints(section), {}
+    for each in dataclasses.fields(section):
+        if dataclasses.is_dataclass(types[each.name]):
+            found.update(_keys(types[each.name], f"{each.name}."))
+        else:
+            default = each.default if each.default is not dataclasses.MISSING else each.default_factory()
+            found[prefix + each.name] = Key(types[each.name], default, **each.metadata)
+    return found
+
+
+KEYS = _keys(Config)  # section.key -> what it is
+
+
+def keys_deciding(*what: str) -> tuple[str, ...]:
+    """Return the keys that decide one of WEIGHTS, PLACE, RESULT, NOTHING."""
+    return tuple(name for name, each in KEYS.items() if each.decides in what)
+
+
+def out_of_range(each: Key, value) -> str:
+    """Return what a value of the right type must be, such as ``1 or more``; "" if it is. A list's numbers are looked at one by one."""
+    numbers = [number for number in (value if isinstance(value, list) else [value]) if isinstance(number, (int, float))]
+    if each.above is not None and any(number <= each.above for number in numbers):
+        return f"above {each.above}"
+    if each.least is not None and any(number < each.least for number in numbers):
+        return f"{each.least} or more"
+    if each.most is not None and any(number > each.most for number in numbers):
+        return f"at most {each.most}"
+    return ""
