@@ -10,6 +10,7 @@ import argparse
 import importlib
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,6 +146,20 @@ def test_make_targets_are_there():
     targets = set(re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split())
     printed = {word for page in PAGES for command in printed_commands(page.read_text(encoding="utf-8")) if command.tool == "make" for word in command.arguments}
     assert {"demo", "test"} <= printed and printed <= targets
+
+
+def test_what_the_commands_write_is_ignored_by_git(parse):
+    if not (ROOT / ".git").exists():
+        pytest.skip("no clone")
+    written = set()
+    for page in PAGES:
+        for command in printed_commands(page.read_text(encoding="utf-8")):
+            arguments = {} if command.tool == "make" else vars(parse(command))
+            names = [arguments.get(name) for name in ("out", "json", "markdown", "to")]
+            written |= {str(name) for name in names if name and not str(name).startswith(("http", "docs/results"))}
+    written |= {f"{name}.png" for name in written & {"attention", "match"}}  # tools/visualize.py adds the ending
+    ignored = subprocess.run(["git", "check-ignore", "--no-index", "--stdin"], input="\n".join(written), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert {name for name in written if "/" in name or "." in name} == set(ignored.stdout.split())
 
 
 def test_what_is_read():
