@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "inflate_shrink"
 # The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
 FLOORS = (
-    {"errors", "cpu", "hardware", "published"},
+    {"errors", "cpu", "hardware", "predictor", "published"},
     {"lock"},
     {"__init__", "atomic", "config", "kernel", "metrics"},
     {"checked_files"},

@@ -17,7 +17,7 @@ KNOWN_WORDS = 1 << 16  # whose ids are remembered; more than any data set has
 
 
 class CaptionTokenizer:
-    """BERT's WordPiece tokenizer over a vocabulary file, with a fixed number of positions.
+    """BERT's WordPiece tokenizer over a vocabulary file, with a fixed number of positions. Threads may share it.
 
     Args:
         vocab_file: a WordPiece ``vocab.txt`` with [PAD] first.

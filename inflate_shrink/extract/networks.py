@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..predictor import run_by_turns
 
 
 class Network:
-    """A network with one image input.
+    """A network with one image input. Threads may share it: those of Paddle take turns, those of onnxruntime run at once.
 
     Args:
         path: ``.onnx`` file, or a Paddle Inference model: its ``.json`` or ``.pdmodel`` file with the
@@ -81,15 +82,7 @@ def _open_paddle(path: Path, threads: int):
     except Exception as error:
         raise InputError(f"{path}: not a model that Paddle Inference can load: {_one_line(error)}") from error
     _check_inputs(path, predictor.get_input_names())
-    handle = predictor.get_input_handle(predictor.get_input_names()[0])
-
-    def run(image: np.ndarray) -> list[np.ndarray]:
-        handle.reshape(image.shape)
-        handle.copy_from_cpu(image)
-        predictor.run()
-        return [predictor.get_output_handle(name).copy_to_cpu() for name in predictor.get_output_names()]
-
-    return run, handle.shape()
+    return run_by_turns(predictor), predictor.get_input_handle(predictor.get_input_names()[0]).shape()
 
 
 def _check_inputs(path: Path, names: list[str]) -> None:

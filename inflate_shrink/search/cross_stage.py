@@ -13,7 +13,7 @@ from .ranking import Hit
 
 
 class CrossStage:
-    """Scores hits of one query with a cross-BERT, or the cross part of a joint model.
+    """Scores hits of one query with a cross-BERT, or the cross part of a joint model. Not for threads to share.
 
     Args:
         data_dir: the data set with the regions of the images; an index holds only their fragments.

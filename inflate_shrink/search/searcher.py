@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from functools import cached_property
+import threading
 from pathlib import Path
 from typing import Callable, Sequence
 
@@ -21,7 +22,7 @@ from ..errors import InputError
 from ..kernel import Rows, as_items, best_rows
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .faiss_vectors import FaissVectors, open_faiss
-from .index import open_index
+from .index import Index, open_index
 from .ranking import Hit, best
 from .scan import Scan
 
@@ -34,13 +35,15 @@ Rerank = Callable[[list[Hit]], list[Hit]]
 class Searcher:
     """An opened index with the encoders of its queries.
 
+    Threads may share it: each search is of one commit from its beginning to its end, and :meth:`refresh` may be called meanwhile.
+
     Args:
         directory: of tools/index.py build.
         threads: 0: all cores this process may use.
         backend: of the encoders, "paddle" or "onnx".
 
     Attributes:
-        index: :class:`.index.Index`; :meth:`refresh` moves to its latest commit.
+        index: :class:`.index.Index` of the commit that is searched; not to be refreshed itself, but by :meth:`refresh`.
 
     Raises:
         InputError: the directory is no whole index.
@@ -54,28 +57,34 @@ class Searcher:
 
     def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "paddle"):
         self.directory, self._threads, self._backend = Path(directory), threads, backend
-        self.index = open_index(directory)
-        fields = self.index.settings.fields
+        index = open_index(directory)
+        fields = index.settings.fields
         self._has_codes, self._vectors = CODES in fields, VECTOR if VECTOR in fields else FRAGMENTS
+        self._lock = threading.Lock()  # of what is opened at the first use, and of refresh
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
+        self._commit = _Commit(index, self._vectors, threads)
         self._centroids = self._read_centroids() if self._has_codes else None
-        self._scan = Scan(self.index, threads)
 
     def __len__(self) -> int:
         return len(self.index)
 
     @property
+    def index(self) -> Index:
+        return self._commit.index
+
+    @property
     def modes(self) -> tuple[str, ...]:
         """That this index can be searched by, the default one first."""
-        return ("cascade", "exact") if self._has_codes or self._vectors == VECTOR or self._faiss else ("exact",)
+        return self._modes(self._commit)
 
     def refresh(self) -> bool:
-        """Move to the index's latest commit, if there is a newer one."""
-        if not self.index.refresh():
-            return False
-        self._scan = Scan(self.index, self._threads)
-        self.__dict__.pop("_faiss", None)
-        return True
+        """Move to the index's latest commit, if there is a newer one. Searches that run meanwhile end in the one they began with."""
+        with self._lock:
+            index = copy.copy(self.index)
+            if not index.refresh():
+                return False
+            self._commit = _Commit(index, self._vectors, self._threads)
+            return True
 
     def search(
         self,
@@ -139,31 +148,35 @@ class Searcher:
         only: Sequence[str] | None = None,
     ) -> list[Hit]:
         """:meth:`search` with an encoded query: fragments (l, d) float32 and, where the first stage needs it, F's vector (d,)."""
-        mode = mode or self.modes[0]
+        commit = self._commit
+        modes = self._modes(commit)
+        mode = mode or modes[0]
         if k < 1 or candidates < 1:
             raise InputError(f"k and candidates must be 1 or more, found {k} and {candidates}")
-        if mode != "exact" and mode not in self.modes:
-            raise InputError(f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(self.modes)}; tools/index.py build --first or --codes makes one for a cascade")
-        chosen = None if only is None else self._scan.numbers(only)
+        if mode != "exact" and mode not in modes:
+            raise InputError(f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(modes)}; tools/index.py build --first or --codes makes one for a cascade")
+        scan, chosen = commit.scan, None if only is None else commit.scan.numbers(only)
         if mode == "cascade":
-            chosen = self._candidates(fragments, vector, max(k, candidates), chosen)
-        scores = self._scan.scores(FRAGMENTS, fragments, chosen)
-        numbers = best(scores, min(k, len(self) if chosen is None else len(chosen)))
-        root = self.index.settings.origin["data"]["image_root"]
-        return [self._hit(rank, scores[i], int(i if chosen is None else chosen[i]), root) for rank, i in enumerate(numbers, 1)]
+            chosen = self._candidates(commit, fragments, vector, max(k, candidates), chosen)
+        scores = scan.scores(FRAGMENTS, fragments, chosen)
+        numbers = best(scores, min(k, len(commit.index) if chosen is None else len(chosen)))
+        return [commit.hit(rank, scores[i], int(i if chosen is None else chosen[i])) for rank, i in enumerate(numbers, 1)]
 
-    def _candidates(self, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
+    def _modes(self, commit: _Commit) -> tuple[str, ...]:
+        return ("cascade", "exact") if self._has_codes or self._vectors == VECTOR or commit.faiss else ("exact",)
+
+    def _candidates(self, commit: _Commit, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
         """Numbers of the ``n`` best by the first stage, ascending."""
-        if n >= (len(self) if chosen is None else len(chosen)):
-            return self._scan.live() if chosen is None else chosen
+        if n >= (len(commit.index) if chosen is None else len(chosen)):
+            return commit.scan.live() if chosen is None else chosen
         if self._has_codes:
-            scores = self._scan.code_scores(CODES, fragments, self._centroids, chosen)
+            scores = commit.scan.code_scores(CODES, fragments, self._centroids, chosen)
         else:
             query = fragments if vector is None else vector[None]
-            if self._faiss and chosen is None:
-                found = self._faiss.search(query, n)[0][0]
+            if commit.faiss and chosen is None:
+                found = commit.faiss.search(query, n)[0][0]
                 return np.sort(found[found >= 0])
-            scores = self._scan.scores(self._vectors, query, chosen)
+            scores = commit.scan.scores(self._vectors, query, chosen)
         rows = best_rows(scores, n)
         return rows if chosen is None else chosen[rows]
 
@@ -172,9 +185,10 @@ class Searcher:
         return fragments, run(self._encoder(kind, FIRST_ENCODER))[0][0] if self._vectors == VECTOR and mode != "exact" else None
 
     def _encoder(self, kind: type, name: str) -> QueryEncoder | ImageEncoder:
-        if name not in self._encoders:
-            self._encoders[name] = kind(self.directory / name, self._threads, self._backend)
-        return self._encoders[name]
+        with self._lock:
+            if name not in self._encoders:
+                self._encoders[name] = kind(self.directory / name, self._threads, self._backend)
+            return self._encoders[name]
 
     def _require(self, items: str, instead: str) -> None:
         if self.index.settings.items != items:
@@ -190,10 +204,23 @@ class Searcher:
             raise InputError(f"{path}: holds numbers of the shape {centroids.shape}, not centroids of the fragments; copy or build the index again")
         return as_items(centroids)
 
-    @cached_property
-    def _faiss(self) -> FaissVectors | None:
-        return open_faiss(self.index, self._vectors)
 
-    def _hit(self, rank: int, score: float, number: int, root: str) -> Hit:
-        item, file = self._scan.name(number)
+class _Commit:
+    """What a search sees: one commit of an index, which never changes."""
+
+    def __init__(self, index: Index, vectors: str, threads: int):
+        self.index, self.scan, self._vectors = index, Scan(index, threads), vectors
+        self._lock, self._opened = threading.Lock(), False
+
+    @property
+    def faiss(self) -> FaissVectors | None:
+        """The vectors' sidecar, opened at the first use; None: there is none."""
+        with self._lock:
+            if not self._opened:
+                self._faiss, self._opened = open_faiss(self.index, self._vectors), True
+            return self._faiss
+
+    def hit(self, rank: int, score: float, number: int) -> Hit:
+        item, file = self.scan.name(number)
+        root = self.index.settings.origin["data"]["image_root"]
         return Hit(rank, float(score), item, str(Path(root, file)) if file and root else file)

@@ -1,5 +1,7 @@
 """ONNX and Paddle Inference files behind one call."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,16 @@ def test_paddle_inference(paddle_backbone):
     network = Network(paddle_backbone)
     np.testing.assert_allclose(network(IMAGE)[0], MEANS, atol=1e-6)
     np.testing.assert_allclose(network(IMAGE[:, :, :32])[0], MEANS[:, :, :1], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["backbone", "paddle_backbone"])
+def test_threads_share_a_network(request, kind):
+    network = Network(request.getfixturevalue(kind))
+    images = [np.full((1, 3, 32 * (1 + number % 3), 64), number, "float32") for number in range(300)]
+    with ThreadPoolExecutor(8) as threads:
+        found = [*threads.map(lambda image: network(image)[0], images)]
+    for number, output in enumerate(found):
+        np.testing.assert_allclose(output, np.full((1, 3, 1 + number % 3, 2), number), rtol=1e-6)
 
 
 def test_missing_and_damaged_files(tmp_path, backbone, two_inputs):

@@ -1,5 +1,7 @@
 """Search finds what the model itself finds, whatever the stages, the segments and what is deleted."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from inflate_shrink.data.store import open_store
 from inflate_shrink.engine.evaluate import score_all
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import decode_rows
+from inflate_shrink.search import searcher as searcher_module
 from inflate_shrink.search.build import Models, add_to_index
 from inflate_shrink.search.faiss_build import build_faiss
 from inflate_shrink.search.index import IndexWriter, open_index
@@ -182,6 +185,57 @@ def test_an_index_that_lost_everything(in_segments, stage):
         writer.commit()
     assert searcher.refresh() and not searcher.refresh() and len(searcher) == 0
     assert [searcher.search(QUERY, k, mode) for k in (1, 50) for mode in searcher.modes] == [[]] * 4
+
+
+def test_threads_search_while_the_index_moves_on(in_segments):
+    """Each answer is the whole answer of one commit: the best so far is deleted, over and over."""
+    searcher = Searcher(directory := in_segments("vector"))
+    query, mode = searcher.encode(QUERY), "cascade"
+    left = [hit.id for hit in searcher.search(QUERY, LIVE, "exact")]
+    ends = threading.Event()
+
+    def search():
+        answers = []
+        while not ends.is_set() or not answers:
+            answers.append(tuple(hit.id for hit in searcher.search_fragments(*query, LIVE, mode)))
+        return answers
+
+    def refresh():
+        while not ends.is_set():
+            searcher.refresh()
+
+    with ThreadPoolExecutor(8) as threads, IndexWriter(directory) as writer:
+        searching, refreshing = [threads.submit(search) for _ in range(5)], threads.submit(refresh)
+        try:
+            for gone in left[:-1]:
+                writer.delete([gone])
+                writer.commit()
+                if gone == left[len(left) // 2]:
+                    writer.compact()
+                    writer.commit()
+        finally:
+            ends.set()
+        refreshing.result()
+        answers = {answer for thread in searching for answer in thread.result()}
+    assert len(answers) > 1 and answers <= {tuple(left[begin:]) for begin in range(len(left))}
+    searcher.refresh()
+    assert [hit.id for hit in searcher.search(QUERY, LIVE)] == left[-1:]
+
+
+def test_threads_open_an_encoder_once(built, monkeypatch):
+    made = []
+
+    class Encoder(searcher_module.QueryEncoder):
+        def __init__(self, directory, *arguments):
+            made.append(directory.name)
+            super().__init__(directory, *arguments)
+
+    monkeypatch.setattr(searcher_module, "QueryEncoder", Encoder)
+    searcher = Searcher(built("B", first=True))
+    with ThreadPoolExecutor(8) as threads:
+        answers = [*threads.map(searcher.search, [QUERY, "box"] * 100)]
+    assert sorted(made) == ["encoder", "first_encoder"]
+    assert answers == [searcher.search(QUERY), searcher.search("box")] * 20
 
 
 def test_compact_changes_nothing(in_segments):

@@ -33,7 +33,7 @@ class _Encoder:
 
 
 class QueryEncoder(_Encoder):
-    """Texts to fragments, as the checkpoint's own text encoder gives them.
+    """Texts to fragments, as the checkpoint's own text encoder gives them. Threads may share it.
 
     Positions that are padding in every text of a batch are left out where no fragment of them is kept: a short
     query then costs as many positions as it has.
@@ -75,7 +75,7 @@ class QueryEncoder(_Encoder):
 
 
 class ImageEncoder(_Encoder):
-    """Regions of images to fragments, as the checkpoint's own image encoder gives them.
+    """Regions of images to fragments, as the checkpoint's own image encoder gives them. Threads may share it.
 
     Args, attributes and errors: as of :class:`QueryEncoder`, for an encoder of images.
     """

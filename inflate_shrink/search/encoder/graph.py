@@ -9,6 +9,7 @@ from typing import Callable
 import numpy as np
 
 from ...errors import InputError
+from ...predictor import run_by_turns
 from .files import GRAPHS, ONNX, WEIGHTS
 
 BACKENDS = ("paddle", "onnx")
@@ -16,11 +17,12 @@ Run = Callable[..., "list[np.ndarray]"]  # (inputs in the graph's order) -> vect
 
 
 def open_graph(directory: Path, meta: dict, backend: str = "paddle", threads: int = 0) -> Run:
-    """The graph of the exported encoder in ``directory``, ready to run.
+    """The graph of the exported encoder in ``directory``, ready to run; threads may share it.
 
     Args:
         meta: its ``encoder.json``.
         threads: cores to use; 0: all that this process may use. onnxruntime and Paddle have pools of their own.
+            Of threads that share the graph those of Paddle take turns, those of onnxruntime run at once.
 
     Raises:
         InputError: no such backend, there is no ONNX file, or Paddle is of a version that cannot read the graph.
@@ -48,17 +50,7 @@ def _open_paddle(directory: Path, meta: dict, threads: int) -> Run:
             f"{directory / graph}: written by Paddle {meta['paddle']}, cannot be opened by Paddle {paddle.__version__} "
             f"({' '.join(str(error).split())[-200:]}); export it again with this version{or_onnx}"
         ) from error
-    inputs = [predictor.get_input_handle(name) for name in predictor.get_input_names()]
-    outputs = [predictor.get_output_handle(name) for name in predictor.get_output_names()]
-
-    def run(*arrays: np.ndarray) -> list[np.ndarray]:
-        for handle, array in zip(inputs, arrays):
-            handle.reshape(array.shape)
-            handle.copy_from_cpu(np.ascontiguousarray(array))
-        predictor.run()
-        return [handle.copy_to_cpu() for handle in outputs]
-
-    return run
+    return run_by_turns(predictor)
 
 
 def _configuration(inference, graph: Path, weights: Path, threads: int):

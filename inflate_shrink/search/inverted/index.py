@@ -40,7 +40,7 @@ def is_inverted(directory: str | os.PathLike) -> bool:
 
 
 class InvertedIndex:
-    """An opened index; the posting lists are memory-mapped. len() is its number of images.
+    """An opened index; the posting lists are memory-mapped. len() is its number of images. Threads may share it.
 
     Raises:
         InputError: a file is missing, cut short or malformed. A changed bit in a large file is found

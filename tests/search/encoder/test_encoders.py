@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import paddle
@@ -52,6 +53,16 @@ def test_images(exported, backend, padding, shape):
     with paddle.no_grad():
         expected = counted(checkpoint.load_model().encode_image(paddle.to_tensor(regions), paddle.to_tensor(counts)))
     assert_equal(ImageEncoder(directory, backend=backend)(regions, counts), expected)
+
+
+def test_threads_share_an_encoder(exported, backend):
+    _, directory = exported(onnx=PADDLE_3, score_padding="masked", fragments=6)
+    encoder = QueryEncoder(directory, threads=1, backend=backend)
+    texts = TEXTS * 40
+    expected = dict(zip(TEXTS, encoder(TEXTS)))
+    with ThreadPoolExecutor(8) as threads:
+        found = [*threads.map(lambda text: encoder([text])[0], texts)]
+    assert_equal(found, [expected[text] for text in texts])
 
 
 def test_positions_of_short_texts(exported):
