@@ -233,7 +233,7 @@ def test_threads_open_an_encoder_once(built, monkeypatch):
     monkeypatch.setattr(searcher_module, "QueryEncoder", Encoder)
     searcher = Searcher(built("B", first=True))
     with ThreadPoolExecutor(8) as threads:
-        answers = [*threads.map(searcher.search, [QUERY, "box"] * 100)]
+        answers = [*threads.map(searcher.search, [QUERY, "box"] * 20)]
     assert sorted(made) == ["encoder", "first_encoder"]
     assert answers == [searcher.search(QUERY), searcher.search("box")] * 20
 
