@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts backg
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory):
     """The directory of a data set of 24 + 8 + 10 scenes, five captions each, already tokenised. Not to be changed."""
-    from inflate_shrink.engine.training_data import open_training_data, tokenize_split
+    from inflate_shrink.data.tokenized import open_training_data, tokenize_split
 
     directory = tmp_path_factory.mktemp("data") / "tiny"
     build_demo(directory, spec=DemoSpec(train=24, val=8, test=10))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..config import Config, config_from_dict
 from ..data.batches import Batch, epoch_batches, prefetch
+from ..data.tokenized import TokenizedSplit
 from ..data.store import open_store
 from ..data.writer import StoreWriter
 from .environment import workspace
@@ -124,7 +125,8 @@ def _batches(directory: Path, batch_size: int, seed: int) -> Iterator[Batch]:
     generator = np.random.default_rng(seed)
     ids = generator.integers(1, VOCABULARY, (len(split.captions), TEXT_LENGTH))
     ids[np.arange(TEXT_LENGTH) >= generator.integers(8, 24, (len(ids), 1))] = 0  # padding
-    return prefetch(batch for epoch in count() for batch in epoch_batches(store, split, ids, batch_size, seed, epoch))
+    data = TokenizedSplit(split, ids)
+    return prefetch(batch for epoch in count() for batch in epoch_batches(store, data, batch_size, seed, epoch))
 
 
 def _rate(call: Callable[[int], object], repeats: int) -> float:

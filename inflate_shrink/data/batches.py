@@ -8,7 +8,8 @@ from typing import Iterable, Iterator, NamedTuple
 
 import numpy as np
 
-from .store import Split, Store
+from .store import Store
+from .tokenized import TokenizedSplit
 
 
 class Batch(NamedTuple):
@@ -22,22 +23,22 @@ class Batch(NamedTuple):
     images: np.ndarray
 
 
-def batches_per_epoch(split: Split, batch_size: int) -> int:
-    """Whole batches in an epoch; the rest of the permutation is left out (losses sum over a batch)."""
-    return len(split.captions) // batch_size
+def batches_per_epoch(data: TokenizedSplit, batch_size: int) -> int:
+    """Count the whole batches of an epoch; the rest of the permutation is left out (losses sum over a batch)."""
+    return len(data.ids) // batch_size
 
 
-def epoch_batches(store: Store, split: Split, ids: np.ndarray, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
-    """The batches of an epoch from number ``first`` on. Each caption is one sample (five an image, as released).
+def epoch_batches(store: Store, data: TokenizedSplit, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
+    """Yield the batches of an epoch from number ``first`` on. Each caption is one sample (five an image, as released).
 
     The order depends on ``seed`` and ``epoch`` alone, so a run can be taken up anywhere.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(len(split.captions))
-    for number in range(first, batches_per_epoch(split, batch_size)):
+    order = np.random.default_rng([seed, epoch]).permutation(len(data.ids))
+    for number in range(first, batches_per_epoch(data, batch_size)):
         captions = order[number * batch_size : (number + 1) * batch_size]
-        images = split.caption_image[captions]
-        regions, counts = store.read_regions(split.image_rows[images])
-        yield Batch(ids[captions], regions, counts, captions, images)
+        images = data.split.caption_image[captions]
+        regions, counts = store.read_regions(data.split.image_rows[images])
+        yield Batch(data.ids[captions], regions, counts, captions, images)
 
 
 def prefetch(items: Iterable, depth: int = 2) -> Iterator:

@@ -9,13 +9,13 @@ import numpy as np
 import paddle
 
 from ..data.store import Store
+from ..data.tokenized import TokenizedSplit, tokenize_split
 from ..errors import InputError
 from ..metrics import Recalls, mean_recalls, protocol_folds, recalls
 from ..model.encoder import DualEncoder
 from .checkpoint import Checkpoint
 from .cross import embed_images, embed_texts, match_all
 from .encode import encode_images, encode_texts
-from .training_data import TokenizedSplit, tokenize_split
 
 
 def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: str = "full", fragments: int | str = "all", cross: bool = False) -> dict:

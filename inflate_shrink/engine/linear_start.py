@@ -12,11 +12,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..data.store import Store
+from ..data.tokenized import TokenizedSplit, TrainingData
 from ..errors import InputError
 from ..metrics import recalls
 from ..model.encoder import DualEncoder
 from .evaluate import as_json
-from .training_data import TokenizedSplit, TrainingData
 
 PIECES = 4096  # the most frequent pieces get a vector
 LEAST = 3  # captions that a piece must occur in

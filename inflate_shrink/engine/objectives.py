@@ -20,7 +20,12 @@ from .teacher import Teacher
 
 class Loss(NamedTuple):
     value: paddle.Tensor  # summed over the batch
-    scores: paddle.Tensor  # that it is made of: a hinge turns NaN into 0, here it shows
+    scores: paddle.Tensor  # that it is made of
+
+    def to_log(self) -> paddle.Tensor:
+        """Return the value without gradient, or NaN where a score is not finite: a hinge would make it 0."""
+        finite = paddle.isfinite(self.scores.detach().astype("float32")).all()
+        return paddle.where(finite, self.value.detach(), paddle.full_like(self.value, float("nan")))
 
 
 class Objective(Protocol):

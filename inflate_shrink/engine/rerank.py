@@ -9,6 +9,7 @@ import numpy as np
 import paddle
 
 from ..data.store import Store
+from ..data.tokenized import TokenizedSplit, tokenize_split
 from ..errors import InputError
 from ..metrics import best_candidates, reranked_recalls
 from ..model.encoder import DualEncoder
@@ -17,7 +18,6 @@ from .cross import EmbeddedSide, embed_images, embed_texts, match_pairs
 from .encode import encode_images
 from .evaluate import as_json, score_all
 from .latency import median_ms, query_latency
-from .training_data import TokenizedSplit, tokenize_split
 
 
 def evaluate_reranking(retriever: DualEncoder, reranker: DualEncoder, store: Store, data: TokenizedSplit, depths: list[int]) -> dict:

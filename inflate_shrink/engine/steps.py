@@ -8,18 +8,18 @@ from pathlib import Path
 import paddle
 
 from ..config import Config, ModelConfig, student_config
+from ..data.tokenized import TrainingData, open_training_data
 from ..errors import InputError
 from ..lock import locked
 from ..model.encoder import DualEncoder
 from ..model.pretrained import load_bert
-from .checkpoint import is_checkpoint, new_model
+from .checkpoint import Checkpoint, is_checkpoint, new_model, open_checkpoint
 from .evaluate import describe
 from .linear_start import LinearModel
 from .objectives import DistillationObjective, training_objective
 from .progress import Progress
 from .teacher import Teacher
 from .trainer import fit
-from .training_data import TrainingData, matching_checkpoint, open_training_data
 
 
 def train(config: Config, resume: bool = False) -> None:
@@ -47,7 +47,8 @@ def distill(config: Config, resume: bool = False) -> None:
     if config.model.init == "teacher" or config.distill.share_inputs:
         check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
     with _run_directory(config) as progress:
-        teacher = Teacher(config.distill, checkpoint, data, Path(config.run.dir) / "teacher_fragments", progress.log)
+        teacher = Teacher(config.distill, checkpoint)
+        teacher.prepare(data, Path(config.run.dir) / "teacher_fragments", progress.log)
         model = _initial_model(config, data, teacher.model, progress)
         if config.distill.share_inputs:
             _share_inputs(model, teacher.model)
@@ -102,6 +103,22 @@ def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
         layer.set_state_dict(getattr(teacher, part).state_dict())
         for parameter in layer.parameters():
             parameter.stop_gradient = True
+
+
+def matching_checkpoint(path: str, data: TrainingData, key: str) -> Checkpoint:
+    """Open the checkpoint that the config's ``key`` names; raises InputError if its inputs are not those of the data."""
+    checkpoint = open_checkpoint(path)
+    tokenizer = checkpoint.tokenizer()
+    for what, found, expected in (
+        ("vocabulary", tokenizer.fingerprint, data.tokenizer.fingerprint),
+        ("data.text_length", tokenizer.length, data.tokenizer.length),
+        ("data.first_token", repr(tokenizer.first_token), repr(data.tokenizer.first_token)),
+        ("data.last_token", repr(tokenizer.last_token), repr(data.tokenizer.last_token)),
+        ("region dimension", checkpoint.state["region_dim"], data.region_dim),
+    ):
+        if found != expected:
+            raise InputError(f"{key}: the {what} of {checkpoint.directory} is {found}, the data's is {expected}; use a model of this data")
+    return checkpoint
 
 
 def check_sizes(model: ModelConfig, other: ModelConfig, where: str = "", name: str = "the model") -> None:

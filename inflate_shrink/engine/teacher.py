@@ -17,11 +17,11 @@ from ..atomic import atomic_path
 from ..config import DistillConfig
 from ..data.batches import Batch
 from ..data.npy import create_npy
+from ..data.tokenized import TrainingData
 from ..scoring import Fragments
 from .checkpoint import Checkpoint
 from .cross import embed_batch, match_all
 from .encode import image_batches, text_batches
-from .training_data import TrainingData
 
 CACHE_DTYPE = np.float16  # cosines move by 1e-4, and half the disk
 
@@ -29,16 +29,19 @@ CACHE_DTYPE = np.float16  # cosines move by 1e-4, and half the disk
 class Teacher:
     """Scores of a batch by a frozen model that is no part of the student.
 
-    Without dropout its fragments do not depend on the step: they are written to
-    ``cache_dir`` in one pass if they fit in ``cache_gb``, and read from there. Otherwise
-    each batch is encoded again.
+    Without dropout its fragments do not depend on the step: after :meth:`prepare` they are read from
+    disk. Otherwise each batch is encoded again.
     """
 
-    def __init__(self, config: DistillConfig, checkpoint: Checkpoint, data: TrainingData, cache_dir: Path, log: Callable[[str], None]):
-        self.directory, self.model = checkpoint.directory, checkpoint.load_model()
+    def __init__(self, config: DistillConfig, checkpoint: Checkpoint):
+        self.config, self.directory, self.model = config, checkpoint.directory, checkpoint.load_model()
         self.cache = None
         if config.teacher_dropout:
             self.model.train()
+
+    def prepare(self, data: TrainingData, cache_dir: Path, log: Callable[[str], None]) -> None:
+        """Write the fragments of the training split to ``cache_dir``, once, where they fit in ``distill.cache_gb``."""
+        config = self.config
         if config.teacher_dropout or self.model.is_cross:
             return
         needed = self._cache_bytes(data) / 2**30

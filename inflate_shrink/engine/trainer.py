@@ -7,12 +7,15 @@ seed and the step, and everything else is in the checkpoint.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Iterator
 
 import paddle
 
 from ..config import NOTHING, RESULT, Config, differences, keys_deciding
-from ..data.batches import batches_per_epoch, epoch_batches, prefetch
+from ..data.batches import Batch, batches_per_epoch, epoch_batches, prefetch
+from ..data.tokenized import TrainingData
 from ..errors import InputError
 from ..model.encoder import DualEncoder
 from .checkpoint import discard_unlinked, load_train_state, load_weights, open_checkpoint, point, write_checkpoint
@@ -21,7 +24,17 @@ from .objectives import Objective
 from .optimizer import build_optimizer, learning_rate
 from .precision import Precision
 from .progress import Progress, stop_on_signal
-from .training_data import TrainingData
+
+
+@dataclass
+class RunState:
+    """How far a run has come: what ``state.json`` of its checkpoints says."""
+
+    step: int = 0  # updates done
+    best_rsum: float = -1.0  # of all validations
+    finished: bool = False
+    history: list[dict] = field(default_factory=list)  # a result for each validation
+    data: str = ""  # fingerprint of the data set
 
 
 def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objective, progress: Progress, resume: bool) -> None:
@@ -31,68 +44,86 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
         model: with its initial weights; trained in place.
         resume: go on from RUN/last if there is one. Without it, a run directory that
             holds checkpoints is refused.
+
+    Raises:
+        InputError: another config or other data than the run was started with, a disk that is full, or a loss or
+            weights that are not finite, with the step.
+        KeyboardInterrupt: after SIGINT or SIGTERM, when the checkpoint is written.
     """
+    # 1. The model in its precision, and its optimizer.
     run_dir = Path(config.run.dir)
-    state = {"step": 0, "best_rsum": -1.0, "finished": False, "history": [], "data": data.store.fingerprint()}
     precision = Precision(config.amp)
     optimizer = build_optimizer(config.optim, [p for p in model.parameters() if not p.stop_gradient])
     model, optimizer = precision.decorate(model, optimizer)
+
+    # 2. Where the run stands: at its beginning, or at its last checkpoint.
+    state = RunState(data=data.store.fingerprint())
     if (run_dir / "last").exists():
-        state = _restore(config, run_dir, state["data"], model, optimizer, precision, resume)
+        state = _restore(config, run_dir, state.data, model, optimizer, precision, resume)
     else:
         discard_unlinked(run_dir)  # of a run that was killed before its first RUN/last
-    if state["finished"]:
+    if state.finished:
         progress.log(f"{run_dir} is finished: nothing to do")
         return
 
-    micro_batches = batches_per_epoch(data.train.split, config.optim.batch_size)
-    steps_per_epoch = micro_batches // config.optim.accumulate
-    if steps_per_epoch == 0:
-        raise InputError(f"optim.accumulate {config.optim.accumulate}: an epoch has only {micro_batches} batches")
+    # 3. How far it goes.
+    steps_per_epoch = _steps_per_epoch(config, data)
     total = steps_per_epoch * config.optim.epochs
 
-    def save(links=("last",)) -> None:
-        if not all(paddle.isfinite(parameter).all() for parameter in model.parameters()):
-            raise InputError(f"the weights are not finite at step {state['step']}: lower optim.lr or look at the features; the last checkpoint is kept")
-        directory = run_dir / f"step-{state['step']:06d}"
-        if not directory.exists():  # it may: this run was killed after writing it, and came here again
-            train_state = {"optimizer": optimizer.state_dict(), "scaler": precision.scaler.state_dict()}
-            write_checkpoint(directory, model, config, data.tokenizer.vocabulary, state, train_state)
-        for link in links:
-            point(run_dir, link, directory)
+    def save(*links: str) -> None:
+        _save(run_dir, model, config, data, state, optimizer, precision, links)
 
+    # 4. What its log begins with.
     progress.log(objective.describe(config.optim.batch_size))
     if precision.notice:
         progress.log(precision.notice)
-    if state["step"]:
-        progress.log(f"resuming {run_dir} at step {state['step']} of {total}")
-    progress.start(total, state["step"], pairs_per_step=config.optim.batch_size * config.optim.accumulate)
+    if state.step:
+        progress.log(f"resuming {run_dir} at step {state.step} of {total}")
+    progress.start(total, state.step, pairs_per_step=config.optim.batch_size * config.optim.accumulate)
+
+    # 5. The epochs that are left.
     model.train()
     with stop_on_signal() as stop:
-        for epoch in range(state["step"] // steps_per_epoch, config.optim.epochs):
-            first = (state["step"] - epoch * steps_per_epoch) * config.optim.accumulate
-            batches = prefetch(epoch_batches(data.store, data.train.split, data.train.ids, config.optim.batch_size, config.run.seed, epoch, first))
+        for epoch in range(state.step // steps_per_epoch, config.optim.epochs):
             end = (epoch + 1) * steps_per_epoch
-            while state["step"] < end:
-                lr = learning_rate(config.optim, state["step"], steps_per_epoch)
-                loss = _update(model, optimizer, objective, precision, config, batches, state["step"], lr)
-                state["step"] += 1
+
+            # 5.1 Its batches, made ahead, from where the run stands.
+            first = (state.step - epoch * steps_per_epoch) * config.optim.accumulate
+            batches = prefetch(epoch_batches(data.store, data.train, config.optim.batch_size, config.run.seed, epoch, first))
+
+            # 5.2 Updates, with a checkpoint now and then.
+            while state.step < end:
+                lr = learning_rate(config.optim, state.step, steps_per_epoch)
+                loss = _update(model, optimizer, objective, precision, config, batches, state.step, lr)
+                state.step += 1
                 progress.step(loss, lr, epoch)
-                if state["step"] < end and (stop.requested or state["step"] % config.run.save_steps == 0):
-                    save()
-                if state["step"] < end and stop.requested:
-                    _interrupt(progress, run_dir, state["step"])
+                if state.step < end and (stop.requested or state.step % config.run.save_steps == 0):
+                    save("last")
+                if state.step < end and stop.requested:
+                    _interrupt(progress, run_dir, state.step)
             batches.close()
-            state["finished"] = end == total
+
+            # 5.3 Validation, and the checkpoint of the epoch.
+            state.finished = end == total
             best = _validate(config, data, model, state, epoch, progress)
-            save(("best", "last") if best else ("last",))  # best first: if killed between, the epoch is repeated
-            if stop.requested and not state["finished"]:
-                _interrupt(progress, run_dir, state["step"])
+            save(*(("best", "last") if best else ("last",)))  # best first: if killed between, the epoch is repeated
+            if stop.requested and not state.finished:
+                _interrupt(progress, run_dir, state.step)
     progress.close()
 
 
-def _update(model, optimizer, objective, precision, config, batches, step, lr) -> paddle.Tensor:
-    """One optimizer update from ``accumulate`` batches. Returns the mean loss of a batch, detached."""
+def _steps_per_epoch(config: Config, data: TrainingData) -> int:
+    """Count the updates of an epoch; raises InputError if its batches are too few for one."""
+    batches = batches_per_epoch(data.train, config.optim.batch_size)
+    if batches < config.optim.accumulate:
+        raise InputError(f"optim.accumulate {config.optim.accumulate}: an epoch has only {batches} batches")
+    return batches // config.optim.accumulate
+
+
+def _update(
+    model: DualEncoder, optimizer, objective: Objective, precision: Precision, config: Config, batches: Iterator[Batch], step: int, lr: float
+) -> paddle.Tensor:
+    """Change the weights once, by ``accumulate`` batches. Returns the mean loss of a batch, see :meth:`.objectives.Loss.to_log`."""
     paddle.seed(config.run.seed * 1_000_003 + step)  # dropout of this step, resumed or not
     optimizer.set_lr(lr)
     accumulate, total = config.optim.accumulate, 0.0
@@ -100,7 +131,7 @@ def _update(model, optimizer, objective, precision, config, batches, step, lr) -
         batch = next(batches)
         loss = objective(model, batch, precision, step)
         precision.scaler.scale(loss.value / accumulate).backward()
-        total = total + loss.value.detach() / accumulate + 0 * loss.scores.detach().sum()
+        total = total + loss.to_log() / accumulate
     with paddle.utils.unique_name.guard():  # the optimizer names its state at its first step: the same in every process
         precision.scaler.step(optimizer)
     precision.scaler.update()
@@ -108,16 +139,28 @@ def _update(model, optimizer, objective, precision, config, batches, step, lr) -
     return total
 
 
-def _validate(config: Config, data: TrainingData, model, state: dict, epoch: int, progress: Progress) -> bool:
-    """Validate if it is due; true if the sum of recalls is the highest so far."""
-    if (epoch + 1) % config.run.eval_epochs and not state["finished"]:
+def _validate(config: Config, data: TrainingData, model: DualEncoder, state: RunState, epoch: int, progress: Progress) -> bool:
+    """Validate if it is due; returns whether the sum of recalls is the highest so far."""
+    if (epoch + 1) % config.run.eval_epochs and not state.finished:
         return False
     result = evaluate(model, data.store, data.val.first_images(config.run.val_images))
-    state["history"].append({"epoch": epoch + 1, "step": state["step"], **result})
-    best = result["rsum"] > state["best_rsum"]
-    state["best_rsum"] = max(state["best_rsum"], result["rsum"])
+    state.history.append({"epoch": epoch + 1, "step": state.step, **result})
+    best = result["rsum"] > state.best_rsum
+    state.best_rsum = max(state.best_rsum, result["rsum"])
     progress.log(f"epoch {epoch + 1}/{config.optim.epochs}: {describe(result)}{' (best so far)' if best else ''}")
     return best
+
+
+def _save(run_dir: Path, model, config: Config, data: TrainingData, state: RunState, optimizer, precision: Precision, links: tuple[str, ...]) -> None:
+    """Write a checkpoint and let the links name it; raises InputError if a weight is not finite."""
+    if not all(paddle.isfinite(parameter).all() for parameter in model.parameters()):
+        raise InputError(f"the weights are not finite at step {state.step}: lower optim.lr or look at the features; the last checkpoint is kept")
+    directory = run_dir / f"step-{state.step:06d}"
+    if not directory.exists():  # it may: this run was killed after writing it, and came here again
+        train_state = {"optimizer": optimizer.state_dict(), "scaler": precision.scaler.state_dict()}
+        write_checkpoint(directory, model, config, data.tokenizer.vocabulary, asdict(state), train_state)
+    for link in links:
+        point(run_dir, link, directory)
 
 
 def _interrupt(progress: Progress, run_dir: Path, step: int) -> None:
@@ -126,8 +169,8 @@ def _interrupt(progress: Progress, run_dir: Path, step: int) -> None:
     raise KeyboardInterrupt
 
 
-def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision, resume: bool) -> dict:
-    """Fill everything from RUN/last and return its state."""
+def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision, resume: bool) -> RunState:
+    """Fill everything from RUN/last; returns its state."""
     if not resume:
         raise InputError(f"{run_dir} already holds a run: --resume goes on with it, -o run.dir=... starts another")
     checkpoint = open_checkpoint(run_dir / "last")
@@ -140,4 +183,4 @@ def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precisi
     states = load_train_state(checkpoint.directory)
     optimizer.set_state_dict(states["optimizer"])
     precision.scaler.load_state_dict(states["scaler"])
-    return checkpoint.state
+    return RunState(**{key.name: checkpoint.state[key.name] for key in fields(RunState)})

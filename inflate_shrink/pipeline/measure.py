@@ -9,13 +9,13 @@ from pathlib import Path
 import paddle
 
 from ..config import Config, load_config, to_dict
+from ..data.tokenized import tokenize_split
 from ..engine.checkpoint import Checkpoint, open_checkpoint
 from ..engine.encode import encode_images
 from ..engine.evaluate import describe, evaluate
 from ..engine.latency import query_latency
 from ..engine.progress import read_status
 from ..engine.rerank import describe_reranking, rerank_checkpoints
-from ..engine.training_data import tokenize_split
 from ..errors import InputError
 from ..hardware import processor_and_cores
 from ..metrics import protocol_folds

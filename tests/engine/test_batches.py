@@ -8,6 +8,7 @@ import pytest
 
 from inflate_shrink.data.batches import batches_per_epoch, epoch_batches, prefetch
 from inflate_shrink.data.store import open_store
+from inflate_shrink.data.tokenized import TokenizedSplit
 
 
 @pytest.fixture(scope="module")
@@ -15,23 +16,26 @@ def store(tiny_data):
     return open_store(tiny_data)
 
 
-def captions(store, **options):
+def numbered(store):
+    """The training split; each caption's id is ten times its number."""
     split = store.split("train")
-    ids = np.arange(len(split.captions))[:, None]
-    return [batch.captions for batch in epoch_batches(store, split, ids, **{**dict(batch_size=50, seed=0, epoch=0), **options})]
+    return TokenizedSplit(split, np.arange(len(split.captions))[:, None] * 10)
+
+
+def captions(store, **options):
+    return [batch.captions for batch in epoch_batches(store, numbered(store), **{**dict(batch_size=50, seed=0, epoch=0), **options})]
 
 
 def test_every_caption_at_most_once_and_only_whole_batches(store):
     batches = captions(store)
     assert [len(batch) for batch in batches] == [50, 50]  # of 120
     assert len(set(np.concatenate(batches))) == 100
-    assert batches_per_epoch(store.split("train"), 50) == 2
+    assert batches_per_epoch(numbered(store), 50) == 2
 
 
 def test_batch_holds_what_belongs_together(store):
     split = store.split("train")
-    ids = np.arange(len(split.captions))[:, None] * 10
-    for batch in epoch_batches(store, split, ids, 40, seed=3, epoch=2):
+    for batch in epoch_batches(store, numbered(store), 40, seed=3, epoch=2):
         np.testing.assert_array_equal(batch.ids[:, 0], batch.captions * 10)
         np.testing.assert_array_equal(batch.images, split.caption_image[batch.captions])
         rows = split.image_rows[batch.images]

@@ -13,7 +13,7 @@ from inflate_shrink.engine.evaluate import evaluate, evaluate_checkpoint
 from inflate_shrink.engine.objectives import MatchingObjective, training_objective
 from inflate_shrink.engine.precision import Precision
 from inflate_shrink.engine.steps import distill
-from inflate_shrink.engine.training_data import open_training_data
+from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.errors import InputError
 from inflate_shrink.losses.matching import matching_loss
 
@@ -71,7 +71,7 @@ def test_padding_does_not_matter(setting, embedded):
 @pytest.mark.parametrize("candidates", [1, 3, "all", 99])
 def test_hard_negatives_are_the_best_of_the_candidates(setting, candidates):
     _, data, model = setting
-    batch = next(epoch_batches(data.store, data.train.split, data.train.ids, 8, 0, 0))
+    batch = next(epoch_batches(data.store, data.train, 8, 0, 0))
     batch = batch._replace(images=np.array([0, 1, 1, 2, 3, 4, 5, 6]))  # captions 1 and 2 are of one image
     with paddle.no_grad():
         text, image = cross.embed_batch(model, batch)
@@ -91,7 +91,7 @@ def test_hard_negatives_are_the_best_of_the_candidates(setting, candidates):
 def test_all_weights_get_a_gradient(setting):
     config, data, _ = setting
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
-    batch = next(epoch_batches(data.store, data.train.split, data.train.ids, 8, 0, 0))
+    batch = next(epoch_batches(data.store, data.train, 8, 0, 0))
     training_objective(config)(model, batch, Precision(config.amp), 0).value.backward()
     assert not [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum()]
 
@@ -99,7 +99,7 @@ def test_all_weights_get_a_gradient(setting):
 def test_a_joint_model_alternates(tiny_config, setting):
     config, data = tiny_config("model.joint=true"), setting[1]
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
-    batch = next(epoch_batches(data.store, data.train.split, data.train.ids, 8, 0, 0))
+    batch = next(epoch_batches(data.store, data.train, 8, 0, 0))
     shapes = [training_objective(config)(model, batch, Precision(config.amp), step).scores.shape for step in (0, 1, 2)]
     assert shapes[0] == shapes[2] == [8, 8] and len(shapes[1]) == 1
 

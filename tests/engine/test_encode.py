@@ -7,7 +7,7 @@ from inflate_shrink.data.store import open_store
 from inflate_shrink.engine import encode
 from inflate_shrink.engine.checkpoint import new_model
 from inflate_shrink.engine.encode import encode_images, encode_texts
-from inflate_shrink.engine.training_data import tokenize_split
+from inflate_shrink.data.tokenized import tokenize_split
 from inflate_shrink.data.text import CaptionTokenizer
 
 

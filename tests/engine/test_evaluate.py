@@ -7,7 +7,7 @@ import pytest
 from inflate_shrink.data.store import open_store
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.engine.evaluate import describe, evaluate, evaluate_checkpoint
-from inflate_shrink.engine.training_data import tokenize_split
+from inflate_shrink.data.tokenized import tokenize_split
 from inflate_shrink.errors import InputError
 
 MODELS = [("model.fragments=4",), ("model.codes=3", "model.fragments=all", "model.score_padding=masked")]

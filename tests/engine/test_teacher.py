@@ -14,7 +14,7 @@ from inflate_shrink.data.batches import epoch_batches
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.engine.steps import distill, train
 from inflate_shrink.engine.teacher import Teacher
-from inflate_shrink.engine.training_data import open_training_data
+from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.errors import InputError
 
 COUNTED = ("model.codes=3", "model.fragments=all")
@@ -29,7 +29,7 @@ def data(tiny_data):
 
 @pytest.fixture
 def batch(data):
-    return next(epoch_batches(data.store, data.train.split, data.train.ids, 32, seed=0, epoch=0))
+    return next(epoch_batches(data.store, data.train, 32, seed=0, epoch=0))
 
 
 @pytest.fixture
@@ -38,7 +38,9 @@ def make(data, tmp_path):
 
     def make(run, cache_dir=tmp_path / CACHE, **keys):
         lines = []
-        return Teacher(DistillConfig(**keys), open_checkpoint(run), data, cache_dir, lines.append), lines
+        teacher = Teacher(DistillConfig(**keys), open_checkpoint(run))
+        teacher.prepare(data, cache_dir, lines.append)
+        return teacher, lines
 
     return make
 

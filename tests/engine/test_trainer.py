@@ -1,5 +1,6 @@
 """The training loop in this process: what an update is, what a run leaves behind."""
 
+import itertools
 import json
 import os
 
@@ -10,12 +11,12 @@ import pytest
 from inflate_shrink.config import AmpConfig
 from inflate_shrink.data.batches import epoch_batches
 from inflate_shrink.engine import objectives, trainer
-from inflate_shrink.engine.checkpoint import new_model, open_checkpoint
+from inflate_shrink.engine.checkpoint import load_train_state, new_model, open_checkpoint, point
 from inflate_shrink.engine.evaluate import evaluate
-from inflate_shrink.engine.objectives import RankingObjective
+from inflate_shrink.engine.objectives import Loss, RankingObjective
 from inflate_shrink.engine.precision import Precision
 from inflate_shrink.engine.steps import distill, train
-from inflate_shrink.engine.training_data import open_training_data
+from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.errors import InputError
 from inflate_shrink.lock import locked
 from inflate_shrink.losses.ranking import landmarks
@@ -63,7 +64,7 @@ def test_accumulated_update_is_the_mean_over_batches(tiny_config):
     data = open_training_data(config.data, 10)
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
     objective, precision = RankingObjective(config.loss), Precision(AmpConfig())
-    batches = list(epoch_batches(data.store, data.train.split, data.train.ids, 10, 0, 0))[:2]
+    batches = list(epoch_batches(data.store, data.train, 10, 0, 0))[:2]
 
     def update(config, batches):
         optimizer = RecordingOptimizer(model.parameters())
@@ -139,6 +140,15 @@ def test_seed_decides_everything(tiny_config, tmp_path):
     assert (weights(tmp_path / "one")["text_embedding.word.weight"] != weights(tmp_path / "three")["text_embedding.word.weight"]).any()
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_scores_that_are_not_finite_show_in_the_loss_though_a_hinge_hides_them(bad):
+    scores = np.zeros((3, 3), np.float32)
+    hidden = paddle.to_tensor(0.25, stop_gradient=False)
+    assert float(Loss(hidden, paddle.to_tensor(scores)).to_log()) == 0.25
+    scores[1, 2] = bad
+    assert np.isnan(float(Loss(hidden, paddle.to_tensor(scores)).to_log()))
+
+
 class Stopped(Exception):
     pass
 
@@ -173,6 +183,68 @@ def test_resumed_in_a_process_that_has_trained_before(tiny_config, tmp_path, sto
     assert_equal(weights(tmp_path / "run" / "last"), weights(tmp_path / "whole" / "last"))
     states = [open_checkpoint(tmp_path / run / "last").state for run in ("run", "whole")]
     assert states[0] == states[1]
+
+
+def test_killed_between_the_links_of_an_epoch(tiny_config, tmp_path, monkeypatch):
+    """RUN/best is put before RUN/last: the other way round, an epoch that is done would never become the best."""
+    rsums = itertools.count(100, -1)  # the first epoch is the best
+    monkeypatch.setattr(trainer, "evaluate", lambda *arguments: {**evaluate(*arguments), "rsum": next(rsums)})
+    train(tiny_config(f"run.dir={tmp_path / 'whole'}"))
+    config, links = tiny_config(f"run.dir={tmp_path / 'run'}"), []
+
+    def killed_after_the_first(*arguments):
+        if links:
+            raise Stopped
+        links.append(arguments)
+        point(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "point", killed_after_the_first)
+        with pytest.raises(Stopped):
+            train(config)
+    train(config, resume=True)
+    assert os.readlink(tmp_path / "run" / "best") == os.readlink(tmp_path / "whole" / "best")
+    assert [path.name for path in sorted((tmp_path / "run").iterdir())] == [path.name for path in sorted((tmp_path / "whole").iterdir())]
+    for link in ("best", "last"):
+        assert_equal(weights(tmp_path / "run" / link), weights(tmp_path / "whole" / link))
+
+
+class GrowingScaler:
+    """A loss scaler whose factor doubles at every third update, as paddle's does after many; it needs no GPU."""
+
+    def __init__(self):
+        self.factor, self.updates = 2.0, 0
+
+    def scale(self, loss):
+        return loss * self.factor
+
+    def step(self, optimizer):
+        optimizer.step()  # with gradients as they are: nothing here depends on their size
+
+    def update(self):
+        self.updates += 1
+        self.factor *= 2 if self.updates % 3 == 0 else 1
+
+    def state_dict(self):
+        return {"scale": self.factor, "count": self.updates}
+
+    def load_state_dict(self, state):
+        self.factor, self.updates = state["scale"], state["count"]
+
+
+def test_the_loss_scaler_goes_on_where_it_was(tiny_config, tmp_path, monkeypatch, stop_after):
+    class Scaled(Precision):
+        def __init__(self, config):
+            super().__init__(config)
+            self.scaler = GrowingScaler()
+
+    monkeypatch.setattr(trainer, "Precision", Scaled)
+    config = tiny_config("optim.epochs=1", "run.save_steps=2", f"run.dir={tmp_path / 'run'}")
+    stop_after(7)
+    with pytest.raises(Stopped):
+        train(config)
+    train(config, resume=True)
+    assert load_train_state(tmp_path / "run" / "last")["scaler"] == {"scale": 2.0**6, "count": 15}
 
 
 def test_names_in_the_optimizer_state_do_not_depend_on_earlier_runs(tiny_config, tmp_path):

@@ -13,7 +13,8 @@ from inflate_shrink.data.captions import CaptionOptions, read_captions
 from inflate_shrink.data.text import CaptionTokenizer
 from inflate_shrink.data.vocabulary import read_vocabulary
 from inflate_shrink.engine.checkpoint import new_model, open_checkpoint, write_checkpoint
-from inflate_shrink.engine.training_data import matching_checkpoint, open_training_data, tokenize_split
+from inflate_shrink.data.tokenized import open_training_data, tokenize_split
+from inflate_shrink.engine.steps import matching_checkpoint
 from inflate_shrink.errors import InputError
 
 BERT_VOCABULARY = Path(__file__).resolve().parents[3] / "shared" / "weights" / "bert_base_uncased_vocab.txt"

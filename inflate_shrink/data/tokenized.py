@@ -1,4 +1,4 @@
-"""What a training step reads: the data set, its training and validation captions as ids."""
+"""Splits whose captions are ids already, and what a training reads: a data set with two of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import numpy as np
 
 from ..atomic import atomic_path
 from ..config import DataConfig
-from ..data.store import Split, Store, open_store
-from ..data.text import CaptionTokenizer
 from ..errors import InputError
-from .checkpoint import Checkpoint, open_checkpoint
+from .npy import open_npy
+from .store import Split, Store, open_store
+from .text import CaptionTokenizer
 
 
 class TokenizedSplit(NamedTuple):
+    """A split with the ids of its captions, in their order."""
+
     split: Split
     ids: np.ndarray  # (captions, n) int64
 
@@ -30,6 +32,8 @@ class TokenizedSplit(NamedTuple):
 
 
 class TrainingData(NamedTuple):
+    """A data set, with its training and validation splits."""
+
     store: Store
     tokenizer: CaptionTokenizer
     train: TokenizedSplit
@@ -54,28 +58,15 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
     return data
 
 
-def matching_checkpoint(path: str, data: TrainingData, key: str) -> Checkpoint:
-    """The checkpoint that the config's ``key`` names, if its inputs are those of the data; else InputError."""
-    checkpoint = open_checkpoint(path)
-    tokenizer = checkpoint.tokenizer()
-    for what, found, expected in (
-        ("vocabulary", tokenizer.fingerprint, data.tokenizer.fingerprint),
-        ("data.text_length", tokenizer.length, data.tokenizer.length),
-        ("data.first_token", repr(tokenizer.first_token), repr(data.tokenizer.first_token)),
-        ("data.last_token", repr(tokenizer.last_token), repr(data.tokenizer.last_token)),
-        ("region dimension", checkpoint.state["region_dim"], data.region_dim),
-    ):
-        if found != expected:
-            raise InputError(f"{key}: the {what} of {checkpoint.directory} is {found}, the data's is {expected}; use a model of this data")
-    return checkpoint
-
-
 def tokenize_split(store: Store, name: str, tokenizer: CaptionTokenizer) -> TokenizedSplit:
-    """A split with its captions as ids, kept in the data set's directory where it can be written."""
+    """Return a split with its captions as ids, which are kept in the data set's directory where it can be written."""
     split = store.split(name)
     cache = store.directory / ".ids" / f"{name}-{store.fingerprint()}-{tokenizer.key}.npy"
     if cache.exists():
-        return TokenizedSplit(split, np.load(cache))
+        try:
+            return TokenizedSplit(split, np.array(open_npy(cache, (len(split.captions), tokenizer.length), "int64")))
+        except InputError:
+            pass  # damaged: it is made again
     ids = tokenizer(split.captions)
     try:
         with atomic_path(cache) as temporary, open(temporary, "wb") as file:

@@ -8,7 +8,7 @@ import pytest
 from inflate_shrink.config import DataConfig
 from inflate_shrink.data.store import open_store
 from inflate_shrink.data.text import CaptionTokenizer
-from inflate_shrink.engine.training_data import open_training_data, tokenize_split
+from inflate_shrink.data.tokenized import open_training_data, tokenize_split
 from inflate_shrink.errors import InputError
 
 
@@ -71,6 +71,17 @@ def test_ids_of_another_vocabulary_length_or_captions_are_not_used(own_data):
     changed = tokenizer(own_data)
     tokenize_split(open_store(own_data), "val", changed)
     assert changed.calls == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"not an array", None], ids=["empty", "garbage", "cut"])
+def test_ids_that_are_damaged_are_made_again(own_data, content):
+    expected = tokenize_split(open_store(own_data), "val", tokenizer(own_data)).ids
+    for cache in (own_data / ".ids").glob("val-*-16-*"):
+        cache.write_bytes(cache.read_bytes()[:-8] if content is None else content)
+    again, then = tokenizer(own_data), tokenizer(own_data)
+    for each in (again, then):
+        np.testing.assert_array_equal(tokenize_split(open_store(own_data), "val", each).ids, expected)
+    assert (again.calls, then.calls) == (1, 0)
 
 
 def test_data_that_cannot_be_written(own_data):
