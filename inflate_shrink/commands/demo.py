@@ -4,7 +4,7 @@
 
 Trains F, B and I, distils B-F, I-F, I-B and I-B-F, and prints their recall beside the paper's.
 It is the pipeline configs/pipelines.yaml:table2 on the demo data: each step is a call of
-tools/train.py or tools/distill.py, printed as it starts; two run at a time, a core each.
+tools/train.py or tools/distill.py, printed as it starts; as many run at a time as there are cores, up to four.
 Finished steps are kept in runs: a second call reuses them, or resumes what was interrupted.
 """
 

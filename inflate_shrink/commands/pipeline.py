@@ -25,11 +25,14 @@ def main(argv):
     parser.add_argument("--demo", action="store_true", help="the same rows on the demo data, with the demo's sizes: minutes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="S", help="run each step for each of these seeds (default: 0)")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default: %(default)s)")
-    parser.add_argument("--lanes", type=int, default=0, metavar="N", help="steps at a time (default: 2 on CPUs, 1 on a GPU)")
+    parser.add_argument("--lanes", type=int, default=0, metavar="N", help="steps at a time (default: a core for each thread, at most 4; 1 on a GPU)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="that each step computes with; they round differently, so another number is another run (default: 1)")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and what it would cost")
     arguments = parser.parse_args(argv)
     if arguments.lanes < 0:
         raise InputError(f"--lanes must be 1 or more, found {arguments.lanes}")
+    if arguments.threads < 1:
+        raise InputError(f"--threads must be 1 or more, found {arguments.threads}")
 
     from ..pipeline.cost import describe_plan
     from ..pipeline.demo import make_demo_data
@@ -42,8 +45,8 @@ def main(argv):
     pipeline = pipeline._replace(data=arguments.data or pipeline.data)
     if arguments.demo or pipeline.data == "demo":
         make_demo_data()
-    steps = plan(pipeline, arguments.runs, arguments.override, arguments.seeds, DEMO_BASE if arguments.demo else None)
-    lanes = arguments.lanes or default_lanes()
+    steps = plan(pipeline, arguments.runs, arguments.override, arguments.seeds, DEMO_BASE if arguments.demo else None, arguments.threads)
+    lanes = arguments.lanes or default_lanes(arguments.threads)
     if arguments.dry_run:
         print(describe_plan(steps, lanes))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from statistics import median
@@ -28,7 +29,7 @@ def describe_plan(steps: list[Step], lanes: int) -> str:
     trained = [step for step in steps if step.tool != "rerank"]
     teachers = {step.directory: _teacher(step, by_directory) for step in trained}
     amounts = {step.directory: multiply_adds(step, sizes[step.config.data.dir], teachers[step.directory]) for step in trained}
-    pace, source = speed(amounts, lanes)
+    pace, source = speed(amounts, steps[0].threads)
     lines, left = [f"{'step':<34}{'codes':>6}{'fragments':>10}{'pairs':>10}{'estimate':>10}{'disk':>9}  {'':<10}"], 0.0
     for step in steps:
         if step.tool == "rerank":
@@ -77,8 +78,8 @@ def fragment_bytes(teacher: Config, sizes: DataSizes) -> int:
     return 2 * teacher.model.hidden * _fragments(teacher) * (sizes.captions + sizes.images)
 
 
-def speed(known: dict[Path, float], lanes: int) -> tuple[float, str]:
-    """Multiply-adds a second of one of ``lanes`` steps at a time, and where the number is from.
+def speed(known: dict[Path, float], threads: int) -> tuple[float, str]:
+    """Return the multiply-adds a second of a step of so many threads, and where the number is from.
 
     Args:
         known: directory of a step -> its multiply-adds.
@@ -87,7 +88,7 @@ def speed(known: dict[Path, float], lanes: int) -> tuple[float, str]:
     measured = [amount / result["training"]["seconds"] for amount, result in results if result and result["training"].get("seconds")]
     if measured:
         return median(measured), f"the speed of {len(measured)} finished steps"
-    return EFFICIENCY * _probe() / lanes, f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"
+    return EFFICIENCY * _probe() * min(1.0, threads / len(os.sched_getaffinity(0))), f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"
 
 
 def _teacher(step: Step, steps: dict[Path, Step]) -> Config | None:

@@ -53,6 +53,7 @@ class Step(NamedTuple):
     needs: list[Path]  # directories of other steps
     directory: Path
     link: Path  # where a user looks for it
+    threads: int = 1  # that its processes compute with: more of them round otherwise, so the weights differ in their last digits
 
     @property
     def label(self) -> str:
@@ -113,24 +114,27 @@ def data_file(data: str) -> Path:
     return found
 
 
-def plan(pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0,), base: str | Path | None = None) -> list[Step]:
+def plan(
+    pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0,), base: str | Path | None = None, threads: int = 1
+) -> list[Step]:
     """All steps of a pipeline, each after those that it needs.
 
     Args:
         runs: directory for the steps and the links to them.
         overrides: as of ``-o``, for every step.
         base: in place of the data set's file, to run the same rows on other data.
+        threads: of each step, however many run at once; another number is another run.
 
     Raises InputError, before anything runs, if a config is wrong, a step that another needs is neither in the
     pipeline nor an existing checkpoint, steps need each other, or a student does not fit its teacher.
     """
     rows = data_file(pipeline.data)
     data: dict[str, str] = {}
-    steps = [step for seed in seeds for step in _plan_seed(pipeline, rows, Path(runs), [*overrides, f"run.seed={seed}"], base, data)]
+    steps = [step for seed in seeds for step in _plan_seed(pipeline, rows, Path(runs), [*overrides, f"run.seed={seed}"], base, data, threads)]
     return list({step.directory: step for step in steps}.values())
 
 
-def _plan_seed(pipeline: PipelineFile, rows: Path, runs: Path, overrides, base, data: dict[str, str]) -> list[Step]:
+def _plan_seed(pipeline: PipelineFile, rows: Path, runs: Path, overrides, base, data: dict[str, str], threads: int) -> list[Step]:
     configs = {name: _load(f"{rows}:{name}", overrides, base) for name in pipeline.steps}
     for config in list(configs.values()):  # a start such as B is added where it is a row
         start = Path(config.model.init).name
@@ -144,7 +148,8 @@ def _plan_seed(pipeline: PipelineFile, rows: Path, runs: Path, overrides, base, 
             raise InputError(f"{rows}:{name}: its run.dir {config.run.dir} is that of step {names[config.run.dir]} too; give each its own")
     steps: dict[str, Step] = {}
     for name in _in_order(configs, names):
-        steps[name] = _plan_step(name, configs[name], {directory: steps[other] for directory, other in names.items() if other in steps}, runs, data)
+        made = {directory: steps[other] for directory, other in names.items() if other in steps}
+        steps[name] = _plan_step(name, configs[name], made, runs, data, threads)
     return [*steps.values(), *(_plan_rerank(pair, steps, runs) for pair in pipeline.rerank)]
 
 
@@ -185,7 +190,7 @@ def _sources(config: Config) -> list[tuple[str, str]]:
     return [(key, source) for key, source in found if source]
 
 
-def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict[str, str]) -> Step:
+def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict[str, str], threads: int) -> Step:
     """``made``: run.dir of a config -> its step."""
     needs, values = [], flatten(to_dict(config))
     content = {key: values[key] for key in keys_deciding(WEIGHTS) if values[key] != _YOUNG.get(key)}
@@ -199,14 +204,15 @@ def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, dat
             checkpoint = open_checkpoint(source)
             _check_fit(name, key, config, checkpoint.config)
             content[key] = hashlib.sha256((checkpoint.directory / "model.pdparams").read_bytes()).hexdigest()
-    content["data"] = _fingerprint(config, data)
+    content.update({"data": _fingerprint(config, data), **({"threads": threads} if threads > 1 else {})})
     directory = runs / "steps" / f"{name}-{_digest(content)}"
     teacher, init = (str(made[source].directory) if source in made else source for source in (config.distill.teacher, config.model.init))
     config = replace(
         config, name=name, run=replace(config.run, dir=str(directory)),
         distill=replace(config.distill, teacher=teacher), model=replace(config.model, init=init),
     )
-    return Step(name, "distill" if teacher else "train", config, needs, directory, runs / (config.data.name or "own") / _with_seed(name, config))
+    link = runs / (config.data.name or "own") / _with_seed(name, config)
+    return Step(name, "distill" if teacher else "train", config, needs, directory, link, threads)
 
 
 def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> Step:
@@ -220,7 +226,7 @@ def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> S
     needs = list(dict.fromkeys([retriever.directory, reranker.directory]))
     directory = runs / "steps" / f"{name}-{_digest([need.name for need in needs])}"
     config = retriever.config
-    return Step(name, "rerank", config, needs, directory, runs / (config.data.name or "own") / _with_seed(name, config))
+    return Step(name, "rerank", config, needs, directory, runs / (config.data.name or "own") / _with_seed(name, config), retriever.threads)
 
 
 def _check_fit(name: str, key: str, config: Config, source: Config) -> None:

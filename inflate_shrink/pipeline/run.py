@@ -29,9 +29,13 @@ _TRAINING = 0.95  # of a step's time, the rest is measuring
 _ROOT = Path(__file__).resolve().parents[2]  # where the children find this package, whatever their working directory holds
 
 
-def default_lanes() -> int:
-    """One on a GPU, two on two cores: a small model does not keep two cores busy, two of them on one core each do."""
-    return 1 if paddle.device.cuda.device_count() else min(2, len(os.sched_getaffinity(0)))
+_MOST_LANES = 4  # by default: each is a process with a model and its data
+_THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # of Paddle; of NumPy, for the linear start
+
+
+def default_lanes(threads: int = 1) -> int:
+    """Return the steps at a time: one on a GPU, else as many as the cores have threads for, at most 4."""
+    return 1 if paddle.device.cuda.device_count() else max(1, min(_MOST_LANES, len(os.sched_getaffinity(0)) // threads))
 
 
 def run_steps(steps: list[Step], lanes: int) -> None:
@@ -42,7 +46,7 @@ def run_steps(steps: list[Step], lanes: int) -> None:
 
     Raises InputError at the end if a step failed; the step has then printed why.
     """
-    lane = _Lane(lanes, len(steps))
+    lane = _Lane(len(steps))
     waiting, running, done, failed = list(steps), {}, set(), []
     try:
         with ThreadPoolExecutor(lanes) as pool, _interrupted_by_sigterm():
@@ -106,10 +110,9 @@ def _link(step: Step) -> None:
 class _Lane:
     """Runs steps, from several threads, and shows one bar for all of them and the lines that they log."""
 
-    def __init__(self, lanes: int, steps: int):
+    def __init__(self, steps: int):
         self.lock, self.processes, self.stopped, self.shares = Lock(), set(), False, {}
-        cores = str(max(1, len(os.sched_getaffinity(0)) // lanes))
-        self.environment = {**os.environ, "MKL_NUM_THREADS": cores, "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
+        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
         self.bar = tqdm(total=float(steps), desc="steps", disable=None, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}, ETA {remaining}")
 
     def run_step(self, step: Step) -> bool:
@@ -164,8 +167,9 @@ class _Lane:
             if self.stopped:
                 return False
             # a session of its own: Ctrl-C reaches this process alone, which passes on one signal (a second would end it unsaved)
+            environment = {**self.environment, **dict.fromkeys(_THREADS, str(step.threads))}
             process = subprocess.Popen(
-                command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                 start_new_session=True, pass_fds=[claim.fileno()],
             )  # fmt: skip
             self.processes.add(process)

@@ -87,6 +87,12 @@ def test_a_directory_stands_for_all_that_decides_the_weights(pipeline, own_data)
     assert directories(f"data.dir={own_data}")[0] != first[0]
 
 
+def test_another_number_of_threads_is_another_run(pipeline):
+    one, two = (plan(pipeline(["I", "I-B"]), "runs", threads=threads) for threads in (1, 2))
+    assert [step.threads for step in one + two] == [1, 1, 2, 2]
+    assert len({step.directory for step in one + two}) == 4
+
+
 def test_seeds(pipeline):
     steps = plan(pipeline(["I", "I-B"]), "runs", seeds=[0, 3])
     assert [step.label for step in steps] == ["I", "I-B", "I, seed 3", "I-B, seed 3"]

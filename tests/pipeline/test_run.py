@@ -68,6 +68,15 @@ def test_a_step_runs_once_when_those_it_needs_are_finished(step, scripts, tmp_pa
     assert len(order(tmp_path)) == 4
 
 
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_the_threads_of_a_step_are_its_own_however_many_run(step, scripts, lanes, capsys, monkeypatch):
+    monkeypatch.setenv("MKL_NUM_THREADS", "7")
+    scripts.update(dict.fromkeys("BI", "echo $MKL_NUM_THREADS $OMP_NUM_THREADS $OPENBLAS_NUM_THREADS"))
+    run_steps([step("B"), step("I")._replace(threads=5)], lanes)
+    said = capsys.readouterr().out
+    assert "B: 1 1 1\n" in said and "I: 5 5 5\n" in said
+
+
 def test_the_bar_goes_by_the_status_of_a_run(step, scripts, monkeypatch):
     shares = []
     monkeypatch.setattr(run._Lane, "_share", lambda lane, label, share: shares.append((label, share)))

@@ -95,6 +95,7 @@ def test_a_killed_pipeline_goes_on(work, run_tool, start_tool):
         (["I-B.yaml"], "step I-B: its distill.teacher runs/x/I is no step of the pipeline"),
         (["missing.yaml"], "missing.yaml: no such config file"),
         (["I-B.yaml", "--lanes", "-1"], "--lanes must be 1 or more"),
+        (["I-B.yaml", "--threads", "0"], "--threads must be 1 or more"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_runs(work, run_tool, arguments, message):
