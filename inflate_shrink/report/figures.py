@@ -47,7 +47,8 @@ def draw_figure_1(directory: Path, bench: Bench, groups: list[Group]) -> FigureF
     caption = (
         "Figure 1. t2i R@1 against the multiply-adds to score one more image for an encoded text. "
         "Left: published, MSCOCO1K. The costs of Unicoder-VL and 12-in-1 are estimates, both as one BERT-base over 100 regions "
-        "and 32 words, and both were pre-trained on other multi-modal data. " + _right(bench)
+        "and 32 words, and both were pre-trained on other multi-modal data. "
+        "Models that differ from these in their loss alone (VSE++ and joint ones, at F's cost) are in Table 5 only. " + _right(bench)
     )
     series = published_costs(), measured_costs(groups, bench)
     return _draw(directory, "figure1", bench, series, ("multiply-adds per candidate image", _decades), caption, joined=False)

@@ -8,6 +8,9 @@ from ..data.text import CaptionTokenizer
 from ..data.vocabulary import parse_vocabulary
 from ..model.inputs import PAD_ID
 
+# Words that name nothing in a picture.
+_QUIET = frozenset("a an the and or of in on at to is are be with by for it its there".split())
+
 Labels = List[Optional[str]]  # None: padding
 
 
@@ -20,6 +23,11 @@ def text_labels(ids: Sequence[int], tokenizer: CaptionTokenizer, codes: int) -> 
 def image_labels(count: int, slots: int, codes: int) -> Labels:
     """The ``count`` regions in ``slots`` slots, then the codes: slots + k labels, None for padding."""
     return [f"region {number}" if number <= count else None for number in range(1, slots + 1)] + _codes(codes)
+
+
+def is_quiet(label: str) -> bool:
+    """Whether a label names nothing that a region could show: a special token, punctuation, an article and the like."""
+    return label in _QUIET or (label.startswith("[") and label.endswith("]")) or not any(character.isalnum() for character in label)
 
 
 def shorten(text: str, length: int) -> str:

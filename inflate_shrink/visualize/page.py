@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .attention import Attention
 from .match import Choice, Match
+from .labels import is_quiet
 from .match_figure import UNSEEN, region_colours
 from .palette import colours
 from .photo import Scene
@@ -35,7 +36,7 @@ def match_page(match: Match, scene: Scene, title: str) -> str:
     coloured = region_colours(match)
 
     def entry(choice: Choice) -> dict:
-        return {**choice._asdict(), "colour": coloured.get(choice.region, UNSEEN)}
+        return {**choice._asdict(), "colour": UNSEEN if is_quiet(choice.text) else coloured.get(choice.region, UNSEEN)}
 
     data = {
         "words": [entry(choice) for choice in match.words],
