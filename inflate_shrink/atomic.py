@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
+from .lock import locked, take_lock
+
+
+_LOCK = "lock"
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike):
-    """Yield a temporary sibling of ``path``; on success fsync it and rename it to ``path``.
+    """Yield a temporary place beside ``path``; on success fsync what is there and rename it to ``path``.
 
-    The body may create a file or a directory there. On any exception the temporary
+    The body may create a file, a directory or a symbolic link there. On any exception it
     is removed and ``path`` is as it was. A full disk or a missing permission becomes
-    an :class:`InputError` that names ``path``.
+    an :class:`InputError` that names ``path``. What a process left that was killed is
+    removed when the same path is written again. Several may write it at once: the last one stays.
 
     A directory that already exists at ``path`` is not replaced (rename(2) cannot do
     it atomically): choose a fresh name for each version instead.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    _remove(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        fsync_tree(temporary)
-        os.replace(temporary, path)
-        fsync(path.parent)
+        with _staging(path) as place:
+            temporary = place / path.name
+            yield temporary
+            fsync_tree(temporary)
+            os.replace(temporary, path)
+            fsync(path.parent)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}; what was there before is untouched") from error
-    finally:
-        _remove(temporary)
 
 
 def write_json(path: str | os.PathLike, value) -> None:
@@ -45,14 +50,14 @@ def write_json(path: str | os.PathLike, value) -> None:
 
 def atomic_symlink(target: str, link: Path) -> None:
     """Point the symbolic link ``link`` at ``target`` (relative), replacing an older link atomically."""
-    with_name = link.with_name(f".{link.name}.tmp-{os.getpid()}")
-    _remove(with_name)
-    os.symlink(target, with_name)
-    os.replace(with_name, link)
-    fsync(link.parent)
+    with atomic_path(link) as temporary:
+        os.symlink(target, temporary)
 
 
 def fsync_tree(path: Path) -> None:
+    """Have a file, or a directory with all that is in it, on disk when this returns."""
+    if path.is_symlink():
+        return  # its directory holds it
     if path.is_dir():
         for child in path.iterdir():
             fsync_tree(child)
@@ -67,8 +72,48 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a symbolic link or a directory with all that is in it, if there is one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     elif path.exists() or path.is_symlink():
         path.unlink()
+
+
+@contextmanager
+def _staging(path: Path):
+    """Yield a new directory beside ``path`` for what becomes it. Its lock tells one in use from one whose process is dead."""
+    _remove_leftovers(path)
+    place = path.with_name(f".{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
+    place.mkdir()
+    try:
+        with locked(place / _LOCK, path, wait=60.0):  # at once, unless another process asks just now whether this is left over
+            yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the staging directories of ``path`` that nobody uses."""
+    for place in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
+        owner = place.name.rpartition(".tmp-")[2]
+        if owner.isdecimal():  # of an earlier version: a process, and no lock
+            if not _is_running(int(owner)):
+                remove(place)
+            continue
+        with suppress(InputError):  # in use, or another user's
+            lock = take_lock(place / _LOCK, path)
+            if lock.exclusive:
+                shutil.rmtree(place, ignore_errors=True)
+            lock.release()
+
+
+def _is_running(process: int) -> bool:
+    """Whether another process of this machine has the number."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return process != os.getpid()

@@ -27,8 +27,9 @@ class Held(InputError):
 class FileLock:
     """A lock that is held until :meth:`release`; made by :func:`take_lock`."""
 
-    def __init__(self, descriptor: int, inherited: bool):
+    def __init__(self, descriptor: int, exclusive: bool, inherited: bool):
         self._descriptor, self._inherited = descriptor, inherited
+        self.exclusive = exclusive  # False: a file system without locks, where everybody holds it
 
     def fileno(self) -> int:
         """The descriptor that holds it, to be passed to child processes."""
@@ -61,9 +62,10 @@ def take_lock(path: Path, what: str | os.PathLike, wait: float = 0.0, inherited:
         while True:
             descriptor = _open(path)
             try:
-                if _locked(descriptor, path):
+                ours = _try(descriptor, path)
+                if ours is not False:
                     _sign(descriptor)
-                    return FileLock(descriptor, inherited)
+                    return FileLock(descriptor, ours is True, inherited)
                 if time.monotonic() >= until:
                     raise Held(what, os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process")
             except BaseException:
@@ -93,8 +95,9 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
 
-def _locked(descriptor: int, path: Path) -> bool:
-    """Whether the lock is ours now, and is that of the file which has the name (its last holder may have removed it)."""
+def _try(descriptor: int, path: Path) -> bool | None:
+    """Whether the lock is ours now, and is that of the file which has the name (its last holder may have removed it).
+    None on a file system without locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
@@ -102,7 +105,7 @@ def _locked(descriptor: int, path: Path) -> bool:
         return False
     except OSError as error:
         if error.errno in _NO_LOCKS:
-            return True
+            return None
         raise
 
 

@@ -2,10 +2,14 @@
 
 import errno
 import os
+import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 
-from inflate_shrink import atomic
+from inflate_shrink import atomic, lock
 from inflate_shrink.atomic import atomic_path, atomic_symlink
 from inflate_shrink.errors import InputError
 
@@ -92,3 +96,96 @@ def test_symlink_is_made_and_replaced(tmp_path):
         atomic_symlink(target, tmp_path / "link")
         assert os.readlink(tmp_path / "link") == target
     assert names(tmp_path) == ["link", "one", "two"]
+
+
+def write(path):
+    with atomic_path(path) as temporary:
+        temporary.write_text("whole")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from inflate_shrink.atomic import atomic_path
+
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.mkdir()
+    (temporary / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_when_the_path_is_written_again(tmp_path):
+    assert subprocess.run([sys.executable, "-c", KILLED, tmp_path / "whole"]).returncode == -signal.SIGKILL
+    assert len(names(tmp_path)) == 1 and names(tmp_path)[0].startswith(".whole.tmp-")
+    write(tmp_path / "other")
+    assert len(names(tmp_path)) == 2  # it might become the other process's file still
+    write(tmp_path / "whole")
+    assert names(tmp_path) == ["other", "whole"]
+
+
+def test_what_earlier_versions_left(tmp_path):
+    """They named the process and held no lock."""
+    dead, ours, running = 99999999, os.getpid(), os.getppid()
+    for process in (dead, ours, running):
+        (tmp_path / f".whole.tmp-{process}").mkdir()
+        (tmp_path / f".file.tmp-{process}").write_text("half")
+        os.symlink("nowhere", tmp_path / f".link.tmp-{process}")
+    write(tmp_path / "whole")
+    write(tmp_path / "file")
+    atomic_symlink("file", tmp_path / "link")
+    assert names(tmp_path) == sorted(["whole", "file", "link", *(f".{name}.tmp-{running}" for name in ("whole", "file", "link"))])
+
+
+def test_what_is_in_use_is_not_left_over(tmp_path):
+    """Two write one file at once: the last one stays, and neither disturbs the other."""
+    with atomic_path(tmp_path / "file") as first:
+        first.write_text("first")
+        with atomic_path(tmp_path / "file") as second:
+            second.write_text("second")
+            assert first.read_text() == "first"
+        assert (tmp_path / "file").read_text() == "second"
+    assert (tmp_path / "file").read_text() == "first" and names(tmp_path) == ["file"]
+
+
+def test_many_threads_write_one_file(tmp_path):
+    errors = []
+
+    def work():
+        try:
+            for _ in range(20):
+                write(tmp_path / "file")
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == [] and names(tmp_path) == ["file"]
+
+
+def test_without_locks_nothing_is_taken_for_left_over(tmp_path, monkeypatch):
+    def flock(descriptor, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    with atomic_path(tmp_path / "file") as first:
+        first.write_text("first")
+        write(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "first"
+
+
+def test_a_name_with_signs_of_patterns(tmp_path):
+    with atomic_path(tmp_path / "[ab]*") as temporary:
+        temporary.write_text("x")
+        write(tmp_path / "[ab]*")
+        assert temporary.exists()
+    assert names(tmp_path) == ["[ab]*"]
+
+
+def test_symbolic_link_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file/link: cannot be written"):
+        atomic_symlink("one", tmp_path / "file" / "link")

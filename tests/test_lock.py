@@ -35,7 +35,9 @@ def test_the_second_is_refused_by_name(tmp_path):
     assert re.fullmatch(rf"{tmp_path}: is being written by {holder}; try again when that has ended", str(error.value))
     assert re.fullmatch(holder, error.value.holder)
     lock.release()
-    take_lock(tmp_path / "lock", tmp_path).release()
+    lock = take_lock(tmp_path / "lock", tmp_path)
+    assert lock.exclusive
+    lock.release()
 
 
 def test_a_killed_process_holds_nothing(tmp_path):
@@ -100,9 +102,10 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    first = take_lock(tmp_path / "lock", "it")
-    take_lock(tmp_path / "lock", "it").release()
+    first, second = (take_lock(tmp_path / "lock", "it") for _ in range(2))
+    assert not first.exclusive and not second.exclusive
     first.release()
+    second.release()
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

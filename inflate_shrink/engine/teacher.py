@@ -91,8 +91,7 @@ class _FragmentCache:
             self._open()
 
     def write(self, model, data: TrainingData) -> None:
-        for old in (self.directory, *self.directory.parent.glob(f".{self.directory.name}.tmp-*")):
-            shutil.rmtree(old, ignore_errors=True)  # of another teacher or data set, or of a run that was killed while writing
+        shutil.rmtree(self.directory, ignore_errors=True)  # of another teacher or data set
         split = data.train.split
         with atomic_path(self.directory) as temporary:
             temporary.mkdir()

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ..atomic import atomic_path, write_json
+from ..atomic import atomic_path, remove, write_json
 from ..errors import InputError
 from ..kernel.compiled import thread_count
 from ..checked_files import FileEntry, FileWriter
@@ -83,7 +83,7 @@ def _remove_others(place: Path, field: str, stem: str | None) -> None:
     """Also what a build that was killed left; a .json before its .faiss, so that no reader misses the latter."""
     for path in sorted([*place.glob(f"{field}-*"), *place.glob(f".{field}-*")], key=lambda path: path.suffix == ".faiss"):
         if path.stem != stem:
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def _new(faiss: ModuleType, kind: str, items: int, dim: int, seed: int):
