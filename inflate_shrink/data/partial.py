@@ -35,7 +35,7 @@ def partial_path(target: Path, settings: dict):
             try:
                 if os.path.lexists(target):  # of a process that held the lock just now
                     raise InputError(f"{target}: already exists and is not replaced; remove it or choose another directory")
-                _begin(partial / "settings.json", content, settings)
+                _begin(partial, content, settings)
                 yield content
                 fsync_tree(content)
                 os.replace(content, target)
@@ -53,23 +53,31 @@ def partial_path(target: Path, settings: dict):
         ) from error
 
 
-def _begin(path: Path, content: Path, settings: dict) -> None:
+def _begin(partial: Path, content: Path, settings: dict) -> None:
     """Leave ``content`` as it is if it was begun with the same settings, else empty."""
-    text = json.dumps(settings, indent=2, sort_keys=True)
+    path, text = partial / "settings.json", json.dumps(settings, indent=2, sort_keys=True)
     try:
         same = path.read_text(encoding="utf-8") == text
     except (FileNotFoundError, ValueError):
         same = False
     if not (same and content.is_dir()):
-        path.unlink(missing_ok=True)  # first: settings promise content
-        shutil.rmtree(content, ignore_errors=True)
+        _empty(partial)
         content.mkdir()
         path.write_text(text, encoding="utf-8")
 
 
+def _empty(partial: Path) -> None:
+    """Remove all but the lock."""
+    (partial / "settings.json").unlink(missing_ok=True)  # first: settings promise content
+    for path in partial.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != "lock":
+            path.unlink()
+
+
 def _clear(partial: Path) -> None:
-    (partial / "settings.json").unlink(missing_ok=True)
-    shutil.rmtree(partial / "content", ignore_errors=True)
+    _empty(partial)
     (partial / "lock").unlink(missing_ok=True)  # last: from here on another process may begin
     try:
         partial.rmdir()

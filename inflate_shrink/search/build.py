@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Iterator, Sequence
 
@@ -11,6 +12,7 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
+from ..data.partial import partial_path
 from ..data.store import Store
 from ..engine.checkpoint import Checkpoint
 from ..engine.encode import image_batches, text_batches
@@ -21,12 +23,12 @@ from ..scoring import Fragments
 from .centroids import SAMPLE, centroid_count, spherical_kmeans
 from .encoder.export import export_encoder
 from .index import CODES as CODES_PRECISION
-from .index import FieldSettings, IndexSettings, IndexWriter, create_index, open_index
+from .index import FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
 from .searcher import CENTROIDS, CODES, ENCODER, FIRST_ENCODER, FRAGMENTS, VECTOR
 
 _SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
 CENTER_SAMPLE = 16_384  # rows whose mean int8 is centred on
-_COMMIT_ITEMS = 100_000  # added between two commits: more is not lost when a build is interrupted
+_COMMIT_ITEMS = 100_000  # added between two commits: a build or an addition that is interrupted goes on from there
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,15 @@ class Models:
 
 
 def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os.PathLike, split: str = "", settings: BuildSettings = BuildSettings()) -> None:
-    """Make an index of a split's images or captions ("": of all).
+    """Make an index of a split's images or captions ("": of all), whole or not at all.
 
-    Interrupted after its first commit it leaves an index of a part, to which :func:`add_to_index` adds the rest.
+    Interrupted, killed or out of disk it leaves what it committed in a hidden directory beside (see
+    :func:`..data.partial.partial_path`), and the same call goes on from there.
 
     Raises:
         InputError: the directory exists, the data do not fit the models, there is no such split, or the disk is full.
     """
+    directory = Path(directory)
     if os.path.lexists(directory):
         raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
     if settings.codes and (settings.items == "captions" or models.first):
@@ -90,11 +94,26 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
     if settings.codes < 0:
         fragments = len(chosen) * models.exact.config.model.fragments_of(store.regions.shape[1])
         settings = replace(settings, codes=centroid_count(fragments))
-    sample = _sample(models, store, chosen, settings)
-    root = os.path.abspath(store.directory / store.meta.get("image_root", "")) if settings.items == "images" else ""
-    data = {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
-    create_empty(directory, models, data, settings, sample)
-    _add(directory, models, store, chosen)
+    data = _describe(store, settings.items, split)
+    with _whole(directory, {**models.describe(), "data": data, "paddle": paddle.__version__, **asdict(settings)}) as partial:
+        if not any(partial.iterdir()):
+            partial.rmdir()
+            create_empty(partial, models, data, settings, _sample(models, store, chosen, settings))
+        _add(partial, models, store, split)
+
+
+@contextmanager
+def _whole(directory: Path, made_of: dict):
+    """Yield an index in the making, or an empty directory for it, that appears as ``directory`` when it is whole; messages name that."""
+    with partial_path(directory, made_of) as partial:
+        try:
+            yield partial
+        except InputError as error:
+            if str(partial) not in str(error):
+                raise
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__
+            raise InputError(str(error).replace(str(partial), str(directory))) from None
 
 
 def create_empty(directory: str | os.PathLike, models: Models, data: dict, settings: BuildSettings, sample: Sequence[np.ndarray]) -> None:
@@ -139,22 +158,21 @@ def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | o
         found, expected = _weights(given.get(name)), _weights(origin.get(name))
         if found != expected:
             raise InputError(f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, given were {found}; give the same checkpoint, or build another index")
-    store = models.exact.open_data(data_dir)
-    root = os.path.abspath(store.directory / store.meta.get("image_root", ""))
-    if index.settings.items == "images" and root != origin["data"]["image_root"]:
-        raise InputError(f"{data_dir}: its photos are in {root}, those of {directory} in {origin['data']['image_root']}; prepare the data with that image root")
-    return _add(directory, models, store, _chosen(store, index.settings.items, split), replace)
+    return _add(Path(directory), models, models.exact.open_data(data_dir), split, replace)
 
 
-def _add(directory: str | os.PathLike, models: Models, store: Store, chosen: np.ndarray, replace: bool = False) -> int:
+def _add(directory: Path, models: Models, store: Store, split: str, replace: bool = False) -> int:
     with IndexWriter(directory) as writer:
         index = open_index(directory)
         items = index.settings.items
-        names = [_name(store, items, item) for item in chosen]
+        chosen, data = _chosen(store, items, split), _describe(store, items, split)
+        outside = data["image_root"] if data["image_root"] != index.settings.origin["data"]["image_root"] else ""
+        names = [_name(store, items, item, outside) for item in chosen]
         known = index.contains([name for name, _ in names])
         if not replace:
+            _require_the_same(index, [name for name, there in zip(names, known) if there])
             chosen, names, known = chosen[~known], [name for name, there in zip(names, known) if not there], known[~known]
-        centroids = np.load(Path(directory) / CENTROIDS) if CODES in index.settings.fields else None
+        centroids = np.load(directory / CENTROIDS) if CODES in index.settings.fields else None
         done = 0
         with tqdm(total=len(chosen), desc="index", unit=items[:-1], disable=None, leave=False) as bar:
             for batch in models.batches(store, items, chosen):
@@ -166,11 +184,26 @@ def _add(directory: str | os.PathLike, models: Models, store: Store, chosen: np.
                 writer.delete([name for name, there in zip(ids, known[done:]) if there])
                 writer.add(ids, files, rows)
                 if done // _COMMIT_ITEMS != (done + count) // _COMMIT_ITEMS:
-                    writer.commit()
+                    writer.commit(data)
                 done += count
                 bar.update(count)
-        writer.commit()
+        writer.commit(data)
     return done
+
+
+def _require_the_same(index: Index, names: list[tuple[str, str]]) -> None:
+    """Raise InputError if an id of the index is of another file, or another caption, there."""
+    for (name, file), (segment, row) in zip(names, index.find([name for name, _ in names])):
+        there = index.segments[segment].files[row]
+        if there != file:
+            there, file = (os.path.join(index.settings.origin["data"]["image_root"], part) if part else "" for part in (there, file))
+            raise InputError(f"{index.directory}: {name!r} is of {there!r} there, and of {file!r} in the data to add; give it another id, or replace it with --replace")
+
+
+def _describe(store: Store, items: str, split: str) -> dict:
+    """What an index says of its data; the files of its images are named from ``image_root``, or with their whole path."""
+    root = os.path.abspath(store.directory / store.meta.get("image_root", "")) if items == "images" else ""
+    return {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
 
 
 def _weights(model: dict | None) -> str:
@@ -187,10 +220,11 @@ def _chosen(store: Store, items: str, split: str) -> np.ndarray:
     return np.array([number for number, name in enumerate(store.caption_splits) if not split or name == split], np.int64)
 
 
-def _name(store: Store, items: str, item: int) -> tuple[str, str]:
-    """Id and file of an image; of a caption the image's id with the caption's place among all, and its text."""
+def _name(store: Store, items: str, item: int, root: str = "") -> tuple[str, str]:
+    """Id of an image, and its file from ``root``; of a caption the image's id with the caption's place among all, and its text."""
     if items == "images":
-        return store.image_ids[item], store.image_files[item]
+        file = store.image_files[item]
+        return store.image_ids[item], os.path.join(root, file) if file else ""
     return f"{store.image_ids[store.caption_rows[item]]}#{item}", " ".join(store.captions[item].split())
 
 

@@ -24,5 +24,6 @@ def describe_index(index: Index) -> str:
         if name in origin:
             model = origin[name]
             lines.append(f"{name}: {model['name'] or 'unnamed'} ({model['codes']} codes, fragments {model['fragments']}), weights {model['fingerprint']}, {model['checkpoint']}")
-    data = origin["data"]
-    return "\n".join([*lines, f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all'}, {data['fingerprint']}; more may have been added"])
+    for data in index.manifest.data:
+        lines.append(f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all'}, {data['fingerprint']}")
+    return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import decode_rows
 from inflate_shrink.search import build as module
 from inflate_shrink.search.build import BuildSettings, Models, add_to_index, build_index
-from inflate_shrink.search.index import FieldSettings, IndexWriter, open_index, verify_index
+from inflate_shrink.search.describe import describe_index
+from inflate_shrink.search.index import FieldSettings, IndexWriter, manifest, open_index, verify_index
 from inflate_shrink.search.searcher import Searcher
 
 QUERY = "a red ball left of a box"
@@ -94,8 +96,6 @@ def test_what_is_there_is_not_added_twice(own_index, checkpoint, tiny_data):
 
 def test_replace(own_index, checkpoint, own_data):
     directory, models = own_index("B", split="val"), Models(checkpoint("B"))
-    with pytest.raises(InputError, match="its photos are in"):
-        add_to_index(directory, models, own_data, "val", replace=True)
     same_root(own_data, directory)
     before = Searcher(directory).search(QUERY, k=8)
     store = open_store(own_data)
@@ -114,42 +114,154 @@ def test_replace(own_index, checkpoint, own_data):
     assert scores["val-00001"] != scores["val-00002"]
 
 
+def test_an_index_names_all_data_it_was_made_of(own_index, checkpoint, own_data, tiny_data):
+    directory, models = own_index("B", split="val"), Models(checkpoint("B"))
+    reader = open_index(directory)
+    (first,) = reader.manifest.data
+    assert (first["directory"], first["split"]) == (str(tiny_data), "val")
+    assert add_to_index(directory, models, own_data, "test", replace=True) == 10
+    assert reader.refresh()  # and takes it for the same index
+    second = {"directory": str(own_data), "split": "test", "fingerprint": open_store(own_data).fingerprint(), "image_root": str(own_data)}
+    assert reader.manifest.data == (first, second)
+    assert add_to_index(directory, models, own_data, "test", replace=True) == 10
+    assert add_to_index(directory, models, tiny_data, "val") == 0
+    with IndexWriter(directory) as writer:
+        writer.compact()
+        writer.commit()
+    index = open_index(directory)
+    assert index.manifest.data == (first, second)
+    lines = describe_index(index).splitlines()
+    assert lines[-2:] == [f"data: {data['directory']}, split {data['split']}, {data['fingerprint']}" for data in (first, second)]
+
+
+def test_an_older_index_names_its_first_data(own_index, checkpoint, tiny_data):
+    directory = own_index("B", split="val")
+    path = directory / "manifest.json"
+    value = json.loads(path.read_text())
+    first = value["settings"]["origin"]["data"]
+    del value["crc32"], value["data"]
+    body = json.dumps(value, indent=1)[: -len("\n}")].encode()
+    path.write_bytes(body + (manifest._END % zlib.crc32(body)).encode())
+    assert open_index(directory).manifest.data == (first,)
+    add_to_index(directory, Models(checkpoint("B")), tiny_data, "test")
+    assert open_index(directory).manifest.data == (first, {**first, "split": "test"})
+
+
+def test_photos_of_two_folders(own_index, checkpoint, own_data, tiny_data):
+    """Those of the second are stored with their whole path; an id has one photo."""
+    with_files(own_data)
+    directory, models = own_index("B", split="val"), Models(checkpoint("B"))
+    with pytest.raises(InputError, match=r"index: 'val-0000\d' is of '.*' there, and of '/elsewhere/.*png' in the data to add; .* --replace"):
+        add_to_index(directory, models, own_data, "val")
+    assert add_to_index(directory, models, own_data, "test") == 10 and add_to_index(directory, models, own_data, "test") == 0
+    found = {hit.id: hit.file for hit in Searcher(directory).search(QUERY, k=18)}
+    assert found["test-00002"] == "/elsewhere/test-00002.png" and len(found) == 18
+    store = open_store(tiny_data)
+    file = store.image_path(store.image_ids.index("val-00000"))
+    assert found["val-00000"] == ("" if file is None else str(file))
+
+
+def with_files(data):
+    """Give every image of a data set a file of its id in /elsewhere."""
+    meta = json.loads((data / "meta.json").read_text())
+    (data / "meta.json").write_text(json.dumps({**meta, "image_root": "/elsewhere"}))
+    header, *lines = (data / "images.tsv").read_text().splitlines()
+    rows = [line.split("\t") for line in lines]
+    column = header.split("\t").index("file")
+    for row in rows:
+        row[column] = f"{row[0]}.png"
+    (data / "images.tsv").write_text("\n".join([header, *("\t".join(row) for row in rows)]) + "\n")
+
+
 def same_root(data, index):
     """Say that the photos of a data set are those of an index."""
     meta = json.loads((data / "meta.json").read_text())
     (data / "meta.json").write_text(json.dumps({**meta, "image_root": open_index(index).settings.origin["data"]["image_root"]}))
 
 
-@pytest.mark.parametrize("deleted", [0, 5])
-def test_an_interrupted_build_goes_on(built, checkpoint, tiny_data, tmp_path, monkeypatch, deleted):
-    """Two commits of five images, then the process ends; of them some may be deleted."""
-    whole = built("B", first=True)
-    monkeypatch.setattr(encode, "BATCH", 5)
-    monkeypatch.setattr(module, "_COMMIT_ITEMS", 5)
-    real, calls = IndexWriter.add, []
+@pytest.fixture
+def stopped_build(checkpoint, tiny_data, tmp_path, monkeypatch):
+    """A function: what adding test-00002 raises -> a build that ended with it, as a function of changed settings, and what it said.
 
-    def add(self, *arguments):
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return real(self, *arguments)
+    Before that every batch of five images was committed.
+    """
+    models, real = Models(checkpoint("B"), checkpoint("F")), IndexWriter.add
 
-    monkeypatch.setattr(IndexWriter, "add", add)
-    models, directory = Models(checkpoint("B"), checkpoint("F")), tmp_path / "new"
-    settings = BuildSettings(precision="float32")
-    with pytest.raises(KeyboardInterrupt):
-        build_index(directory, models, tiny_data, "", settings)
-    verify_index(directory)
-    part = Searcher(directory)
-    assert ids_of(directory) == open_store(tiny_data).image_ids[:10] and len(part.search(QUERY, k=42)) == 10
-    if deleted:
-        with IndexWriter(directory) as writer:
-            writer.delete(ids_of(directory)[:deleted])
-            writer.commit()
-    assert add_to_index(directory, models, tiny_data) == 32 + deleted
-    verify_index(directory)
+    def build(split="", **settings):
+        build_index(tmp_path / "new", models, tiny_data, split, BuildSettings(**{"precision": "float32", **settings}))
+
+    def stop(error):
+        def add(writer, ids, files, fields):
+            if "test-00002" in ids:
+                raise error
+            return real(writer, ids, files, fields)
+
+        monkeypatch.setattr(encode, "BATCH", 5)
+        monkeypatch.setattr(module, "_COMMIT_ITEMS", 5)
+        monkeypatch.setattr(IndexWriter, "add", add)
+        with pytest.raises(type(error)) as raised:
+            build()
+        monkeypatch.setattr(IndexWriter, "add", real)
+        assert not (tmp_path / "new").exists()
+        return build, str(raised.value)
+
+    return stop
+
+
+def add_nothing(*arguments, **named):
+    raise AssertionError("it was encoded or made again")
+
+
+def test_an_interrupted_build_goes_on(stopped_build, built, tiny_data, tmp_path, monkeypatch):
+    """What a process that is killed leaves is what one leaves that is interrupted."""
+    whole, partial = built("B", first=True), tmp_path / ".new.partial"
+    build, _ = stopped_build(KeyboardInterrupt())
+    kept = ids_of(partial / "content")
+    assert kept == open_store(tiny_data).image_ids[: len(kept)] and kept
+    (partial / "content" / ".manifest.json.tmp-1").touch()  # of a commit that was killed
+    added, real = [], IndexWriter.add
+    monkeypatch.setattr(IndexWriter, "add", lambda writer, ids, *rest: added.extend(ids) or real(writer, ids, *rest))
+    monkeypatch.setattr(module, "create_empty", add_nothing)
+    build()
+    assert kept + added == ids_of(tmp_path / "new") == open_store(tiny_data).image_ids
+    assert [path.name for path in tmp_path.iterdir()] == ["new"] and not list((tmp_path / "new").glob(".*"))
+    verify_index(tmp_path / "new")
     expected = {hit.id: hit.score for hit in Searcher(whole).search(QUERY, k=42)}
-    assert {hit.id: hit.score for hit in Searcher(directory).search(QUERY, k=42)} == pytest.approx(expected, abs=1e-6)
+    assert {hit.id: hit.score for hit in Searcher(tmp_path / "new").search(QUERY, k=42)} == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_build_of_other_settings_begins_anew(stopped_build, tmp_path):
+    build, _ = stopped_build(KeyboardInterrupt())
+    (tmp_path / ".new.partial" / ".content.tmp-1").mkdir()  # of an index that was killed before it was there
+    build(split="val", precision="int8")
+    index = open_index(tmp_path / "new")
+    assert len(index) == 8 and index.settings.fields["fragments"].precision == "int8" and [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_bad_items_leave_nothing(stopped_build, tmp_path):
+    _, message = stopped_build(InputError(f"{tmp_path / '.new.partial' / 'content'}: item 'test-00002': field fragments: holds a number that is NaN"))
+    assert message == f"{tmp_path / 'new'}: item 'test-00002': field fragments: holds a number that is NaN" and not list(tmp_path.iterdir())
+
+
+def test_bad_data_leave_nothing(checkpoint, own_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CENTER_SAMPLE", 4)
+    regions = np.load(own_data / "regions.npy", mmap_mode="r+")
+    regions[open_store(own_data).image_ids.index("test-00002"), 0, 0] = np.nan
+    regions.flush()
+    with pytest.raises(InputError, match=r"regions.npy: row \d+ \(image test-00002\) contains NaN"):
+        build_index(tmp_path / "new" / "index", Models(checkpoint("B")), own_data)
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_a_full_disk_is_said_and_the_build_goes_on(stopped_build, tmp_path, monkeypatch):
+    full = OSError(28, "No space left on device")
+    failed = InputError(f"{tmp_path / '.new.partial' / 'content'}: cannot be written: {full.strerror}; the index is as it was")
+    failed.__cause__ = full
+    build, message = stopped_build(failed)
+    assert message == f"{tmp_path / 'new'}: cannot be written: No space left on device; what was written so far is kept, the same call goes on from there"
+    monkeypatch.setattr(module, "create_empty", add_nothing)
+    build()
+    assert len(open_index(tmp_path / "new")) == 42
 
 
 @pytest.fixture(scope="module")

@@ -180,7 +180,7 @@ def test_bad_additions_add_nothing(tool, trained, own, own_data):
     refused(tool("index", "add", own, "--checkpoint", trained("model.codes=3", "model.fragments=all")), own, "made with weights", "for --checkpoint")
     refused(tool("index", "add", own, "--first", trained()), "keeps 4 fragments; the first stage takes a model with one")
     refused(tool("index", "add", own, "--checkpoint", "none"), "none: no such checkpoint directory")
-    refused(tool("index", "add", own, "--data", own_data), own_data, "its photos are in", "prepare the data with that image root")
+    refused(tool("index", "add", own, "--data", own_data), own, "is of", "there, and of", str(own_data), "--replace")
     refused(tool("index", "add", own, "--split", "none"), "no caption of split 'none'")
     assert open_index(own).commit == 1
 

@@ -40,6 +40,7 @@ class Manifest:
     commit: int
     files: dict[str, FileEntry]  # the constant ones
     segments: tuple[SegmentEntry, ...]
+    data: tuple[dict, ...] = ()  # the data sets that items were added from, each once: JSON values, kept as they are
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -127,7 +128,9 @@ def _parse(value: dict) -> Manifest:
     kept = value["settings"]
     fields = {name: FieldSettings(**field) for name, field in kept["fields"].items()}
     segments = (SegmentEntry(**{**entry, "files": _files(entry["files"])}) for entry in value["segments"])
-    return Manifest(IndexSettings(kept["items"], fields, kept["origin"]), value["commit"], _files(value["files"]), tuple(segments))
+    origin = kept["origin"]
+    data = value.get("data", [origin["data"]] if "data" in origin else [])  # older ones name only the first
+    return Manifest(IndexSettings(kept["items"], fields, origin), value["commit"], _files(value["files"]), tuple(segments), tuple(data))
 
 
 def _files(value: dict) -> dict[str, FileEntry]:

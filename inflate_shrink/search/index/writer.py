@@ -140,8 +140,11 @@ class IndexWriter:
                 self._copy(segment, self._segment())
         self._segments = []
 
-    def commit(self) -> None:
+    def commit(self, data: dict | None = None) -> None:
         """Make everything since the last commit visible to readers, at once; it is on disk when this returns.
+
+        Args:
+            data: JSON values: the data set of the items that were added, for the manifest's list of them.
 
         Raises:
             InputError: as of :meth:`compact`, of a segment that is to be merged.
@@ -155,7 +158,8 @@ class IndexWriter:
                 entries = [*map(self._entry, kept[:first]), *self._merge(kept[first:]), *(new.finish(self._name) for new in added)]
                 fsync(self.directory / SEGMENTS)
                 fsync(self.directory / DELETED)
-                write_manifest(self.directory, replace(manifest, commit=manifest.commit + 1, segments=tuple(entries)))
+                named = (data,) if added and data is not None and data not in manifest.data else ()
+                write_manifest(self.directory, replace(manifest, commit=manifest.commit + 1, segments=tuple(entries), data=manifest.data + named))
             self._begin()
 
     def close(self) -> None:
