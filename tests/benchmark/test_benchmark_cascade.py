@@ -63,10 +63,11 @@ def test_measure(trained, tiny_data, tmp_path, padding):
     assert [result[key] for key in ("images", "photos", "queries", "k", "dim", "split", "threads")] == [50, 42, 6, 10, 16, "test", 1]
     assert list(result["stages"]) == ["codes", *["vector"] * (padding == "counted")]
     exact = result["exact"]
-    for few, all_images in result["stages"].values():
+    for stage, (few, all_images) in result["stages"].items():
         assert (few["candidates"], all_images["candidates"], all_images["agreement"]) == (10, 50, 1)
-        assert [all_images[key] for key in ("r1", "r10")] == [exact[key] for key in ("r1", "r10")] and 0 <= few["agreement"] <= 1
+        assert [all_images[key] for key in ("r1", "r10")] == list(result["recall"][stage].values()) and 0 <= few["agreement"] <= 1
         assert few["speedup"] == pytest.approx(exact["ms"] / few["ms"])
+    assert [exact[key] for key in ("r1", "r10")] == list(result["recall"]["codes"].values())
     assert 0 <= exact["r1"] <= exact["r10"] <= 100
     precision = result["precision"]
     assert (precision["k"], precision["rescored"], precision["rescored_agreement"]) == (10, 50, 1) and 0.5 < precision["agreement"] <= 1

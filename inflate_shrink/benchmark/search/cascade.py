@@ -52,7 +52,8 @@ def measure_cascade(
         checkpoint: of the exact model; first: of an F, or None.
 
     Returns:
-        JSON values: the setting; ``exact``; ``stages``, for "codes" and "vector" a row for each number of candidates;
+        JSON values: the setting; ``exact``, of the index with codes; ``stages``, for "codes" and "vector" a row for each number of
+        candidates; ``recall``, R@1 and R@10 of exact search of each stage's index, whose int8 rows are centred on another sample;
         ``precision``, how int8 agrees with fp32.
     """
     if amount.queries < 1 or amount.images < 0 or min(amount.candidates) < 1:
@@ -68,7 +69,7 @@ def measure_cascade(
     model = checkpoint.config.model
     result = {"environment": environment(), "model": checkpoint.origin(), "dim": model.hidden, "photos": len(photos), "data": str(data_dir)}
     result |= {"split": amount.split, "images": images, "queries": len(chosen), "k": K, "seed": amount.seed}
-    result |= {"threads": thread_count(amount.threads), "first": first.config.name if first else "", "stages": {}}
+    result |= {"threads": thread_count(amount.threads), "first": first.config.name if first else "", "stages": {}, "recall": {}}
     encoded = _encode(checkpoint, first, store, photos, images - len(photos), amount.seed)
     with workspace() as directory:
         for stage, of_stage in (("codes", None), *([("vector", first)] if first else [])):
@@ -76,6 +77,7 @@ def measure_cascade(
             searcher = Searcher(directory / stage, amount.threads)
             queries = [searcher.encode(split.captions[i]) for i in chosen]
             timed, exact = _run(searcher, queries, relevant, "exact")
+            result["recall"][stage] = {key: timed[key] for key in ("r1", "r10")}
             if "exact" not in result:
                 result["exact"] = timed
                 say(f"exact: {result['exact']['ms']:.2f} ms a query of {len(searcher)} images, R@1 {result['exact']['r1']:.1f}")

@@ -33,7 +33,9 @@ def cascade_markdown(result: dict, command: str) -> str:
         ]  # fmt: skip
     for stage, rows in result["stages"].items():
         header = ("candidates", "ms", "times faster", "of the exact ten", "R@1", "R@10")
-        cells = [(f"{r['candidates']:,}", f"{r['ms']:.3f}", f"{r['speedup']:.1f}", f"{r['agreement']:.4f}", f"{r['r1']:.1f}", f"{r['r10']:.1f}") for r in rows]
+        whole = result["recall"][stage]
+        cells = [("all: exact", "", "", "", f"{whole['r1']:.1f}", f"{whole['r10']:.1f}")]
+        cells += [(f"{r['candidates']:,}", f"{r['ms']:.3f}", f"{r['speedup']:.1f}", f"{r['agreement']:.4f}", f"{r['r1']:.1f}", f"{r['r10']:.1f}") for r in rows]
         lines += [f"## First stage by {stage}", "", *table(header, cells), ""]
     cells = [(f"{r['queries']:,}", f"{r['own_mib']:.0f}", f"{r['mapped_mib']:.0f}") for r in result["memory"]]
     lines += ["## Memory of a process that searches exactly", "", *table(("queries", "its own, MiB", "of mapped files, MiB"), cells), ""]
