@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..kernel import PRECISIONS
 from ..search.describe import describe_index
 from ..search.faiss_build import build_faiss
-from ..search.faiss_vectors import KINDS
+from ..search.faiss_vectors import KINDS, verify_faiss
 from ..search.id_list import read_ids
 from ..search.index import IndexWriter, open_index, verify_index
 from ..search.inverted.index import InvertedIndex, is_inverted
@@ -142,6 +142,7 @@ def _info(arguments):
         print(describe_index(open_index(arguments.index)))
         if arguments.verify:
             verify_index(arguments.index)
+            verify_faiss(arguments.index)
     if arguments.verify:
         print("verified: every file has its checksum")
 

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..kernel.compiled import thread_count
 from ..checked_files import FileEntry, FileWriter
 from ..lock import locked
-from .faiss_vectors import FORMAT, KINDS, PLACE, FaissVectors, StoredVectors, choose_kind, import_faiss, segment_names, sidecar_path
+from .faiss_vectors import FORMAT, KINDS, PLACE, FaissVectors, StoredVectors, choose_kind, import_faiss, segment_names, sidecar_path, signed
 from .index import Index
 
 RECALL, AT = 0.99, 10  # that the default effort reaches
@@ -74,7 +74,7 @@ def build_faiss(
             path.unlink(missing_ok=True)  # that of an earlier build does not fit
         about = {"format": FORMAT, "kind": kind, "field": field, "commit": index.commit, "segments": segment_names(index)}
         about.update(items=len(vectors), dim=stored.dim, effort=effort, recall_at_10=recall, lists=lists)
-        write_json(path, {**about, **entry._asdict()})
+        write_json(path, signed({**about, **entry._asdict()}))
         _remove_others(place, field, path.stem)
     return kind
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import zlib
 from pathlib import Path
 from types import ModuleType
+from typing import Callable, TypeVar
 
 import numpy as np
 
@@ -21,6 +24,8 @@ from ..checked_files import measure
 from .index import CODES, Index
 
 FORMAT, PLACE = 1, "faiss"
+_SIGNATURE = "json_crc32"  # of the other values; older ones have none
+Result = TypeVar("Result")
 KINDS = ("scan", "ivf", "hnsw", "flat", "sq8")
 _SCANNED, _GRAPH = 25_000_000, 1_000_000_000  # numbers, items * dimensions: about 1.5 ms of our scan; some ten minutes of building (extrapolated), on two cores
 
@@ -158,15 +163,33 @@ def open_faiss(index: Index, field: str) -> FaissVectors | None:
         InputError: it is damaged or of a newer format, faiss is not installed, or see :class:`StoredVectors`.
     """
     path = sidecar_path(index, field)
-    while True:
-        about = _read_about(path)
-        if about is None or about["segments"] != segment_names(index):
-            return None
+    return _use(path, lambda about: _load(index, field, path.with_suffix(".faiss"), about) if about["segments"] == segment_names(index) else None)
+
+
+def verify_faiss(directory: str | os.PathLike) -> None:
+    """Read every sidecar of an index, those of other commits too; needs no faiss.
+
+    Raises:
+        InputError: names a file that is missing or damaged.
+    """
+    for path in sorted((Path(directory) / PLACE).glob("*.json")):
+        _use(path, lambda about: _require_whole(path.with_suffix(".faiss"), about))
+
+
+def signed(about: dict) -> dict:
+    """What a .json says, with the checksum of that."""
+    return {**about, _SIGNATURE: f"{zlib.crc32(json.dumps(about, sort_keys=True).encode()):08x}"}
+
+
+def _use(path: Path, use: Callable[[dict], Result]) -> Result | None:
+    """``use`` of what a .json says, once more if it fails because that was replaced meanwhile; None if there is none."""
+    while (about := _read_about(path)) is not None:
         try:
-            return _load(index, field, path.with_suffix(".faiss"), about)
+            return use(about)
         except InputError:
-            if about == _read_about(path):  # else it was replaced or removed meanwhile
+            if about == _read_about(path):
                 raise
+    return None
 
 
 def _read_about(path: Path) -> dict | None:
@@ -175,6 +198,7 @@ def _read_about(path: Path) -> dict | None:
         if about["format"] > FORMAT:
             raise InputError(f"{path}: of format {about['format']}, this version reads up to {FORMAT}; use a newer version or build it again")
         sound = about["kind"] in KINDS and isinstance(about["effort"], int) and {"segments", "size", "crc32"} <= about.keys()
+        sound = sound and (_SIGNATURE not in about or about == signed({key: value for key, value in about.items() if key != _SIGNATURE}))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -188,12 +212,17 @@ def _read_about(path: Path) -> dict | None:
 
 def _load(index: Index, field: str, path: Path, about: dict) -> FaissVectors:
     faiss = import_faiss(path)
+    _require_whole(path, about)
     try:
-        if tuple(measure(path)) != (about["size"], about["crc32"]):
-            raise InputError(f"{path}: its checksum is not the one in {path.stem}.json; it is damaged, build it again or remove both")
         found_by = faiss.read_index(str(path))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; build it again, or remove {path.stem}.json to search without it") from None
     except RuntimeError:
         raise InputError(f"{path}: faiss {faiss.__version__} cannot read it; use the version it was built with, or build it again") from None
     return FaissVectors(faiss, StoredVectors(index, field), found_by, about["kind"], about["effort"])
+
+
+def _require_whole(path: Path, about: dict) -> None:
+    try:
+        if tuple(measure(path)) != (about["size"], about["crc32"]):
+            raise InputError(f"{path}: its checksum is not the one in {path.stem}.json; it is damaged, build it again or remove both")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; build it again, or remove {path.stem}.json to search without it") from None

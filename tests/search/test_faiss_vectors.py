@@ -13,7 +13,7 @@ from inflate_shrink.lock import locked
 from inflate_shrink.kernel import scores
 from inflate_shrink.search import faiss_build, faiss_vectors
 from inflate_shrink.search.faiss_build import build_faiss
-from inflate_shrink.search.faiss_vectors import StoredVectors, choose_kind, open_faiss
+from inflate_shrink.search.faiss_vectors import StoredVectors, choose_kind, open_faiss, signed, verify_faiss
 from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, create_index, open_index, verify_index
 from inflate_shrink.checked_files import measure
 
@@ -156,8 +156,14 @@ def test_a_sidecar_of_another_index_with_as_many_commits_is_none(make_index):
     about = index.directory / "faiss" / "vector-3.json"
     value = json.loads(about.read_text())
     value["segments"][0][0] += "0"
-    about.write_text(json.dumps(value))
+    sign(about, value)
     assert open_faiss(index, "vector") is None
+    verify_faiss(index.directory)
+
+
+def sign(path, value):
+    value.pop("json_crc32")
+    path.write_text(json.dumps(signed(value)))
 
 
 def test_scan_removes_it(make_index):
@@ -194,9 +200,37 @@ def test_a_damaged_file_is_named(make_index, suffix, damage, message):
     build(index, "vector", "flat")
     path = index.directory / "faiss" / f"vector-3.{suffix}"
     damage(path)
-    with pytest.raises(InputError, match=message) as error:
-        open_faiss(index, "vector")
-    assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+    for use in (lambda: open_faiss(index, "vector"), lambda: verify_faiss(index.directory)):
+        with pytest.raises(InputError, match=message) as error:
+            use()
+        assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+def test_one_changed_bit_in_any_file(make_index):
+    index = open_index(make_index())
+    build(index, "vector", "flat")
+    for path in (index.directory / "faiss").glob("vector-*"):
+        data = path.read_bytes()
+        last = data.find(b"json_crc32") if path.suffix == ".json" else len(data)  # a checksum by another name is none
+        for byte in range(0, last, last // 60):
+            path.write_bytes(data[:byte] + bytes([data[byte] ^ 1]) + data[byte + 1 :])
+            with pytest.raises(InputError) as error:
+                verify_faiss(index.directory)
+            assert str(error.value).startswith(str(path.parent))
+        path.write_bytes(data)
+    verify_faiss(index.directory)
+
+
+def test_a_sidecar_without_a_checksum_of_its_own(make_index):
+    """As older versions wrote it."""
+    index = open_index(make_index())
+    build(index, "vector", "flat")
+    path = index.directory / "faiss" / "vector-3.json"
+    value = json.loads(path.read_text())
+    del value["json_crc32"]
+    path.write_text(json.dumps(value))
+    verify_faiss(index.directory)
+    assert open_faiss(index, "vector").kind == "flat"
 
 
 def test_a_file_of_a_faiss_that_this_one_does_not_know(make_index):
@@ -204,7 +238,7 @@ def test_a_file_of_a_faiss_that_this_one_does_not_know(make_index):
     build(index, "vector", "flat")
     path, about = index.directory / "faiss" / "vector-3.faiss", index.directory / "faiss" / "vector-3.json"
     path.write_bytes(b"????" + path.read_bytes()[4:])
-    about.write_text(json.dumps({**json.loads(about.read_text()), **measure(path)._asdict()}))
+    sign(about, {**json.loads(about.read_text()), **measure(path)._asdict()})
     with pytest.raises(InputError, match="cannot read it"):
         open_faiss(index, "vector")
 
@@ -270,6 +304,7 @@ def test_one_builds_at_a_time(make_index):
 def test_without_faiss(make_index, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     index = open_index(make_index())
+    verify_faiss(index.directory)
     with pytest.raises(InputError, match=r"index/faiss: needs faiss \(.*\); pip install inflate-shrink\[faiss\], or search with --mode exact"):
         build_faiss(index, "vector", "hnsw")
     assert build_faiss(index, "vector") == "scan" and open_faiss(index, "vector") is None

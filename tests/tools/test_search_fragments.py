@@ -252,6 +252,13 @@ def test_damaged(tool, own, file, damage, message, opens):
         refused(tool("index", "add", own), path, message)
 
 
+def test_damaged_faiss(tool, own):
+    (own / "faiss").mkdir()
+    (own / "faiss" / "vector-1.json").write_text("{")
+    code, _, stderr = tool("index", "info", own, "--verify")
+    assert code == 2 and stderr == f"error: {own / 'faiss' / 'vector-1.json'}: is damaged; build it again, or remove it to search without it\n"
+
+
 def test_no_index(tool, tmp_path):
     for arguments in (["search", "red", "--index"], ["index", "info"], ["index", "delete", "--ids", __file__], ["index", "add"], ["index", "compact"]):
         refused(tool(*arguments, tmp_path / "none"), tmp_path / "none", "no such index; tools/index.py build makes one")
