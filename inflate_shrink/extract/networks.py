@@ -9,13 +9,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..predictor import run_by_turns
+from .onnx_files import external_files
 
 
 class Network:
     """A network with one image input. Threads may share it: those of Paddle take turns, those of onnxruntime run at once.
 
     Args:
-        path: ``.onnx`` file, or a Paddle Inference model: its ``.json`` or ``.pdmodel`` file with the
+        path: ``.onnx`` file, with its weights inside or in files beside it, or a Paddle Inference model: its ``.json`` or ``.pdmodel`` file with the
             ``.pdiparams`` beside it.
         threads: cores to use.
 
@@ -46,9 +47,14 @@ class Network:
         return outputs
 
     def fingerprint(self) -> str:
-        """File name and the first 16 digits of its SHA-256 (with a Paddle model, of its weights)."""
-        weights = self.path if self.path.suffix == ".onnx" else self.path.with_suffix(".pdiparams")
-        return f"{self.path.name} sha256:{hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}"
+        """File name and the first 16 digits of the SHA-256 of its files, one after the other (with a Paddle model, of its weights)."""
+        files = [self.path, *external_files(self.path)] if self.path.suffix == ".onnx" else [self.path.with_suffix(".pdiparams")]
+        digest = hashlib.sha256()
+        for path in files:
+            with open(path, "rb") as file:
+                for part in iter(lambda: file.read(1 << 20), b""):
+                    digest.update(part)
+        return f"{self.path.name} sha256:{digest.hexdigest()[:16]}"
 
 
 def _open_onnx(path: Path, threads: int):
@@ -56,6 +62,7 @@ def _open_onnx(path: Path, threads: int):
         import onnxruntime
     except ImportError:
         raise InputError("onnxruntime is not installed; pip install onnxruntime, or give a Paddle Inference model") from None
+    external_files(path)  # refuses what onnxruntime would read from elsewhere
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
     try:

@@ -1,5 +1,6 @@
 """ONNX and Paddle Inference files behind one call."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -44,6 +45,46 @@ def test_threads_share_a_network(request, kind):
         found = [*threads.map(lambda image: network(image)[0], images)]
     for number, output in enumerate(found):
         np.testing.assert_allclose(output, np.full((1, 3, 1 + number % 3, 2), number), rtol=1e-6)
+
+
+@pytest.fixture
+def external(network, tmp_path):
+    """A network whose weights, ones, are in the file W beside it; a function that gives it another location."""
+    import onnx
+    from onnx.external_data_helper import convert_model_to_external_data
+
+    path = network("Add", np.ones((1, 3, 1, 1), np.float32), ["n", 3, "h", "w"])
+
+    def save(location="W"):
+        model = onnx.load(str(path))
+        convert_model_to_external_data(model, location="W", size_threshold=0)
+        onnx.save(model, str(path))
+        model = onnx.load(str(path), load_external_data=False)
+        for entry in model.graph.initializer[0].external_data:
+            entry.value = location if entry.key == "location" else entry.value
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return save
+
+
+def test_weights_beside_an_onnx_file_are_in_the_fingerprint(external, tmp_path):
+    path = external()
+    np.testing.assert_allclose(Network(path)(IMAGE)[0], IMAGE + 1, atol=1e-6)
+    before = Network(path).fingerprint()
+    expected = hashlib.sha256(path.read_bytes() + (tmp_path / "W").read_bytes()).hexdigest()[:16]
+    assert before == f"net.onnx sha256:{expected}"
+    (tmp_path / "W").write_bytes(np.full(3, 2, "<f4").tobytes())
+    assert Network(path).fingerprint() != before
+    (tmp_path / "W").unlink()
+    with pytest.raises(InputError, match="net.onnx: its weights are in 'W', which is not beside it"):
+        Network(path)
+
+
+@pytest.mark.parametrize("location", ["/etc/passwd", "../W", "a/../../W", "..\\W", ""])
+def test_weights_outside_the_folder_are_refused(external, location):
+    with pytest.raises(InputError, match="leads out of its folder"):
+        Network(external(location))
 
 
 def test_missing_and_damaged_files(tmp_path, backbone, two_inputs):
