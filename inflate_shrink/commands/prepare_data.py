@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: 
 from ..cli import run_tool, tool_parser
 from ..data.bad_records import BadRecords
 from ..data.captions import FORMATS as CAPTION_FORMATS
-from ..data.captions import CaptionOptions, duplicate_captions, read_captions
+from ..data.captions import CaptionOptions, caption_files, duplicate_captions, read_captions
 from ..data.captions.splits import assign_splits
 from ..data.prepare import prepare, region_source, split_sizes
 from ..data.region_files import FORMATS as REGION_FORMATS
@@ -38,7 +38,8 @@ def main(argv):
     bad = BadRecords(arguments.skip_bad)
     options = CaptionOptions(arguments.image_column, arguments.caption_column, arguments.split_column, not arguments.without_restval, arguments.vocab)
     found = read_captions(arguments.captions, arguments.format, bad, options)
-    if arguments.split or any(caption.split for caption in found):
+    drawn = not (arguments.split or any(caption.split for caption in found))
+    if not drawn:
         _refuse(parser, arguments, ("val", "test", "seed"), "where --split or the captions give the splits")
     captions, left_out = assign_splits(found, _lists(arguments.split), arguments.val, arguments.test, arguments.seed, bad)
     unused = {caption.image_id for caption in found} - {caption.image_id for caption in captions}
@@ -54,6 +55,7 @@ def main(argv):
     done = prepare(
         arguments.out, captions, source, lambda usable: vocabulary or _own_vocabulary(usable),
         regions=arguments.clusters, dtype=arguments.dtype, workers=arguments.workers, bad=bad, unused=unused,
+        seed=arguments.seed if drawn else None, caption_files=caption_files([*arguments.captions, *arguments.split]),
     )
     resumed = f" ({done.resumed} of them in an earlier call)" if done.resumed else ""
     seconds = time.perf_counter() - start

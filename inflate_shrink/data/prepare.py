@@ -88,6 +88,8 @@ def prepare(
     workers: int = 1,
     bad: BadRecords,
     unused: Collection[str] = (),
+    seed: int | None = None,
+    caption_files: Sequence[str] = (),
 ) -> Prepared:
     """Write a new data set; an interrupted call is taken up by the same call.
 
@@ -100,6 +102,8 @@ def prepare(
         bad: what to do with images without captions, captions without regions, duplicates, damaged records and
             features of another dimension than the first image's.
         unused: images that have captions but belong to no split; their regions are passed over.
+        seed: that the splits were drawn with, and
+        caption_files: what the captions were read from, both for ``meta.json``.
 
     Raises:
         InputError: the first bad record if ``bad`` does not skip, or no usable image.
@@ -118,7 +122,8 @@ def prepare(
         clustering=f"k-means to {regions}",
         regions=regions,
         dtype=dtype,
-        extra={"image_root": source.image_root},
+        seed=seed,
+        extra={"image_root": source.image_root, "caption_files": list(caption_files)},
         inputs={"files": [_fingerprint(path) for path in source.paths], "format": source.format, "images": _digest(list(wanted))},
     ) as writer:
         left = (item for item in _items(source, wanted) if item.image_id not in writer)

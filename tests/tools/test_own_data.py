@@ -1,6 +1,7 @@
 """tools/prepare_data.py as a user types it: every format once; what goes wrong is one line."""
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -298,6 +299,17 @@ def test_existing_directory_is_not_replaced(refused, regions, flickr, tmp_path):
     (tmp_path / "out" / "file").write_text("precious")
     refused([tmp_path / "out", "already exists and is not replaced"], *flickr(), "--regions", regions("tsv"), "--regions-format", "tsv")
     assert os.listdir(tmp_path / "out") == ["file"]
+
+
+@pytest.mark.parametrize("more, seed, lists", [((), 0, []), (("--seed", 7), 7, []), (("--split", "train=all.txt"), None, ["all.txt"])])
+def test_seed_and_files_of_captions_are_recorded(prepare, regions, flickr, tmp_path, monkeypatch, more, seed, lists):
+    monkeypatch.chdir(tmp_path)
+    Path("all.txt").write_text("".join(f"{name}\n" for name in IDS))
+    code, _, stderr = prepare(*flickr(), "--regions", regions("tsv"), "--regions-format", "tsv", *more)
+    assert (code, stderr) == (0, "")
+    meta = json.loads(Path("out", "meta.json").read_text())
+    assert meta["seed"] == seed
+    assert meta["caption_files"] == [f"{name} sha256:{hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16]}" for name in ["captions.txt", *lists]]
 
 
 def test_split_lists(prepare, regions, flickr, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -69,6 +70,14 @@ def read_captions(sources: Sequence[str], format: str, bad: BadRecords, options:
     if not captions:
         raise InputError("no caption file given")
     return captions
+
+
+def caption_files(sources: Sequence[str]) -> list[str]:
+    """Name and the first 16 digits of the SHA-256 of each file that :func:`read_captions` reads, for ``meta.json``."""
+    files = []
+    for _, path in map(_split_and_path, sources):
+        files += sorted(path.glob("*_caps.txt*")) if path.is_dir() else [path]
+    return [f"{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}" for file in files]
 
 
 def duplicate_captions(captions: Iterable[Caption]) -> int:
