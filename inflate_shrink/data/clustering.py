@@ -23,6 +23,7 @@ import numpy as np
 from ..errors import InputError
 
 MAX_ITERATIONS = 20
+MOST_REGIONS = 2048  # of an image, 100 in the paper: their distances, n x n, then take a fifth of a GiB
 _SAME_POINT = 1e-12  # squared distance, relative to the largest, below which regions coincide
 
 
@@ -42,7 +43,7 @@ def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tup
         the number of distinct ones.
 
     Raises:
-        InputError: no region, shapes that do not match, or a NaN or infinite feature.
+        InputError: no region, more than MOST_REGIONS, shapes that do not match, or a NaN or infinite feature.
     """
     features, boxes = np.asarray(features, np.float32), np.asarray(boxes, np.float32)
     _check(features, boxes)
@@ -66,6 +67,8 @@ def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tup
 def _check(features: np.ndarray, boxes: np.ndarray) -> None:
     if features.ndim != 2 or features.size == 0:
         raise InputError(f"expected region features of shape (n, D) with at least one region, found {features.shape}")
+    if len(features) > MOST_REGIONS:
+        raise InputError(f"{len(features)} regions, more than the limit of {MOST_REGIONS} an image; keep the best of them")
     if boxes.shape != (len(features), 4):
         raise InputError(f"expected boxes of shape ({len(features)}, 4), one a region, found {boxes.shape}")
     if not np.isfinite(features).all():

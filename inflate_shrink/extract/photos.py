@@ -26,13 +26,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..data.zip_members import check_method
 from ..errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 178_956_970  # twice Pillow's limit for a warning, where Pillow itself refuses
-MAX_BYTES = 1 << 30  # of one file; more than MAX_PIXELS pixels of 3 bytes, and a video does not fill the memory
+MAX_BYTES = 1 << 28  # of one file, so that neither a video nor a small archive of zeros fills the memory; the largest JPEG of MAX_PIXELS has less
 
 # Other kinds are no photos, have no signature to tell them from text, or start other programs (EPS).
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF", "PPM")
@@ -113,8 +114,12 @@ class PhotoFolder:
                     return file.read()
             archive = self._open_archive()
             member = archive.infolist()[self._members[name]]
-            _check_bytes(member.file_size, where)  # zipfile gives no more than the size that it promises
-            return archive.read(member)
+            _check_bytes(member.file_size, where)  # zipfile gives no more than the size that it promises, if it is deflated
+            check_method(member, where)
+            with archive.open(member) as file:
+                data = file.read(member.file_size)  # told the size, zipfile needs no copy
+                file.read(1)  # it compares the checksum on reaching the end
+                return data
         except InputError:
             raise
         except Exception as error:  # zipfile lets many kinds through from a damaged archive

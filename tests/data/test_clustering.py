@@ -41,6 +41,17 @@ def test_by_hand():
     assert boxes[:, 0].tolist() == [3, 0]  # region 3 lies on its mean; 0 and 2 tie, the smaller index wins
 
 
+def test_initialisation_by_hand():
+    # The mean is 9.2, so 7 is the first seed; 13 leaves the least squared distance, 111, and then 1 does, 51, as would 2 after it.
+    points = np.array([[13], [12], [1], [7], [2], [20]], np.float32)
+    members = clustering._initial_members(clustering._gram(points), 3)
+    assert [np.flatnonzero(cluster).tolist() for cluster in members] == [[3], [0, 1, 5], [2, 4]]
+    # Nothing moves then. Every other first seed, and the farthest points after the right one, end elsewhere.
+    centres, boxes, count = cluster(points, 3)
+    assert centres.tolist() == [[15], [1.5], [7]] and count == 3
+    assert boxes[:, 0].tolist() == [0, 2, 3]
+
+
 def test_equal_clusters_in_order_of_their_first_member():
     centres, _, _ = cluster([[50], [0], [51], [1], [100], [101]], 3)
     assert centres.tolist() == [[50.5], [0.5], [100.5]]
@@ -148,6 +159,7 @@ def test_refilling_leaves_no_other_cluster_empty():
     [
         (np.zeros((0, 4)), np.zeros((0, 4)), "at least one region"),
         (np.zeros(4), np.zeros((1, 4)), "at least one region"),
+        (np.zeros((2049, 1)), np.zeros((2049, 4)), "2049 regions, more than the limit of 2048 an image"),
         (np.ones((3, 4)), np.zeros((2, 4)), r"boxes of shape \(3, 4\)"),
         (np.array([[1.0], [np.nan], [1.0]]), np.zeros((3, 4)), "region 1"),
     ],

@@ -164,6 +164,14 @@ def test_too_large(source, monkeypatch):
         folder.read("b.jpg")
 
 
+@pytest.mark.parametrize("method, name", [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "lzma")])
+def test_methods_that_are_unpacked_without_bound_are_refused(tmp_path, method, name):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w", method) as archive:
+        archive.writestr("a.jpg", b"0" * 1000)
+    with pytest.raises(InputError, match=f"photos.zip: a.jpg: packed by {name}, .* pack it again by deflate"):
+        PhotoFolder(tmp_path / "photos.zip").read("a.jpg")
+
+
 def test_nothing_there(tmp_path):
     refused(tmp_path / "none", "no such directory or .zip archive")
     refused(build(tmp_path / "empty", {}), "holds no files")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
+from functools import partial
 from pathlib import Path
 from typing import Iterator
 
@@ -11,6 +12,8 @@ from ...errors import InputError
 from ..bad_records import BadRecords
 
 _KINDS = {str: "text", list: "a list", dict: "an object", int: "a whole number"}
+LONGEST_LINE = 1 << 24  # bytes; a caption has some hundred
+LARGEST_JSON = 1 << 30  # bytes; Karpathy's of COCO has 0.15 GB, and takes several times that in memory
 _BOM = b"\xef\xbb\xbf"
 _WIDTH = 80  # of a value in a message
 _repr = reprlib.Repr()  # does not walk through all of a long or deep value
@@ -21,12 +24,14 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield ``(line number from 1, line without its end)``; a byte order mark at the start is dropped.
 
     Raises:
-        InputError: the file is missing, unreadable, empty or not UTF-8.
+        InputError: the file is missing, unreadable, empty or not UTF-8, or a line has more than LONGEST_LINE bytes.
     """
     line = 0
     try:
         with open(path, "rb") as file:  # lines end at \n only: captions may hold other Unicode line separators
-            for line, raw in enumerate(file, 1):
+            for line, raw in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
+                if len(raw) > LONGEST_LINE:
+                    raise InputError(f"{path}: line {line}: more than the limit of {LONGEST_LINE} bytes a line; is it a file of captions?")
                 if line == 1 and raw.startswith(_BOM):
                     raw = raw[len(_BOM) :]
                 yield line, raw.decode("utf-8").rstrip("\r\n")
@@ -42,9 +47,12 @@ def read_json(path: Path) -> object:
     """The content of a JSON file.
 
     Raises:
-        InputError: the file is missing, unreadable, empty, not UTF-8 or not JSON.
+        InputError: the file is missing, unreadable, empty, not UTF-8 or not JSON, or has more than LARGEST_JSON bytes.
     """
     try:
+        size = path.stat().st_size
+        if size > LARGEST_JSON:
+            raise InputError(f"{path}: {size} bytes, more than the limit of {LARGEST_JSON} of a JSON file; use jsonl, which is read line by line")
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8 ({error.reason}); convert the file to UTF-8") from None

@@ -17,7 +17,7 @@ from .files import read_lines, shown
 from .options import CaptionOptions
 from .records import Caption
 
-_LONGEST = 2**31 - 1  # characters in a field; what every platform's C long holds
+_LONGEST = 1 << 20  # characters in a field: a quote that is never closed takes no more than that
 
 
 def read_csv(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Caption]:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import base64
+import math
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
 
 from ...errors import InputError
 from ..bad_records import BadRecords
+from ..clustering import MOST_REGIONS
 from ..image_ids import safe_name
 from .records import Regions
+
+MOST_NUMBERS = 1 << 24  # in one array of an image: 64 MiB in float32; 100 boxes of 2048 are a hundredth of it
+
+
+def check_shape(where: str, name: str, shape: Sequence[int]) -> None:
+    """Raise InputError if an array of one image, not read yet, has more rows than MOST_REGIONS or more numbers than MOST_NUMBERS."""
+    rows, numbers = shape[0] if len(shape) else 1, math.prod(map(int, shape))
+    for found, most, what in ((rows, MOST_REGIONS, "boxes"), (numbers, MOST_NUMBERS, "numbers")):
+        if found > most:
+            raise InputError(f"{where}: {name}: {found} {what}, more than the limit of {most} an image; extract it with fewer")
 
 
 @contextmanager
@@ -43,6 +56,7 @@ def whole_number(where: str, name: str, text: bytes) -> int:
 
 def base64_floats(where: str, name: str, text: bytes, rows: int, columns: int | None = None) -> np.ndarray:
     """Little-endian float32 in base64 as (rows, columns) float32; any number of columns if None; raises InputError."""
+    check_shape(where, name, (rows, max(columns or 1, len(text) * 3 // 16 // rows)))
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError as error:

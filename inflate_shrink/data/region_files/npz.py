@@ -25,10 +25,11 @@ import numpy as np
 from ...errors import InputError
 from ..bad_records import BadRecords
 from ..npy import parse_header
-from .checks import regions, usable_id
+from ..zip_members import check_method
+from .checks import MOST_NUMBERS, check_shape, regions, usable_id
 from .records import RegionItem, Regions
 
-_LARGEST = 1 << 28  # bytes of one array of one image; a damaged or hostile header may claim any number
+_LARGEST = 8 * MOST_NUMBERS + 4096  # bytes of one array in float64, and its header
 
 
 def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
@@ -90,13 +91,15 @@ def _array(archive: zipfile.ZipFile, key: str, where: str) -> np.ndarray:
     except KeyError:
         raise InputError(f"{where}: no key {key!r}; expected x, bbox, num_bbox, image_h, image_w, or features, norm_bb") from None
     if member.file_size > _LARGEST:
-        raise InputError(f"{where}: key {key!r} claims {member.file_size} bytes, too many for the regions of one image")
+        raise InputError(f"{where}: key {key!r} of {member.file_size} bytes, more than the limit of {_LARGEST} an image; extract it with fewer boxes")
+    check_method(member, f"{where}: key {key!r}")
     with archive.open(member) as file:
         shape, _, dtype = parse_header(file)
     if dtype.hasobject:
         raise InputError(f"{where}: key {key!r} holds Python objects, which are pickles and are not opened; save it as an array of numbers")
     if any(side < 0 for side in shape) or np.prod([float(side) for side in shape]) * dtype.itemsize > member.file_size:
         raise InputError(f"{where}: key {key!r} claims shape {shape} but has only {member.file_size} bytes; copy or extract the file again")
+    check_shape(where, f"key {key!r}", shape)
     with archive.open(member) as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
         file.read(1)  # zipfile compares the checksum on reaching the end

@@ -18,6 +18,7 @@ from .records import RegionItem, Regions
 from .tsv_lines import fields_of, line_items
 
 FEATURES, COLUMNS = 2048, 2054
+_MOST_PARTS = 10_000
 _NAMES = "image_id, then JSON with num_boxes and features, or num_boxes and features"
 
 
@@ -38,6 +39,9 @@ def decode(item: RegionItem) -> Regions:
 
 
 def _json_fields(where: str, text: bytes) -> tuple[int, bytes]:
+    parts = sum(map(text.count, (b"[", b"{", b",")))
+    if parts > _MOST_PARTS:  # a list or a number takes many times its text in memory
+        raise InputError(f"{where}: JSON of {parts} brackets and commas, more than the limit of {_MOST_PARTS}; expected num_boxes and features alone")
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -23,7 +23,7 @@ from ...errors import InputError
 from ..bad_records import BadRecords
 from ..captions.scan import CAPTIONS_PER_IMAGE
 from ..npy import parse_header
-from .checks import reading, regions, usable_id
+from .checks import check_shape, reading, regions, usable_id
 from .records import RegionItem, Regions
 
 
@@ -87,6 +87,7 @@ def _rows(array: Path, split: str, images: int, bad: BadRecords) -> Iterator[Reg
             f" expected {images} or {CAPTIONS_PER_IMAGE * images} rows"
         )
     step = shape[0] // images
+    check_shape(str(array), "rows", shape[1:])
     row_size = shape[1] * shape[2] * dtype.itemsize
     expected, size = offset + shape[0] * row_size, os.path.getsize(array)
     if size > expected:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..bad_records import BadRecords
 from ..store import open_store
-from .checks import regions, usable_id
+from .checks import check_shape, regions, usable_id
 from .records import RegionItem, Regions
 
 
@@ -22,6 +22,7 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
     """One item a row; the payload is its Regions, not checked yet. Raises InputError if a directory is no whole data set."""
     stores = [open_store(path) for path in paths]
     for store in stores:
+        check_shape(str(store.directory / "regions.npy"), "rows", store.regions.shape[1:])
         for row, image_id in enumerate(store.image_ids):
             where = f"{store.directory / 'regions.npy'}: row {row} (image {image_id})"
             if usable_id(image_id, where, bad):

@@ -12,7 +12,7 @@ from ..bad_records import BadRecords
 from .checks import reading, usable_id
 from .records import RegionItem
 
-LONGEST = 1 << 26  # bytes; 100 boxes of 2048 take about 1.1 MB
+LONGEST = 1 << 26  # bytes of a line; 100 boxes of 2048 take about 1.1 MB
 _PACKED = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zX": "xz"}
 
 

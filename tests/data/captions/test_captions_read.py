@@ -7,7 +7,7 @@ import random
 import pytest
 
 from inflate_shrink.data.bad_records import BadRecords
-from inflate_shrink.data.captions import FORMATS, CaptionOptions, duplicate_captions, read_captions
+from inflate_shrink.data.captions import FORMATS, CaptionOptions, duplicate_captions, files, read_captions
 from inflate_shrink.data.captions.records import Caption
 from inflate_shrink.errors import InputError
 
@@ -59,6 +59,15 @@ def test_missing_file_and_directory(tmp_path, vocab, format):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="folder: (is a directory|holds none of train_caps.txt)"):
         read_captions([str(tmp_path / "folder")], format, BadRecords(), options)
+
+
+def test_long_lines_and_large_files_do_not_fill_the_memory(rejected, monkeypatch):
+    monkeypatch.setattr(files, "LONGEST_LINE", 20)
+    monkeypatch.setattr(files, "LARGEST_JSON", 20)
+    for format in ("flickr", "jsonl", "csv", "tsv"):
+        rejected(format, "x" * 30, "line 1: more than the limit of 20 bytes a line")
+    for format in ("coco", "karpathy"):
+        rejected(format, "{" + " " * 30 + "}", "32 bytes, more than the limit of 20 of a JSON file")
 
 
 def test_unknown_format_and_no_source():

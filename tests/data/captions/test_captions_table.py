@@ -1,5 +1,7 @@
 import pytest
 
+from inflate_shrink.data.captions import table
+
 
 def test_named_columns(read):
     content = 'id,part, text ,name\n1,train,"He said ""hi"", and left.",1.jpg\n\n,,,\n2,test,"On two\r\nlines.", 2.jpg\n3,val,x,3.jpg\n'
@@ -15,6 +17,12 @@ def test_named_columns(read):
 def test_quotes_are_plain_in_tsv(read):
     captions = read("tsv", 'image\tcaption\n1.jpg\t"Stop", it says.\n2.jpg\tA 5" disc.\n')
     assert [caption.text for caption in captions] == ['"Stop", it says.', 'A 5" disc.']
+
+
+def test_quote_that_is_never_closed_does_not_fill_the_memory(bad_record, monkeypatch):
+    monkeypatch.setattr(table, "_LONGEST", 100)
+    content = 'image,caption\n1.jpg,A cat.\n2.jpg,"A dog.\n' + "\n" * 100 + "3.jpg,An owl.\n"
+    bad_record("csv", content, "captions.csv: line 3: not a row (field larger than field limit (100)", left=[("1.jpg", "A cat."), ("3.jpg", "An owl.")])
 
 
 def test_long_field(read):

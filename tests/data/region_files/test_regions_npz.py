@@ -1,9 +1,12 @@
 import io
 import os
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
+
+from inflate_shrink.data.region_files import npz
 
 
 @pytest.fixture
@@ -69,6 +72,30 @@ def test_truncated(read, refused, folder, npz_bytes, compressed, keep):
     (folder / "b.npz").write_bytes(npz_bytes("bottom_up", compressed=compressed)[:keep])
     refused("npz", folder, says=[folder / "b.npz", "not a readable .npz file", "copy or extract it again"])
     assert len(read("npz", folder, skip=True)[0]) == 2
+
+
+@pytest.mark.parametrize("shape, says", [((1 << 24, 1), "'x': 16777216 boxes, more than the limit of 2048"), ((2, 1 << 24), "'x': 33554432 numbers, more than the limit of")])
+def test_small_members_do_not_fill_the_memory(folder, refused, npz_bytes, shape, says):
+    zeros = np.zeros(shape, np.uint8)
+    (folder / "b.npz").write_bytes(npz_bytes("bottom_up", x=zeros, num_bbox=shape[0]))
+    assert (folder / "b.npz").stat().st_size < 200_000
+    tracemalloc.start()
+    refused("npz", folder / "b.npz", says=["b.npz: key ", says])
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+
+
+def test_member_larger_than_any_array(folder, refused, npz_bytes, monkeypatch):
+    monkeypatch.setattr(npz, "_LARGEST", 100)
+    refused("npz", folder / "b.npz", says=["key 'x' of ", "more than the limit of 100 an image"])
+
+
+@pytest.mark.parametrize("method, name", [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "lzma")])
+def test_methods_that_are_unpacked_without_bound_are_refused(folder, refused, npz_bytes, method, name):
+    with zipfile.ZipFile(io.BytesIO(npz_bytes("bottom_up"))) as source, zipfile.ZipFile(folder / "b.npz", "w", method) as target:
+        for member in source.namelist():
+            target.writestr(member, source.read(member))
+    refused("npz", folder / "b.npz", says=["b.npz: key 'x': packed by " + name, "pack it again by deflate"])
 
 
 def test_header_that_claims_too_much(folder, refused, npz_bytes):

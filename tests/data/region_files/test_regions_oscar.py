@@ -19,7 +19,7 @@ BAD = {
     "one field": (lambda line: b"bad", "expected at least 2 tab-separated fields"),
     "neither form": (lambda line: b"bad\tAAAA", "the second not JSON"),
     "JSON": (lambda line: b'bad\t{"num_boxes": 1', "not valid JSON"),
-    "deep JSON": (lambda line: b'bad\t{"a":' + b"[" * 100_000, "not valid JSON"),
+    "deep JSON": (lambda line: b'bad\t{"a":' + b"[" * 5_000, "not valid JSON"),
     "no features": (lambda line: line("bad", 1, features=None), "num_boxes and a base64 text features"),
     "count is a text": (lambda line: line("bad", 1, num_boxes="1"), "a whole number num_boxes"),
     "count is true": (lambda line: line("bad", 1, num_boxes=True), "a whole number num_boxes"),
@@ -46,6 +46,11 @@ def test_truncated(tmp_path, read, refused, oscar_line):
     path.write_bytes((oscar_line(1, 1, True) + b"\n" + oscar_line(2, 1, True))[:-5])
     refused("oscar", path, says=["line 2: features is not valid base64", "cut short"])
     assert list(read("oscar", path, skip=True)[0]) == ["1"]
+
+
+def test_json_of_many_parts_does_not_fill_the_memory(tmp_path, refused, oscar_line):
+    (tmp_path / "features.tsv").write_bytes(oscar_line(1, 1, more=[[]] * 10_000))
+    refused("oscar", tmp_path / "features.tsv", says=["line 1: JSON of", "more than the limit of 10000"])
 
 
 def test_pickle_is_refused(tmp_path, refused):

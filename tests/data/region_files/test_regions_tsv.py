@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from inflate_shrink.data.bad_records import BadRecords
-from inflate_shrink.data.region_files import FORMATS, tsv_lines
+from inflate_shrink.data.region_files import FORMATS, checks, tsv_lines
 from inflate_shrink.errors import InputError
 
 
@@ -83,6 +83,27 @@ def test_not_a_tsv_stops_before_the_first_item(tmp_path, write, tsv_line, data, 
 def test_folder_and_empty_file(tmp_path, refused, write):
     refused("tsv", tmp_path, says=[tmp_path, "give the TSV files themselves"])
     refused("tsv", write(), says=["part.tsv: empty file"])
+
+
+@pytest.mark.parametrize(
+    "count, says",
+    [
+        (2049, "boxes: 2049 boxes, more than the limit of 2048 an image"),
+        (60_000, "boxes: 60000 boxes, more than the limit of 2048"),
+        (999_999_999, "boxes: 999999999 boxes, more than the limit of 2048"),
+    ],
+)
+def test_many_boxes_do_not_fill_the_memory(read, refused, write, tsv_line, count, says):
+    lines = write(tsv_line(1, 1), tsv_line(2, min(count, 60_000), count=str(count).encode()), tsv_line(3, 1))
+    refused("tsv", lines, says=["part.tsv: line 2: ", says])
+    found, bad = read("tsv", lines, skip=True)
+    assert list(found) == ["1", "3"] and bad == 1
+
+
+def test_many_numbers_a_box_do_not_fill_the_memory(refused, write, tsv_line, monkeypatch):
+    monkeypatch.setattr(checks, "MOST_NUMBERS", 11)  # 2 boxes have 8 numbers, 6 features
+    refused("tsv", write(tsv_line(1, 4)), says=["boxes: 16 numbers, more than the limit of 11 an image"])
+    refused("tsv", write(tsv_line(1, 2, features=tsv_line(1, 4).split(b"\t")[5])), says=["features: 12 numbers, more than the limit of 11 an image"])
 
 
 def test_line_without_end_does_not_fill_the_memory(read, write, tsv_line, monkeypatch):
