@@ -107,6 +107,8 @@ def wrong_commands(text, parse, made=()):
             continue
         arguments = vars(parse(command))
         config = None
+        if command.tool == "pipeline":
+            read_pipeline(ROOT / arguments["config"])
         if command.tool in ("train", "distill", "eval") and arguments["config"]:
             try:
                 config = load_config(arguments["config"], arguments["override"])
