@@ -95,7 +95,8 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
         fragments = len(chosen) * models.exact.config.model.fragments_of(store.regions.shape[1])
         settings = replace(settings, codes=centroid_count(fragments))
     data = _describe(store, settings.items, split)
-    with _whole(directory, {**models.describe(), "data": data, "paddle": paddle.__version__, **asdict(settings)}) as partial:
+    made_of = {**models.describe(), "data": data, "paddle": paddle.__version__, **asdict(settings)}
+    with _whole(directory, made_of) as partial:
         if not any(partial.iterdir()):
             partial.rmdir()
             create_empty(partial, models, data, settings, _sample(models, store, chosen, settings))
@@ -104,7 +105,10 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
 
 @contextmanager
 def _whole(directory: Path, made_of: dict):
-    """Yield an index in the making, or an empty directory for it, that appears as ``directory`` when it is whole; messages name that."""
+    """Yield an index in the making, or an empty directory for it, that appears as ``directory`` when it is whole.
+
+    Messages name that directory.
+    """
     with partial_path(directory, made_of) as partial:
         try:
             yield partial
@@ -196,12 +200,16 @@ def _require_the_same(index: Index, names: list[tuple[str, str]]) -> None:
     for (name, file), (segment, row) in zip(names, index.find([name for name, _ in names])):
         there = index.segments[segment].files[row]
         if there != file:
-            there, file = (os.path.join(index.settings.origin["data"]["image_root"], part) if part else "" for part in (there, file))
-            raise InputError(f"{index.directory}: {name!r} is of {there!r} there, and of {file!r} in the data to add; give it another id, or replace it with --replace")
+            root = index.settings.origin["data"]["image_root"]
+            there, file = (os.path.join(root, part) if part else "" for part in (there, file))
+            raise InputError(
+                f"{index.directory}: {name!r} is of {there!r} there, and of {file!r} in the data to add;"
+                " give it another id, or replace it with --replace"
+            )
 
 
 def _describe(store: Store, items: str, split: str) -> dict:
-    """What an index says of its data; the files of its images are named from ``image_root``, or with their whole path."""
+    """Return what an index says of its data; files of images are named from ``image_root``, or with their whole path."""
     root = os.path.abspath(store.directory / store.meta.get("image_root", "")) if items == "images" else ""
     return {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
 
@@ -221,7 +229,7 @@ def _chosen(store: Store, items: str, split: str) -> np.ndarray:
 
 
 def _name(store: Store, items: str, item: int, root: str = "") -> tuple[str, str]:
-    """Id of an image, and its file from ``root``; of a caption the image's id with the caption's place among all, and its text."""
+    """Return an image's id, and its file from ``root``; or the image's id with the caption's place among all, and its text."""
     if items == "images":
         file = store.image_files[item]
         return store.image_ids[item], os.path.join(root, file) if file else ""

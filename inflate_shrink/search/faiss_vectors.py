@@ -163,7 +163,12 @@ def open_faiss(index: Index, field: str) -> FaissVectors | None:
         InputError: it is damaged or of a newer format, faiss is not installed, or see :class:`StoredVectors`.
     """
     path = sidecar_path(index, field)
-    return _use(path, lambda about: _load(index, field, path.with_suffix(".faiss"), about) if about["segments"] == segment_names(index) else None)
+
+    def load(about: dict) -> FaissVectors | None:
+        same = about["segments"] == segment_names(index)
+        return _load(index, field, path.with_suffix(".faiss"), about) if same else None
+
+    return _use(path, load)
 
 
 def verify_faiss(directory: str | os.PathLike) -> None:
@@ -177,12 +182,12 @@ def verify_faiss(directory: str | os.PathLike) -> None:
 
 
 def signed(about: dict) -> dict:
-    """What a .json says, with the checksum of that."""
+    """Return what a .json says, with the checksum of that."""
     return {**about, _SIGNATURE: f"{zlib.crc32(json.dumps(about, sort_keys=True).encode()):08x}"}
 
 
 def _use(path: Path, use: Callable[[dict], Result]) -> Result | None:
-    """``use`` of what a .json says, once more if it fails because that was replaced meanwhile; None if there is none."""
+    """Return ``use`` of what a .json says, again if that was replaced meanwhile; None if there is none."""
     while (about := _read_about(path)) is not None:
         try:
             return use(about)
@@ -198,7 +203,8 @@ def _read_about(path: Path) -> dict | None:
         if about["format"] > FORMAT:
             raise InputError(f"{path}: of format {about['format']}, this version reads up to {FORMAT}; use a newer version or build it again")
         sound = about["kind"] in KINDS and isinstance(about["effort"], int) and {"segments", "size", "crc32"} <= about.keys()
-        sound = sound and (_SIGNATURE not in about or about == signed({key: value for key, value in about.items() if key != _SIGNATURE}))
+        unsigned = {key: value for key, value in about.items() if key != _SIGNATURE}
+        sound = sound and about in (unsigned, signed(unsigned))
     except FileNotFoundError:
         return None
     except OSError as error:
