@@ -52,8 +52,10 @@ def add_command(commands, name: str, help: str, run: Callable[[argparse.Namespac
 
 
 def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
-    parser.add_argument("-c", "--config", required=required, metavar="FILE", help="YAML config, or a row of a data set, such as configs/coco.yaml:I-k16l48-B")
-    parser.add_argument("-o", "--override", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="section.key=value, over the file; several, or repeated")
+    row = "YAML config, or a row of a data set, such as configs/coco.yaml:I-k16l48-B"
+    parser.add_argument("-c", "--config", required=required, metavar="FILE", help=row)
+    values = {"action": "extend", "nargs": "+", "default": [], "metavar": "KEY=VALUE"}
+    parser.add_argument("-o", "--override", **values, help="section.key=value, over the file; several, or repeated")
 
 
 def training_config(doc: str, argv) -> tuple[Config, bool]:
@@ -61,11 +63,12 @@ def training_config(doc: str, argv) -> tuple[Config, bool]:
     parser = tool_parser(doc)
     add_config_options(parser, required=True)
     parser.add_argument("-r", "--resume", action="store_true", help="go on from the last checkpoint in run.dir, if there is one")
-    parser.add_argument("--show", action="store_true", help="print the whole config and what is published of its row, and end")
+    parser.add_argument("--show", action="store_true", help="print the config and its row's published numbers, and end")
     arguments = parser.parse_args(argv)
     config = load_config(arguments.config, arguments.override)
     if arguments.show:
         published = describe_published(config.name) or ["nothing for a row of this name"]
-        print("".join(f"# Published: {line}\n" for line in published) + yaml.safe_dump(to_dict(config), sort_keys=False), end="")
+        print(*(f"# Published: {line}" for line in published), sep="\n")
+        print(yaml.safe_dump(to_dict(config), sort_keys=False), end="")
         sys.exit()
     return config, arguments.resume

@@ -32,18 +32,21 @@ def published_rows(model: str) -> list[tuple[str, dict]]:
 def row_names() -> list[str]:
     """Return the names of the paper's own rows, of Tables 1, 2 and 6 to 9."""
     tables = _tables()
-    return list(dict.fromkeys([*(name for n in (1, 2, 6, 7, 8) for name in tables[f"table{n}"]), *(row["name"] for row in tables["table9"])]))
+    names = [name for n in (1, 2, 6, 7, 8) for name in tables[f"table{n}"]]
+    return list(dict.fromkeys([*names, *(row["name"] for row in tables["table9"])]))
 
 
 def describe_published(model: str) -> list[str]:
-    """Return a line for each published result of a row: where it stands, on which data, R@1/5/10 of both directions in percent."""
-    rows = published_rows("SCAN" if model.startswith("SCAN-") else model)
+    """Return a line for each published result of a row: table, data, R@1/5/10 of both directions in percent."""
+    rows, lines = published_rows("SCAN" if model.startswith("SCAN-") else model), []
     if model == "joint":
         rows.append((f"{_ELSEWHERE['rfrs']}, reranked", _tables()["rfrs"]["joint-reranked"]))
-    return [
-        f"{label}, {column}: " + ", ".join(f"{side} R@1/5/10 {'/'.join(f'{value:.1f}' for value in row[column][side])}" for side in ("t2i", "i2t") if row[column].get(side))
-        for label, row in rows for column in ("flickr30k", "coco1k", "coco5k") if column in row
-    ]  # fmt: skip
+    for label, row in rows:
+        for column in ("flickr30k", "coco1k", "coco5k"):
+            sides = [(side, values) for side, values in row.get(column, {}).items() if values]
+            recalls = [f"{side} R@1/5/10 {'/'.join(f'{value:.1f}' for value in values)}" for side, values in sides]
+            lines += [f"{label}, {column}: {', '.join(recalls)}"] if recalls else []
+    return lines
 
 
 def _settings(first: int, last: int) -> str:

@@ -21,12 +21,15 @@ DEMO_BASE = Path("configs/demo.yaml")
 def main(argv):
     parser = tool_parser(__doc__)
     add_config_options(parser, required=True)
-    parser.add_argument("--data", metavar="DATA", help="a data set of configs/, or the file or folder of another (default: that of the pipeline)")
+    data = "a data set of configs/, or the file or folder of another (default: that of the pipeline)"
+    parser.add_argument("--data", metavar="DATA", help=data)
     parser.add_argument("--demo", action="store_true", help="the same rows on the demo data, with the demo's sizes: minutes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="S", help="run each step for each of these seeds (default: 0)")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default: %(default)s)")
-    parser.add_argument("--lanes", type=int, default=0, metavar="N", help="steps at a time (default: a core for each thread, at most 4; 1 on a GPU)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="that each step computes with; they round differently, so another number is another run (default: 1)")
+    lanes = "steps at a time (default: a core for each thread, at most 4; 1 on a GPU)"
+    parser.add_argument("--lanes", type=int, default=0, metavar="N", help=lanes)
+    threads = "of each step; they round differently, so another number is another run (default: 1)"
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help=threads)
     parser.add_argument("--dry-run", action="store_true", help="show the plan and what it would cost")
     arguments = parser.parse_args(argv)
     if arguments.lanes < 0:
@@ -45,7 +48,8 @@ def main(argv):
     pipeline = pipeline._replace(data=arguments.data or pipeline.data)
     if arguments.demo or pipeline.data == "demo":
         make_demo_data()
-    steps = plan(pipeline, arguments.runs, arguments.override, arguments.seeds, DEMO_BASE if arguments.demo else None, arguments.threads)
+    base = DEMO_BASE if arguments.demo else None
+    steps = plan(pipeline, arguments.runs, arguments.override, arguments.seeds, base, arguments.threads)
     lanes = arguments.lanes or default_lanes(arguments.threads)
     if arguments.dry_run:
         print(describe_plan(steps, lanes))

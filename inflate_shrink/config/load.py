@@ -28,9 +28,10 @@ _short.maxstring = _short.maxother = _short.maxlong = 80
 
 
 def load_config(path: str | Path, overrides: typing.Sequence[str] = (), base: str | Path | None = None) -> Config:
-    """Return the config of a file, or of a row of a data set (``configs/coco.yaml:I-B``), with ``overrides`` such as ``optim.lr=1e-3``.
+    """Return the config of a file, or of a row of a data set (``configs/coco.yaml:I-B``).
 
-    ``base`` is read in place of the row's data set: the same model on other data.
+    ``overrides`` are such as ``optim.lr=1e-3``. ``base`` is read in place of the row's data set: the same model on
+    other data.
 
     Raises InputError for a missing file, broken YAML, an unknown key or row, a wrong type or
     a value out of range, naming file and key.
@@ -76,7 +77,10 @@ def flatten(values: dict) -> dict:
     """Return sections of keys as ``section.key`` -> value."""
     flat = {}
     for section, value in values.items():
-        flat.update({f"{section}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {str(section): value})
+        if isinstance(value, dict):
+            flat.update({f"{section}.{key}": each for key, each in value.items()})
+        else:
+            flat[str(section)] = value
     return flat
 
 
@@ -84,7 +88,7 @@ _Layers = typing.List[typing.Tuple[str, dict]]  # where from, and section.key ->
 
 
 def _reference_layers(path: Path, name: str, parents: tuple[Path, ...], swapped: dict[Path, Path]) -> _Layers:
-    """Return the layers of a file, or of a row ``name`` of the data set in ``path``: the row's own file, if it has one."""
+    """Return the layers of a file, or of the row ``name`` of a data set: of the row's own file, if it has one."""
     own = row_file(path, name) if name else path
     if own.is_file() and own.resolve() not in parents or not name:
         return _file_layers(own, parents, swapped)
@@ -142,7 +146,7 @@ def _convert(key: str, value, source: str):
 
 
 def _nearest_key(key: str) -> str:
-    """Return the key that another project calls so, or whose section was left out or mistaken, else the one spelled most alike."""
+    """Return the key of that alias, or of that name in another section, else the one spelled most alike."""
     name = key.rpartition(".")[2].lower().replace("-", "_")
     meant = [known for known, each in KEYS.items() if name in (*each.aliases, known.rpartition(".")[2])]
     return max(meant or KEYS, key=lambda known: difflib.SequenceMatcher(None, key, known).ratio())
@@ -194,17 +198,20 @@ def _check_ranges(config: Config, sources: dict) -> None:
 
     def check(key: str, expected: str) -> None:
         if expected:
-            raise InputError(f"{sources.get(key, 'default')}: '{key}' must be {expected}, found {_short.repr(values[key])}")
+            found = _short.repr(values[key])
+            raise InputError(f"{sources.get(key, 'default')}: '{key}' must be {expected}, found {found}")
 
     for key, each in KEYS.items():
         check(key, out_of_range(each, values[key]))
     model, data = config.model, config.data
     specials = [token for token in (data.first_token, data.last_token) if token]
+    least = f"{len(specials) + 1} or more: {' and '.join(specials)}, and a word"
+    sparta = model.scoring == "visual_sparta"
     for key, holds, expected in (
-        ("model.joint", not model.joint or model.scoring != "cross", "false with model.scoring cross, which is a cross-BERT already"),
-        ("model.scoring", model.scoring != "visual_sparta" or len(specials) == 2, "another, or data.first_token and data.last_token set"),
+        ("model.joint", not model.joint or model.scoring != "cross", "false with scoring cross, a cross-BERT already"),
+        ("model.scoring", not sparta or len(specials) == 2, "another, or data.first_token and data.last_token set"),
         ("data.protocols", data.protocols, "a list of one protocol or more"),
-        ("data.text_length", data.text_length > len(specials), f"{len(specials) + 1} or more: a word beside {' and '.join(specials)}"),
+        ("data.text_length", data.text_length > len(specials), least),
         ("model.heads", model.hidden % model.heads == 0, f"a divisor of model.hidden ({model.hidden})"),
     ):
         check(key, "" if holds else expected)

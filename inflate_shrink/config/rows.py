@@ -17,11 +17,12 @@ from .yaml_files import is_name
 
 _ONE_VECTOR = {"loss.margin": 0.2, "distill.teacher_temperature": 2}  # the paper's, for models of one fragment a side
 _F = {"model.codes": 0, "model.fragments": 1, **_ONE_VECTOR}
-_SCAN = {"model.codes": 0, "model.fragments": 32, "model.score_padding": "masked", "loss.ranking": "hardest", "loss.margin": 0.2}
-_FROM_B = ("C", "joint")  # start from the row B: without pretrained weights, words and regions must agree before a matching loss can be learned
+_B = {"model.codes": 0, "model.fragments": 32}
+_SCAN = {**_B, "model.score_padding": "masked", "loss.ranking": "hardest", "loss.margin": 0.2}
+_FROM_B = ("C", "joint")  # start from the row B: words and regions must agree before a matching loss can be learned
 _SHAPES = {
     "F": _F,  # the fast model: one vector a side (Eq. 3)
-    "B": {"model.codes": 0, "model.fragments": 32},  # the base model: 32 x 32 interactions (Eq. 5)
+    "B": _B,  # the base model: 32 x 32 interactions (Eq. 5)
     "I": {"model.codes": 32, "model.fragments": "all"},  # the inflated model (Sec. 4.1)
     "C": {"model.scoring": "cross", "run.val_images": 100},  # the cross-BERT, slow to validate (Table 8)
 }
@@ -29,13 +30,13 @@ _NEIGHBOURS = {
     "VSE++": {**_F, "loss.ranking": "hardest"},  # Faghri et al. 2018
     "SCAN-t2i": {**_SCAN, "model.scoring": "scan_t2i"},  # Lee et al. 2018: words attend to regions
     "SCAN-i2t": {**_SCAN, "model.scoring": "scan_i2t"},  # regions attend to words
-    "VisualSparta": {"model.codes": 0, "model.fragments": 32, "model.scoring": "visual_sparta"},  # Lu et al. 2021
+    "VisualSparta": {**_B, "model.scoring": "visual_sparta"},  # Lu et al. 2021
     "joint": {**_F, "model.joint": True},  # F that is a cross-BERT too (Geigle et al. 2022)
 }
 
 
 def split_reference(reference: str | Path) -> tuple[Path, str]:
-    """Split ``FILE.yaml:NAME`` into file and name; the name of a mere file is "". Raises InputError for what can be no file."""
+    """Split ``FILE.yaml:NAME`` into file and name, "" for a mere file. Raises InputError for what can be no file."""
     text = str(reference)
     if not is_name(text):
         raise InputError(f"{text[:200]!r}: expected the name of a YAML file")
@@ -44,7 +45,7 @@ def split_reference(reference: str | Path) -> tuple[Path, str]:
 
 
 def row_file(data: Path, name: str) -> Path:
-    """Return where the row's own file is, if it has one: beside base.yaml, or in the folder called like the data set's file."""
+    """Return where the row's own file is, if it has one: beside base.yaml, or in the folder named as the data set."""
     return (data.parent if data.stem == "base" else data.with_suffix("")) / f"{name}.yaml"
 
 
@@ -54,14 +55,15 @@ def is_row(data: Path, name: str) -> bool:
 
 
 def row_layer(data: Path, name: str) -> dict:
-    """Return ``section.key`` -> value of what the name says. Raises InputError for no row's name, with the nearest one."""
+    """Return ``section.key`` -> value of what the name says. Raises InputError, with the nearest name, for another."""
     parts = _parts(name)
     if parts is None:
         files = row_file(data, name).parent.glob("*.yaml")
         known = [*_NEIGHBOURS, *row_names(), *(file.stem for file in files if file.stem != "base")]
         alike = {row.lower(): row for row in known}
         nearest = alike[difflib.get_close_matches(name.lower(), alike, n=1, cutoff=0)[0]]
-        raise InputError(f"{data}: no such row '{name[:100]}'; the nearest is '{nearest}' (parts such as F, B, I, k16l48, and a student after each -)")
+        grammar = "parts such as F, B, I, k16l48, and a student after each -"
+        raise InputError(f"{data}: no such row '{name[:100]}'; the nearest is '{nearest}' ({grammar})")
     place = f"runs/{row_file(data, name).parent.name}"
     values = {**_shape(parts[-1]), **({"model.init": f"{place}/B"} if parts[-1] in _FROM_B else {})}
     teacher = {"distill.teacher": f"{place}/{'-'.join(parts[:-1])}"} if len(parts) > 1 else {}

@@ -34,10 +34,12 @@ class DataConfig:
     train_split: str = key("train")
     val_split: str = key("val")
     test_split: str = key("test", decides=RESULT)
-    text_length: int = key(32, least=2, most=512, aliases=("max_length", "max_len", "seq_length"))  # WordPiece positions, first and last token included; BERT has 512
+    # WordPiece positions, first and last token included; BERT has 512
+    text_length: int = key(32, least=2, most=512, aliases=("max_length", "max_len", "seq_length"))
     first_token: str = key("[CLS]")  # of every caption; empty: none
     last_token: str = key("[SEP]")
-    protocols: List[Literal["full", "first1k", "fold5"]] = key(["full"], decides=RESULT)  # of the test, the main one first
+    # of the test, the main one first
+    protocols: List[Literal["full", "first1k", "fold5"]] = key(["full"], decides=RESULT)
 
 
 @dataclass
@@ -45,12 +47,14 @@ class ModelConfig:
     """A model is (codes, fragments): I = (32, all), B = (0, 32), F = (0, 1). Its neighbours differ in ``scoring``."""
 
     codes: int = key(0, least=0, most=4096, aliases=("num_codes",))  # inflating codes k on each side (Sec. 4.1)
-    fragments: Union[int, Literal["all"]] = key("all", least=1, most=8192, aliases=("num_fragments",))  # the first l fragments are scored (Table 6)
+    # the first l fragments are scored (Table 6)
+    fragments: Union[int, Literal["all"]] = key("all", least=1, most=8192, aliases=("num_fragments",))
     score_padding: Literal["counted", "masked"] = key("counted")
     scoring: Literal["late_interaction", "visual_sparta", "scan_t2i", "scan_i2t", "cross"] = key("late_interaction")
     pooling: Literal["sum", "logsumexp"] = key("logsumexp")  # of SCAN's similarities, over words or regions
     joint: bool = key(False)  # also a cross-BERT: batches alternate between the two objectives
-    init: str = key("none", decides=PLACE, aliases=("pretrained",))  # none | linear | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
+    # none | linear | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
+    init: str = key("none", decides=PLACE, aliases=("pretrained",))
     hidden: int = key(768, least=1, most=16384, aliases=("hidden_size", "d_model", "dim", "width"))
     layers: int = key(3, least=1, most=256, aliases=("num_layers", "num_hidden_layers", "depth"))
     heads: int = key(12, least=1, most=1024, aliases=("num_heads", "num_attention_heads"))
@@ -70,12 +74,14 @@ class LossConfig:
     power: int = key(8, least=1, most=1000)  # of the smooth maximum
     include_diagonal: bool = key(True)  # keep the constant diagonal in the smooth maximum
     mask_same_image: bool = key(False)  # other captions of an image are no negatives
-    candidates: Union[int, Literal["all"]] = key(8, least=1, most=MANY)  # others of the batch in which the cross-BERT looks for its hard negatives
+    # others of the batch in which the cross-BERT looks for its hard negatives
+    candidates: Union[int, Literal["all"]] = key(8, least=1, most=MANY)
 
 
 @dataclass
 class DistillConfig:
-    teacher: str = key("", decides=PLACE, aliases=("teacher_dir", "teacher_model"))  # checkpoint directory, or a run directory (its best checkpoint)
+    # checkpoint directory, or a run directory (its best checkpoint)
+    teacher: str = key("", decides=PLACE, aliases=("teacher_dir", "teacher_model"))
     loss: Literal["full", "positive"] = key("full")
     teacher_temperature: float = key(16.0, above=0)
     student_temperature: float = key(16.0, above=0, aliases=("temperature", "tau"))
@@ -83,17 +89,21 @@ class DistillConfig:
     student_init: str = key("")  # as model.init, for students; empty: model.init itself
     share_inputs: bool = key(True)  # embeddings and region projection are the teacher's, frozen
     teacher_dropout: bool = key(False)
-    cache_gb: float = key(4.0, least=0, decides=NOTHING)  # disk for the teacher's fragments; 0 computes them in every step
+    # disk for the teacher's fragments; 0 computes them in every step
+    cache_gb: float = key(4.0, least=0, decides=NOTHING)
 
 
 @dataclass
 class OptimConfig:
     lr: float = key(1e-4, above=0, aliases=("learning_rate", "base_lr", "max_lr"))
     weight_decay: float = key(0.01, least=0, aliases=("wd", "decay"))
-    clip: float = key(2.0, least=0, aliases=("grad_clip", "clip_norm", "max_grad_norm"))  # of the global gradient norm; 0: none
+    # of the global gradient norm; 0: none
+    clip: float = key(2.0, least=0, aliases=("grad_clip", "clip_norm", "max_grad_norm"))
     epochs: int = key(40, least=1, most=MANY, aliases=("epoch", "num_epochs", "max_epochs", "num_train_epochs"))
-    batch_size: int = key(128, least=2, most=MANY, aliases=("batch", "bs", "train_batch_size"))  # the other pairs of the batch are the negatives
-    accumulate: int = key(1, least=1, most=MANY, aliases=("accumulation_steps", "gradient_accumulation_steps"))  # batches per update; negatives come from one batch
+    # the other pairs of the batch are the negatives
+    batch_size: int = key(128, least=2, most=MANY, aliases=("batch", "bs", "train_batch_size"))
+    # batches per update; negatives come from one batch
+    accumulate: int = key(1, least=1, most=MANY, aliases=("accumulation_steps", "gradient_accumulation_steps"))
     warmup_steps: int = key(0, least=0, most=MANY, aliases=("warmup",))
     schedule: Literal["constant", "step", "cosine"] = key("step", aliases=("lr_schedule", "scheduler", "lr_scheduler"))
     decay_epochs: List[int] = key([20], least=0, most=MANY, aliases=("milestones",))
@@ -111,10 +121,14 @@ class RunConfig:
     dir: str = key("", decides=NOTHING, aliases=("output_dir", "save_dir"))  # where checkpoints and logs go
     seed: int = key(0, least=0, most=2**32 - 1, aliases=("random_seed",))
     log_steps: int = key(50, least=1, most=MANY, decides=NOTHING, aliases=("log_iter", "logging_steps"))
-    save_steps: int = key(500, least=1, most=MANY, decides=NOTHING, aliases=("save_interval",))  # a checkpoint every so many updates, and after each epoch
-    eval_epochs: int = key(1, least=1, most=MANY, aliases=("eval_interval",))  # validate after every so many epochs, and after the last: the best is one of them
-    val_images: int = key(0, least=0, most=MANY)  # validate on the first so many images, which chooses the best epoch; 0: all
-    test_images: int = key(0, least=0, most=MANY, decides=RESULT)  # the same for the test of a pipeline's step: a cross-BERT scores every pair
+    # a checkpoint every so many updates, and after each epoch
+    save_steps: int = key(500, least=1, most=MANY, decides=NOTHING, aliases=("save_interval",))
+    # validate after every so many epochs, and after the last: the best is one of them
+    eval_epochs: int = key(1, least=1, most=MANY, aliases=("eval_interval",))
+    # validate on the first so many images, which chooses the best epoch; 0: all
+    val_images: int = key(0, least=0, most=MANY)
+    # the same for the test of a pipeline's step: a cross-BERT scores every pair
+    test_images: int = key(0, least=0, most=MANY, decides=RESULT)
 
 
 @dataclass
@@ -162,7 +176,7 @@ def keys_deciding(*what: str) -> tuple[str, ...]:
 
 
 def out_of_range(each: Key, value) -> str:
-    """Return what a value of the right type must be, such as ``1 or more``; "" if it is. A list's numbers are looked at one by one."""
+    """Return what a value of the right type must be, such as ``1 or more``; "" if it is. Lists: of each number."""
     numbers = [number for number in (value if isinstance(value, list) else [value]) if isinstance(number, (int, float))]
     if each.above is not None and any(number <= each.above for number in numbers):
         return f"above {each.above}"

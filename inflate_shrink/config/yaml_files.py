@@ -17,7 +17,9 @@ _LONGEST_TEXT = 4000
 def is_name(text: str) -> bool:
     """Whether a text can be printed in a line and be the path of a file."""
     printable = not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
-    return printable and len(text) <= _LONGEST_TEXT and all(len(part.encode()) <= LONGEST_NAME for part in text.split("/"))
+    if not printable or len(text) > _LONGEST_TEXT:
+        return False
+    return all(len(part.encode()) <= LONGEST_NAME for part in text.split("/"))
 
 
 class _Loader(yaml.SafeLoader):
@@ -27,7 +29,8 @@ class _Loader(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"the key '{twice[:100]}' stands twice", node.start_mark)
+            problem = f"the key '{twice[:100]}' stands twice"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -38,7 +41,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def parse_yaml(text: str, source: str):
-    """Return the value of YAML text; ``source`` is for messages. Raises InputError, naming the line, for anything that is not YAML."""
+    """Return the value of YAML text; ``source`` is for messages. Raises InputError, naming the line, if it is none."""
     try:
         return yaml.load(text, _Loader)
     except RecursionError:
@@ -47,7 +50,7 @@ def parse_yaml(text: str, source: str):
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise InputError(f"{source[:200]}: not valid YAML{where}: {getattr(error, 'problem', error)}") from None
-    except Exception as error:  # PyYAML lets through what int(), float(), date() and dict() raise: ValueError, TypeError, KeyError, ...
+    except Exception as error:  # PyYAML lets through whatever int(), float() and dict() raise
         raise InputError(f"{source[:200]}: not valid YAML: a value that cannot be read: {str(error)[:200]}") from None
 
 

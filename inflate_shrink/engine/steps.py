@@ -28,7 +28,8 @@ def train(config: Config, resume: bool = False) -> None:
     Raises InputError for a student's config, before anything is opened.
     """
     if config.distill.teacher:
-        raise InputError(f"distill.teacher is {config.distill.teacher}: tools/distill.py distils it into this model; to train without it give -o distill.teacher=")
+        way = "tools/distill.py distils it into this model; to train without it give -o distill.teacher="
+        raise InputError(f"distill.teacher is {config.distill.teacher}: {way}")
     if config.model.init == "teacher":
         raise InputError("model.init: teacher needs a teacher: use tools/distill.py")
     data = _open_data(config)
@@ -41,7 +42,8 @@ def distill(config: Config, resume: bool = False) -> None:
     """Distil ``config.distill.teacher`` into ``config.model``. Checkpoints appear in ``config.run.dir``."""
     config = student_config(config)
     if not config.distill.teacher:
-        raise InputError("distill.teacher is empty: tools/train.py trains a model without a teacher; to distil, set it to the teacher's checkpoint directory")
+        way = "tools/train.py trains a model without a teacher; to distil, set it to the teacher's checkpoint directory"
+        raise InputError(f"distill.teacher is empty: {way}")
     data = _open_data(config)
     checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher")
     if config.model.init == "teacher" or config.distill.share_inputs:
@@ -57,7 +59,8 @@ def distill(config: Config, resume: bool = False) -> None:
 
 def _open_data(config: Config) -> TrainingData:
     if not config.run.dir:
-        raise InputError("run.dir is empty: set it to the directory for this run's checkpoints, or name a row of a data set, such as configs/demo.yaml:B")
+        way = "set it to the directory for this run's checkpoints, or name a row of a data set, such as configs/demo.yaml:B"
+        raise InputError(f"run.dir is empty: {way}")
     return open_training_data(config.data, config.optim.batch_size)
 
 

@@ -25,7 +25,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from ..config import WEIGHTS, Config, DistillConfig, flatten, is_name, is_row, keys_deciding, load_config, read_yaml, split_reference, student_config, to_dict
+from ..config import (
+    WEIGHTS, Config, DistillConfig, flatten, is_name, is_row, keys_deciding, load_config, read_yaml, split_reference,
+    student_config, to_dict
+)  # fmt: skip
 from ..data.store import open_store
 from ..errors import InputError
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
@@ -35,7 +38,7 @@ from ..engine.steps import check_sizes
 CONFIGS = Path("configs")
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
-_YOUNG = {"run.eval_epochs": Config().run.eval_epochs}  # in a step's key only with another value, so that older runs are found
+_YOUNG = {"run.eval_epochs": Config().run.eval_epochs}  # only another value is in a step's key: older runs are found
 
 
 class PipelineFile(NamedTuple):
@@ -53,7 +56,7 @@ class Step(NamedTuple):
     needs: list[Path]  # directories of other steps
     directory: Path
     link: Path  # where a user looks for it
-    threads: int = 1  # that its processes compute with: more of them round otherwise, so the weights differ in their last digits
+    threads: int = 1  # of its computations: more of them round otherwise, so the weights differ in their last digits
 
     @property
     def label(self) -> str:
@@ -61,7 +64,10 @@ class Step(NamedTuple):
 
 
 def read_pipeline(reference: str | Path, parents: tuple[tuple[Path, str], ...] = ()) -> PipelineFile:
-    """Return the pipeline of a file, or one of those it holds (FILE.yaml:NAME), with those it includes. Raises InputError that names file and key."""
+    """Return the pipeline of a file, or one of those it holds (FILE.yaml:NAME), with those it includes.
+
+    Raises InputError that names file and key.
+    """
     path, name = split_reference(reference)
     if (path.resolve(), name) in parents:
         raise InputError(f"{reference}: include leads back to this pipeline; break the circle")
@@ -72,12 +78,14 @@ def read_pipeline(reference: str | Path, parents: tuple[tuple[Path, str], ...] =
     for key, value in values.items():
         if key not in _KEYS:
             raise InputError(f"{reference}: unknown key '{key}'; the keys of a pipeline are {', '.join(_KEYS)}")
-        if not isinstance(value, _KEYS[key]) or isinstance(value, list) and not all(_is_entry(key, entry) for entry in value):
-            expected = {"data": "a data set of configs/", "rerank": "a list of pairs [retriever, reranker]"}.get(key, "a list of names")
-            raise InputError(f"{reference}: '{key}' must be {expected}, found {reprlib.repr(value)}")
+        entries = value if isinstance(value, list) else []
+        if not isinstance(value, _KEYS[key]) or not all(_is_entry(key, entry) for entry in entries):
+            expected = {"data": "a data set of configs/", "rerank": "a list of pairs [retriever, reranker]"}
+            raise InputError(f"{reference}: '{key}' must be {expected.get(key, 'a list of names')}, found {reprlib.repr(value)}")
     steps, rerank, data = [], [], values.get("data", "")
     for other in values.get("include", []):
-        included = read_pipeline(f"{path}:{other}" if other in named else path.parent / other, (*parents, (path.resolve(), name)))
+        file = f"{path}:{other}" if other in named else path.parent / other
+        included = read_pipeline(file, (*parents, (path.resolve(), name)))
         steps, rerank, data = steps + included.steps, rerank + included.rerank, data or included.data
     steps += values.get("steps", [])
     rerank += [tuple(pair) for pair in values.get("rerank", [])]
@@ -88,12 +96,12 @@ def read_pipeline(reference: str | Path, parents: tuple[tuple[Path, str], ...] =
 
 def _named(path: Path, name: str, named) -> dict:
     """Return the values of one of the pipelines that a file holds by name."""
-    if not isinstance(named, dict) or not all(isinstance(key, str) and isinstance(value, dict) for key, value in named.items()):
+    if not isinstance(named, dict) or not all(isinstance(each, dict) for each in named.values()):
         raise InputError(f"{path}: 'pipelines' must be names and their pipelines, each a mapping of {', '.join(_KEYS)}")
     if name not in named:
-        nearest = get_close_matches(name, named, n=1)
+        nearest = get_close_matches(name, map(str, named), n=1)
         problem = f"no pipeline '{name[:100]}' in it" if name else "holds several pipelines"
-        meant = f"{path}:{nearest[0]}" if nearest else f"{path}:NAME, one of {', '.join(named)}" if named else "a file with pipelines"
+        meant = f"{path}:{nearest[0]}" if nearest else f"{path}:NAME, one of {', '.join(map(str, named)) or 'none'}"
         raise InputError(f"{path}: {problem}; give {meant}")
     return named[name]
 
@@ -105,18 +113,20 @@ def _is_entry(key: str, entry) -> bool:
 
 
 def data_file(data: str) -> Path:
-    """Return the file of a data set: of a name in configs/, of another file or folder. Raises InputError if there is none."""
+    """Return the file of a data set, which is a name in configs/, a file or a folder. Raises InputError if there is none."""
     path = Path(data)
     files = [CONFIGS / f"{data}.yaml", path, path / "base.yaml", Path(f"{path}.yaml")]
     found = next((file for file in files if file.is_file()), path / "base.yaml" if path.is_dir() else None)
     if found is None:
-        raise InputError(f"{data}: no such data set; {CONFIGS} has {', '.join(sorted(file.stem for file in CONFIGS.glob('*.yaml') if file.with_suffix('').is_dir()))}")
+        names = sorted(file.stem for file in CONFIGS.glob("*.yaml") if file.with_suffix("").is_dir())
+        raise InputError(f"{data}: no such data set; {CONFIGS} has {', '.join(names)}")
     return found
 
 
 def plan(
-    pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0,), base: str | Path | None = None, threads: int = 1
-) -> list[Step]:
+    pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0,),
+    base: str | Path | None = None, threads: int = 1,
+) -> list[Step]:  # fmt: skip
     """All steps of a pipeline, each after those that it needs.
 
     Args:
@@ -130,11 +140,14 @@ def plan(
     """
     rows = data_file(pipeline.data)
     data: dict[str, str] = {}
-    steps = [step for seed in seeds for step in _plan_seed(pipeline, rows, Path(runs), [*overrides, f"run.seed={seed}"], base, data, threads)]
-    return list({step.directory: step for step in steps}.values())
+    steps = {}
+    for seed in seeds:
+        planned = _plan_seed(pipeline, rows, Path(runs), [*overrides, f"run.seed={seed}"], base, data, threads)
+        steps.update({step.directory: step for step in planned})
+    return list(steps.values())
 
 
-def _plan_seed(pipeline: PipelineFile, rows: Path, runs: Path, overrides, base, data: dict[str, str], threads: int) -> list[Step]:
+def _plan_seed(pipeline, rows: Path, runs: Path, overrides, base, data: dict[str, str], threads: int) -> list[Step]:
     configs = {name: _load(f"{rows}:{name}", overrides, base) for name in pipeline.steps}
     for config in list(configs.values()):  # a start such as B is added where it is a row
         start = Path(config.model.init).name
@@ -145,7 +158,8 @@ def _plan_seed(pipeline: PipelineFile, rows: Path, runs: Path, overrides, base, 
     names = {config.run.dir: name for name, config in configs.items()}
     for name, config in configs.items():
         if names[config.run.dir] != name:
-            raise InputError(f"{rows}:{name}: its run.dir {config.run.dir} is that of step {names[config.run.dir]} too; give each its own")
+            other = names[config.run.dir]
+            raise InputError(f"{rows}:{name}: its run.dir {config.run.dir} is that of step {other} too; give each its own")
     steps: dict[str, Step] = {}
     for name in _in_order(configs, names):
         made = {directory: steps[other] for directory, other in names.items() if other in steps}
@@ -190,7 +204,7 @@ def _sources(config: Config) -> list[tuple[str, str]]:
     return [(key, source) for key, source in found if source]
 
 
-def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict[str, str], threads: int) -> Step:
+def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict, threads: int) -> Step:
     """``made``: run.dir of a config -> its step."""
     needs, values = [], flatten(to_dict(config))
     content = {key: values[key] for key in keys_deciding(WEIGHTS) if values[key] != _YOUNG.get(key)}
@@ -226,7 +240,8 @@ def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> S
     needs = list(dict.fromkeys([retriever.directory, reranker.directory]))
     directory = runs / "steps" / f"{name}-{_digest([need.name for need in needs])}"
     config = retriever.config
-    return Step(name, "rerank", config, needs, directory, runs / (config.data.name or "own") / _with_seed(name, config), retriever.threads)
+    link = runs / (config.data.name or "own") / _with_seed(name, config)
+    return Step(name, "rerank", config, needs, directory, link, retriever.threads)
 
 
 def _check_fit(name: str, key: str, config: Config, source: Config) -> None:

@@ -30,7 +30,7 @@ _ROOT = Path(__file__).resolve().parents[2]  # where the children find this pack
 
 
 _MOST_LANES = 4  # by default: each is a process with a model and its data
-_THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # of Paddle; of NumPy, for the linear start
+_THREADS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # of Paddle, which wants one of OpenMP; of NumPy
 
 
 def default_lanes(threads: int = 1) -> int:
@@ -167,7 +167,7 @@ class _Lane:
             if self.stopped:
                 return False
             # a session of its own: Ctrl-C reaches this process alone, which passes on one signal (a second would end it unsaved)
-            environment = {**self.environment, **dict.fromkeys(_THREADS, str(step.threads))}
+            environment = {**self.environment, **dict.fromkeys(_THREADS, str(step.threads)), "OMP_NUM_THREADS": "1"}
             process = subprocess.Popen(
                 command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                 start_new_session=True, pass_fds=[claim.fileno()],

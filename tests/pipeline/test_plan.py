@@ -176,7 +176,8 @@ def test_the_plan_as_a_table(pipeline, tmp_path):
 def test_a_pipeline_among_several(tmp_path):
     file = tmp_path / "several.yaml"
     (tmp_path / "other.yaml").write_text("steps: [C]")
-    file.write_text("data: coco\npipelines: {a: {steps: [F]}, b: {include: [a, other.yaml], steps: [B]}, c: {include: [b], data: own}, d: {include: [d]}}")
+    pipelines = "{a: {steps: [F]}, b: {include: [a, other.yaml], steps: [B]}, c: {include: [b], data: own}, d: {include: [d]}}"
+    file.write_text(f"data: coco\npipelines: {pipelines}")
     assert read_pipeline(f"{file}:b") == ("coco", ["F", "C", "B"], [])
     assert read_pipeline(f"{file}:c") == ("own", ["F", "C", "B"], [])
     for name, message in (("bb", "no pipeline 'bb' in it; give .*several.yaml:b"), ("d", "several.yaml:d: include leads back")):
