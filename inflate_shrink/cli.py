@@ -3,42 +3,65 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
+from pathlib import Path
 from typing import Callable, Sequence
 
 import yaml
 
 from .config import Config, load_config, to_dict
 from .cpu import keep_freed_memory
+from .engine.run_dir import refuse_second_run
 from .errors import InputError
 from .published import describe_published
+from .signals import Terminated, raise_on_sigterm
+
+MOST = 1024  # threads or processes of one tool; who asks for more has slipped
+_TOOL = re.compile(r"(?:python )?tools/(\w+)\.py")
 
 
 def run_tool(main: Callable[[list[str]], None], argv: Sequence[str] | None = None) -> None:
     """Run ``main(argv)`` as a command line tool and exit the process.
 
     An InputError is printed as one line with exit code 2; ``--debug`` keeps its traceback.
-    Ctrl-C exits with 130, as shells expect.
+    Ctrl-C exits with 130, SIGTERM with 143 and a reader that has closed our output with 141, as shells expect.
     """
     keep_freed_memory()
+    raise_on_sigterm()
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        main(argv)
+        try:
+            main(argv)
+        finally:
+            sys.stdout.flush()  # now, so that a closed pipe is met here and not at the end of the process
     except InputError as error:
         if "--debug" in argv:
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
+        _end(2, f"error: {' '.join(_as_called(str(error)).split())}")
+    except KeyboardInterrupt as stop:
         if "--debug" in argv:
             raise
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        _end(143, "terminated") if isinstance(stop, Terminated) else _end(130, "interrupted")
+    except BrokenPipeError:  # such as of `... | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written goes nowhere
+        sys.exit(141)
+
+
+def _end(code: int, line: str) -> None:
+    print(line, file=sys.stderr)
+    sys.exit(code)
+
+
+def _as_called(text: str) -> str:
+    """Name commands as the user called this one: where the package is installed without tools/, inflate-shrink NAME."""
+    return _TOOL.sub(r"inflate-shrink \1", text) if sys.argv[0].startswith("inflate-shrink ") else text
 
 
 def tool_parser(doc: str) -> argparse.ArgumentParser:
     """A parser whose help is the tool's docstring, with the examples as written."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=_as_called(doc), formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
@@ -49,6 +72,14 @@ def add_command(commands, name: str, help: str, run: Callable[[argparse.Namespac
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=run)
     return parser
+
+
+def at_once(text: str) -> int:
+    """Return the value of an option that says how many threads or processes work at once. Raises InputError for more than :data:`MOST`."""
+    number = int(text)
+    if not 0 <= number <= MOST:
+        raise InputError(f"so many threads or processes at once cannot be: expected 0 to {MOST}, found {number}")
+    return number
 
 
 def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -71,4 +102,5 @@ def training_config(doc: str, argv) -> tuple[Config, bool]:
         print(*(f"# Published: {line}" for line in published), sep="\n")
         print(yaml.safe_dump(to_dict(config), sort_keys=False), end="")
         sys.exit()
+    refuse_second_run(Path(config.run.dir), arguments.resume)  # now, before Paddle is imported and data opened
     return config, arguments.resume

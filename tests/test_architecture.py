@@ -11,7 +11,7 @@ PACKAGE = ROOT / "inflate_shrink"
 FLOORS = (
     {"errors", "cpu", "hardware", "predictor", "published"},
     {"lock"},
-    {"__init__", "atomic", "config", "kernel", "metrics"},
+    {"__init__", "signals", "atomic", "config", "kernel", "metrics"},
     {"checked_files"},
     {"data"},
     {"extract"},

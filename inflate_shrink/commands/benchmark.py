@@ -29,7 +29,7 @@ from ..benchmark.search.latency import LatencyBenchmark, measure_latency
 from ..benchmark.search.latency_report import latency_markdown
 from ..benchmark.search.measure import SECTIONS, SearchBenchmark, measure_search
 from ..benchmark.search.report import search_markdown
-from ..cli import add_command, run_tool, tool_parser
+from ..cli import add_command, at_once, run_tool, tool_parser
 from ..errors import InputError
 from ..extract.extractor import ExtractorSettings
 from ..extract.presets import BACKBONES, DETECTORS
@@ -86,7 +86,7 @@ def _data(arguments):
 def _add_page(parser, page):
     """Options that the pages of docs/results share; ``page`` makes one of a result and the command."""
     parser.add_argument("--markdown", metavar="FILE", help="also write the result here, as a page")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of every contestant; 0: all cores (default: %(default)s)")
+    parser.add_argument("--threads", type=at_once, default=0, metavar="N", help="of every contestant; 0: all cores (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: %(default)s)")
     parser.set_defaults(page=page)
 

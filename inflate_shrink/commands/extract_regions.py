@@ -13,7 +13,7 @@ import time
 # Before NumPy is imported: each worker is one core's.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from ..cli import run_tool, tool_parser
+from ..cli import at_once, run_tool, tool_parser
 from ..data.bad_records import BadRecords
 from ..errors import InputError
 from ..extract.collection import extract_collection
@@ -34,7 +34,7 @@ def main(argv):
     parser.add_argument("--size", type=int, default=defaults.size, help="pixels of a photo's shorter side at the backbone (default: %(default)s)")
     parser.add_argument("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
     parser.add_argument("--regions", type=int, default=32, help="clusters that they are reduced to (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
+    parser.add_argument("--workers", type=at_once, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photo or is damaged, instead of leaving it out")
     arguments = parser.parse_args(argv)
     for name in ("detector_preset", "boxes"):

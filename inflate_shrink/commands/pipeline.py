@@ -10,12 +10,8 @@ runs/steps under a hash of its config, its data and what it starts from. The sam
 after a crash or Ctrl-C goes on. tools/report.py makes the tables.
 """
 
-from pathlib import Path
-
-from ..cli import add_config_options, run_tool, tool_parser
+from ..cli import add_config_options, at_once, run_tool, tool_parser
 from ..errors import InputError
-
-DEMO_BASE = Path("configs/demo.yaml")
 
 
 def main(argv):
@@ -23,17 +19,18 @@ def main(argv):
     add_config_options(parser, required=True)
     data = "a data set of configs/, or the file or folder of another (default: that of the pipeline)"
     parser.add_argument("--data", metavar="DATA", help=data)
-    parser.add_argument("--demo", action="store_true", help="the same rows on the demo data, with the demo's sizes: minutes")
+    parser.add_argument("--demo", action="store_true", help="short for --data demo, which makes the demo data if it is not there: minutes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="S", help="run each step for each of these seeds (default: 0)")
     parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default: %(default)s)")
     lanes = "steps at a time (default: a core for each thread, at most 4; 1 on a GPU)"
-    parser.add_argument("--lanes", type=int, default=0, metavar="N", help=lanes)
+    parser.add_argument("--lanes", type=at_once, default=0, metavar="N", help=lanes)
     threads = "of each step; they round differently, so another number is another run (default: 1)"
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help=threads)
-    parser.add_argument("--dry-run", action="store_true", help="show the plan and what it would cost")
+    parser.add_argument("--threads", type=at_once, default=1, metavar="N", help=threads)
+    dry_run = "show the plan and what it would cost, also where the data is not there; writes nothing"
+    parser.add_argument("--dry-run", action="store_true", help=dry_run)
     arguments = parser.parse_args(argv)
-    if arguments.lanes < 0:
-        raise InputError(f"--lanes must be 1 or more, found {arguments.lanes}")
+    if arguments.demo and arguments.data:
+        raise InputError("--demo is --data demo; give one of the two")
     if arguments.threads < 1:
         raise InputError(f"--threads must be 1 or more, found {arguments.threads}")
 
@@ -43,13 +40,13 @@ def main(argv):
     from ..pipeline.run import default_lanes, run_steps
 
     pipeline = read_pipeline(arguments.config)
-    if not (arguments.data or pipeline.data):
+    data = "demo" if arguments.demo else arguments.data or pipeline.data
+    if not data:
         raise InputError(f"{arguments.config}: does not say on which data; give --data, such as --data coco")
-    pipeline = pipeline._replace(data=arguments.data or pipeline.data)
-    if arguments.demo or pipeline.data == "demo":
+    if data == "demo" and not arguments.dry_run:
         make_demo_data()
-    base = DEMO_BASE if arguments.demo else None
-    steps = plan(pipeline, arguments.runs, arguments.override, arguments.seeds, base, arguments.threads)
+    pipeline = pipeline._replace(data=data)
+    steps = plan(pipeline, arguments.runs, arguments.override, arguments.seeds, arguments.threads, arguments.dry_run)
     lanes = arguments.lanes or default_lanes(arguments.threads)
     if arguments.dry_run:
         print(describe_plan(steps, lanes))

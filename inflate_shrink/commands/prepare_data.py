@@ -15,7 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: each worker is one core's
 
-from ..cli import run_tool, tool_parser
+from ..cli import at_once, run_tool, tool_parser
 from ..data.bad_records import BadRecords
 from ..data.captions import FORMATS as CAPTION_FORMATS
 from ..data.captions import CaptionOptions, caption_files, duplicate_captions, read_captions
@@ -96,7 +96,7 @@ def _parser():
     parser.add_argument("--without-restval", action="store_true", help="karpathy: leave out restval, which else joins train")
     parser.add_argument("--clusters", type=int, default=32, help="that an image's regions are reduced to (default: %(default)s)")
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="on disk (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
+    parser.add_argument("--workers", type=at_once, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out bad records, with a line each, instead of stopping at the first")
     return parser
 

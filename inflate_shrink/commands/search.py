@@ -11,7 +11,7 @@ import sys
 from functools import partial
 
 from ..atomic import write_json
-from ..cli import run_tool, tool_parser
+from ..cli import at_once, run_tool, tool_parser
 from ..errors import InputError
 from ..search.id_list import read_ids
 from ..search.inverted.index import InvertedIndex, is_inverted
@@ -26,11 +26,11 @@ def main(argv):
     parser.add_argument("--image", metavar="ID", help="in place of a text: an image of --data, for an index of captions")
     parser.add_argument("--data", metavar="DIR", help="the data set of --image, or of the images that --cross scores")
     parser.add_argument("--mode", choices=("exact", "cascade"), default="", help="(default: a cascade where the index has a first stage)")
-    parser.add_argument("--candidates", type=int, default=CANDIDATES, metavar="N", help="that a cascade scores exactly (default: %(default)s)")
+    parser.add_argument("--candidates", type=int, metavar="N", help=f"that a cascade scores exactly, K or more (default: {CANDIDATES})")
     parser.add_argument("--only", metavar="FILE", help="a list of ids to choose from, one a line")
     parser.add_argument("--cross", metavar="DIR", help="checkpoint of a cross-BERT that orders the best anew; needs --data")
     parser.add_argument("--reranked", type=int, default=RERANKED, metavar="N", help="how many it orders (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="(default: all cores)")
+    parser.add_argument("--threads", type=at_once, default=0, metavar="N", help="(default: all cores)")
     parser.add_argument("--backend", choices=("paddle", "onnx"), default="paddle", help="of the query's encoder; onnx starts faster (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
     arguments = parser.parse_args(argv)
@@ -38,6 +38,10 @@ def main(argv):
         raise InputError("give one query: a text, or --image ID with --data DIR")
     if arguments.cross and not (arguments.data and arguments.query is not None):
         raise InputError("--cross takes a text and --data DIR, the data set with the regions of the images")
+    if arguments.candidates is None:
+        arguments.candidates = CANDIDATES
+    elif 0 < arguments.candidates < arguments.k:
+        raise InputError(f"--candidates {arguments.candidates}: too few for -k {arguments.k}, which are chosen among them; give {arguments.k} or more, or a smaller -k")
 
     hits, held, items = _inverted(arguments) if is_inverted(arguments.index) else _search(arguments)
     if arguments.k > held:

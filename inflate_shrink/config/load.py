@@ -27,17 +27,16 @@ _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 80
 
 
-def load_config(path: str | Path, overrides: typing.Sequence[str] = (), base: str | Path | None = None) -> Config:
+def load_config(path: str | Path, overrides: typing.Sequence[str] = ()) -> Config:
     """Return the config of a file, or of a row of a data set (``configs/coco.yaml:I-B``).
 
-    ``overrides`` are such as ``optim.lr=1e-3``. ``base`` is read in place of the row's data set: the same model on
-    other data.
+    ``overrides`` are such as ``optim.lr=1e-3``.
 
     Raises InputError for a missing file, broken YAML, an unknown key or row, a wrong type or
     a value out of range, naming file and key.
     """
     data, name = split_reference(path)
-    layers = _reference_layers(data, name, (), {data.resolve(): Path(base)} if base else {})
+    layers = _reference_layers(data, name, ())
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
@@ -87,17 +86,16 @@ def flatten(values: dict) -> dict:
 _Layers = typing.List[typing.Tuple[str, dict]]  # where from, and section.key -> value
 
 
-def _reference_layers(path: Path, name: str, parents: tuple[Path, ...], swapped: dict[Path, Path]) -> _Layers:
+def _reference_layers(path: Path, name: str, parents: tuple[Path, ...]) -> _Layers:
     """Return the layers of a file, or of the row ``name`` of a data set: of the row's own file, if it has one."""
     own = row_file(path, name) if name else path
     if own.is_file() and own.resolve() not in parents or not name:
-        return _file_layers(own, parents, swapped)
-    return _file_layers(path, parents, swapped) + [(f"{path}:{name}", row_layer(path, name))]
+        return _file_layers(own, parents)
+    return _file_layers(path, parents) + [(f"{path}:{name}", row_layer(path, name))]
 
 
-def _file_layers(path: Path, parents: tuple[Path, ...], swapped: dict[Path, Path]) -> _Layers:
-    """Return the layers of one YAML file, its bases first. ``swapped``: files that others are read in place of."""
-    path = swapped.get(path.resolve(), path)
+def _file_layers(path: Path, parents: tuple[Path, ...]) -> _Layers:
+    """Return the layers of one YAML file, its bases first."""
     if path.resolve() in parents:
         raise InputError(f"{path}: _base_ leads back to this file; break the circle")
     values = read_yaml(path, f", the _base_ of {parents[-1]}" if parents else "")
@@ -108,7 +106,7 @@ def _file_layers(path: Path, parents: tuple[Path, ...], swapped: dict[Path, Path
     layers = []
     for base in bases:
         file, name = split_reference(path.parent / base)
-        layers += _reference_layers(file, name, (*parents, path.resolve()), swapped)
+        layers += _reference_layers(file, name, (*parents, path.resolve()))
     return layers + [(str(path), flatten(values))]
 
 
@@ -133,7 +131,7 @@ def _with_recipe(layers: _Layers) -> _Layers:
         if "recipe" in values:
             name, source = values["recipe"], layer_source
     _convert("recipe", name, source)
-    return _file_layers(RECIPES / f"{name}.yaml", (), {}) + layers
+    return _file_layers(RECIPES / f"{name}.yaml", ()) + layers
 
 
 def _convert(key: str, value, source: str):

@@ -56,16 +56,28 @@ def evaluate_checkpoint(
     Args:
         images: only the first so many images of the split; 0: all.
         protocol, fragments, cross: see :func:`evaluate`.
+
+    Raises InputError if the model scores no pairs, or fewer fragments than ``fragments``.
     """
     store = checkpoint.open_data(data_dir)
     model = checkpoint.load_model()
     if cross and model.match_head is None:
         raise InputError(f"{checkpoint.directory}: a bi-encoder, which does not score pairs: train with model.joint=true or model.scoring=cross")
     data = tokenize_split(store, split, checkpoint.tokenizer())
+    if fragments != "all":
+        _check_fragments(checkpoint, fragments, max(data.ids.shape[1], store.regions.shape[1]), cross or model.is_cross)
     result = evaluate(model, store, data.first_images(images), protocol, fragments, cross)
     if "cost" in result:
         result["cost"]["pairs_of_split"] = len(data.split.image_rows) * len(data.ids)
     return result
+
+
+def _check_fragments(checkpoint: Checkpoint, fragments: int, inputs: int, pairs: bool) -> None:
+    held = checkpoint.config.model.fragments_of(inputs)
+    if pairs:
+        raise InputError(f"{checkpoint.directory}: scores pairs, not fragments, so it has no first {fragments}; leave --fragments out")
+    if fragments > held:
+        raise InputError(f"{checkpoint.directory}: has {held} fragments a side, so no first {fragments}; give --fragments {held} or less")
 
 
 def describe(result: dict) -> str:

@@ -24,6 +24,7 @@ from .objectives import Objective
 from .optimizer import build_optimizer, learning_rate
 from .precision import Precision
 from .progress import Progress, stop_on_signal
+from .run_dir import refuse_second_run
 
 
 @dataclass
@@ -52,6 +53,7 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
     """
     # 1. The model in its precision, and its optimizer.
     run_dir = Path(config.run.dir)
+    refuse_second_run(run_dir, resume)
     precision = Precision(config.amp)
     optimizer = build_optimizer(config.optim, [p for p in model.parameters() if not p.stop_gradient])
     model, optimizer = precision.decorate(model, optimizer)
@@ -59,7 +61,7 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
     # 2. Where the run stands: at its beginning, or at its last checkpoint.
     state = RunState(data=data.store.fingerprint())
     if (run_dir / "last").exists():
-        state = _restore(config, run_dir, state.data, model, optimizer, precision, resume)
+        state = _restore(config, run_dir, state.data, model, optimizer, precision)
     else:
         discard_unlinked(run_dir)  # of a run that was killed before its first RUN/last
     if state.finished:
@@ -169,10 +171,8 @@ def _interrupt(progress: Progress, run_dir: Path, step: int) -> None:
     raise KeyboardInterrupt
 
 
-def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision, resume: bool) -> RunState:
+def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision) -> RunState:
     """Fill everything from RUN/last; returns its state."""
-    if not resume:
-        raise InputError(f"{run_dir} already holds a run: --resume goes on with it, -o run.dir=... starts another")
     checkpoint = open_checkpoint(run_dir / "last")
     changed = differences(checkpoint.config, config, ignore=keys_deciding(RESULT, NOTHING))
     if changed:

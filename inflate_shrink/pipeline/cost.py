@@ -1,4 +1,4 @@
-"""What a pipeline will cost: an estimate from the arithmetic of its models and the speed of this machine."""
+"""What a pipeline will cost: an estimate from the arithmetic of its models and the speed of this machine, and of a V100 (the paper's)."""
 
 from __future__ import annotations
 
@@ -11,39 +11,47 @@ from typing import NamedTuple
 import paddle
 
 from ..config import Config
+from ..data.demo.build import FEATURES
+from ..data.demo.spec import DemoSpec
 from ..data.store import open_store
-from ..model.multiply_adds import interactions, transformer
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
+from ..model.multiply_adds import interactions, transformer
 from .plan import Step, is_finished
 from .result import finished_result
 
 PROBE_SIZE = 512  # of the matrices that are multiplied where no finished step tells the speed
 EFFICIENCY = 0.25  # of training, against those products
+V100 = {"O0": 7.85e12, "O1": 62.5e12, "O2": 62.5e12}  # multiply-adds a second by its data sheet: float32, and its tensor cores for amp
 BACKWARD = 3  # a forward and a backward pass cost so many forward passes
 
 
 def describe_plan(steps: list[Step], lanes: int) -> str:
-    """The steps with what each will cost, as a table."""
-    sizes = {step.config.data.dir: open_sizes(step.config) for step in steps}
+    """Return the steps with what each will cost, as a table. Of data that is not there the sizes are the paper's, if it is the paper's."""
+    sizes = {step.config.data.dir: data_sizes(step.config) for step in steps}
+    lines = [f"{place}: not there, reckoned with {name}'s {size.images} images" for place, (size, name) in sizes.items() if name]
     by_directory = {step.directory: step for step in steps}
     trained = [step for step in steps if step.tool != "rerank"]
     teachers = {step.directory: _teacher(step, by_directory) for step in trained}
-    amounts = {step.directory: multiply_adds(step, sizes[step.config.data.dir], teachers[step.directory]) for step in trained}
+    amounts = {step.directory: multiply_adds(step, sizes[step.config.data.dir][0], teachers[step.directory]) for step in trained}
     pace, source = speed(amounts, steps[0].threads)
-    lines, left = [f"{'step':<34}{'codes':>6}{'fragments':>10}{'pairs':>10}{'estimate':>10}{'disk':>9}  {'':<10}"], 0.0
+    lines.append(f"{'step':<34}{'codes':>6}{'fragments':>10}{'pairs':>10}{'estimate':>10}{'disk':>9}  {'':<10}")
+    left = v100 = 0.0
     for step in steps:
         if step.tool == "rerank":
             lines.append(f"{step.label:<34}{'':>45}  {_state(step)}: rerank")
             continue
         config, teacher = step.config, teachers[step.directory]
-        size = sizes[config.data.dir]
+        size, _ = sizes[config.data.dir]
         seconds = amounts[step.directory] / pace
-        left += 0 if is_finished(step) else seconds
+        if not is_finished(step):
+            left += seconds
+            v100 += amounts[step.directory] / (EFFICIENCY * V100[config.amp.level])
         disk = f"{fragment_bytes(teacher, size) / 2**20:.0f} MB" if teacher else ""
         shape = f"{config.model.codes:>6}{_fragments(config):>10}{config.optim.epochs * size.captions:>10}"
         what = f"distil from {teacher.name}" if teacher else "train"
         lines.append(f"{step.label:<34}{shape}{_duration(seconds):>10}{disk:>9}  {_state(step)}: {what}")
     lines.append(f"left: about {_duration(left / lanes)} with {lanes} steps at a time, an estimate from {source}; disk is that of teachers' fragments")
+    lines.append(f"on a V100, one after the other: about {_duration(v100)}, from {EFFICIENCY:.0%} of its data sheet; not measured")
     return "\n".join(lines)
 
 
@@ -56,10 +64,23 @@ class DataSizes(NamedTuple):
     region_dim: int
 
 
-def open_sizes(config: Config) -> DataSizes:
+# The training splits of the paper's data (Karpathy's; Sec. 5.1, five captions an image) and of the demo's, by their names in configs.
+SIZES = {
+    "flickr30k": DataSizes(5 * 29_000, 29_000, 32, 2048),
+    "coco": DataSizes(5 * 113_287, 113_287, 32, 2048),
+    "demo": DataSizes(DemoSpec.captions * DemoSpec.train, DemoSpec.train, 32, FEATURES + DemoSpec.distractors),
+}
+ASSUMED = "flickr30k"  # the sizes of data that is neither there nor among these
+
+
+def data_sizes(config: Config) -> tuple[DataSizes, str]:
+    """Return the sizes of a config's data; where its directory is not there, those of SIZES, with the name of what they belong to."""
+    if not Path(config.data.dir).exists():
+        name = config.data.name if config.data.name in SIZES else ASSUMED
+        return SIZES[name], name
     store = open_store(config.data.dir)
     split = store.split(config.data.train_split)
-    return DataSizes(len(split.captions), len(split.image_rows), *store.regions.shape[1:])
+    return DataSizes(len(split.captions), len(split.image_rows), *store.regions.shape[1:]), ""
 
 
 def multiply_adds(step: Step, sizes: DataSizes, teacher: Config | None) -> float:

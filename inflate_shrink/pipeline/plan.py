@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import NamedTuple, Sequence
 
 from ..config import (
-    WEIGHTS, Config, DistillConfig, flatten, is_name, is_row, keys_deciding, load_config, read_yaml, split_reference,
-    student_config, to_dict
+    WEIGHTS, Config, DataConfig, DistillConfig, flatten, is_name, is_row, keys_deciding, load_config, read_yaml,
+    split_reference, student_config, to_dict
 )  # fmt: skip
 from ..data.store import open_store
-from ..errors import InputError
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
-from .result import finished_result
 from ..engine.steps import check_sizes
+from ..errors import InputError
+from .result import finished_result
 
 CONFIGS = Path("configs")
 KEY_DIGITS = 8
@@ -61,6 +61,29 @@ class Step(NamedTuple):
     @property
     def label(self) -> str:
         return self.name if not self.config.run.seed else f"{self.name}, seed {self.config.run.seed}"
+
+
+class _Fingerprints:
+    """What stands for each data set and its vocabulary in the keys of steps; ``dry``: also for one that is not there."""
+
+    def __init__(self, dry: bool):
+        self.dry, self.known = dry, {}
+
+    def of(self, data: DataConfig) -> str:
+        place = data.dir, data.vocab
+        if place not in self.known:
+            self.known[place] = "not there" if self.dry and not Path(data.dir).exists() else self._read(data)
+        return self.known[place]
+
+    @staticmethod
+    def _read(data: DataConfig) -> str:
+        store = open_store(data.dir)
+        vocabulary = Path(data.vocab) if data.vocab else store.directory / "vocab.txt"
+        if not vocabulary.is_file():
+            raise InputError(f"{vocabulary}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt")
+        for split in (data.train_split, data.val_split, data.test_split):
+            store.split(split)
+        return store.fingerprint() + hashlib.sha256(vocabulary.read_bytes()).hexdigest()
 
 
 def read_pipeline(reference: str | Path, parents: tuple[tuple[Path, str], ...] = ()) -> PipelineFile:
@@ -125,34 +148,34 @@ def data_file(data: str) -> Path:
 
 def plan(
     pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0,),
-    base: str | Path | None = None, threads: int = 1,
+    threads: int = 1, dry: bool = False,
 ) -> list[Step]:  # fmt: skip
     """All steps of a pipeline, each after those that it needs.
 
     Args:
         runs: directory for the steps and the links to them.
         overrides: as of ``-o``, for every step.
-        base: in place of the data set's file, to run the same rows on other data.
         threads: of each step, however many run at once; another number is another run.
+        dry: plan also where a data set's directory is not there; such a plan cannot be run.
 
     Raises InputError, before anything runs, if a config is wrong, a step that another needs is neither in the
     pipeline nor an existing checkpoint, steps need each other, or a student does not fit its teacher.
     """
     rows = data_file(pipeline.data)
-    data: dict[str, str] = {}
+    data = _Fingerprints(dry)
     steps = {}
     for seed in seeds:
-        planned = _plan_seed(pipeline, rows, Path(runs), [*overrides, f"run.seed={seed}"], base, data, threads)
+        planned = _plan_seed(pipeline, rows, Path(runs), [*overrides, f"run.seed={seed}"], data, threads)
         steps.update({step.directory: step for step in planned})
     return list(steps.values())
 
 
-def _plan_seed(pipeline, rows: Path, runs: Path, overrides, base, data: dict[str, str], threads: int) -> list[Step]:
-    configs = {name: _load(f"{rows}:{name}", overrides, base) for name in pipeline.steps}
+def _plan_seed(pipeline, rows: Path, runs: Path, overrides, data: _Fingerprints, threads: int) -> list[Step]:
+    configs = {name: _load(f"{rows}:{name}", overrides) for name in pipeline.steps}
     for config in list(configs.values()):  # a start such as B is added where it is a row
         start = Path(config.model.init).name
         if "/" in config.model.init and start not in configs and is_row(rows, start):
-            added = _load(f"{rows}:{start}", overrides, base)
+            added = _load(f"{rows}:{start}", overrides)
             if added.run.dir == config.model.init:
                 configs[start] = added
     names = {config.run.dir: name for name, config in configs.items()}
@@ -167,8 +190,8 @@ def _plan_seed(pipeline, rows: Path, runs: Path, overrides, base, data: dict[str
     return [*steps.values(), *(_plan_rerank(pair, steps, runs) for pair in pipeline.rerank)]
 
 
-def _load(row: str, overrides, base) -> Config:
-    config = load_config(row, overrides, base)
+def _load(row: str, overrides) -> Config:
+    config = load_config(row, overrides)
     # an override of a student's setting is none of a step's without a teacher
     return student_config(config) if config.distill.teacher else replace(config, distill=DistillConfig())
 
@@ -204,7 +227,7 @@ def _sources(config: Config) -> list[tuple[str, str]]:
     return [(key, source) for key, source in found if source]
 
 
-def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: dict, threads: int) -> Step:
+def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: _Fingerprints, threads: int) -> Step:
     """``made``: run.dir of a config -> its step."""
     needs, values = [], flatten(to_dict(config))
     content = {key: values[key] for key in keys_deciding(WEIGHTS) if values[key] != _YOUNG.get(key)}
@@ -218,7 +241,7 @@ def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, dat
             checkpoint = open_checkpoint(source)
             _check_fit(name, key, config, checkpoint.config)
             content[key] = hashlib.sha256((checkpoint.directory / "model.pdparams").read_bytes()).hexdigest()
-    content.update({"data": _fingerprint(config, data), **({"threads": threads} if threads > 1 else {})})
+    content.update({"data": data.of(config.data), **({"threads": threads} if threads > 1 else {})})
     directory = runs / "steps" / f"{name}-{_digest(content)}"
     teacher, init = (str(made[source].directory) if source in made else source for source in (config.distill.teacher, config.model.init))
     config = replace(
@@ -263,19 +286,6 @@ def is_finished(step: Step) -> bool:
     measured, config = result["config"], step.config
     asked = {"data": {"test_split": config.data.test_split, "protocols": config.data.protocols}, "run": {"test_images": config.run.test_images}}
     return all(measured[section].get(key) == value for section, values in asked.items() for key, value in values.items())
-
-
-def _fingerprint(config: Config, known: dict[str, str]) -> str:
-    place = json.dumps([config.data.dir, config.data.vocab])
-    if place not in known:
-        store = open_store(config.data.dir)
-        vocabulary = Path(config.data.vocab) if config.data.vocab else store.directory / "vocab.txt"
-        if not vocabulary.is_file():
-            raise InputError(f"{vocabulary}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt")
-        for split in (config.data.train_split, config.data.val_split, config.data.test_split):
-            store.split(split)
-        known[place] = store.fingerprint() + hashlib.sha256(vocabulary.read_bytes()).hexdigest()
-    return known[place]
 
 
 def _digest(content) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from inflate_shrink.commands.demo import main
+from inflate_shrink.commands.pipeline import main as run_pipeline
+from inflate_shrink.errors import InputError
 from inflate_shrink.pipeline import demo, plan, run
 from inflate_shrink.pipeline.demo import format_table
 from inflate_shrink.pipeline.result import write_result
@@ -28,8 +30,19 @@ def no_training(monkeypatch, tmp_path, result_of):
     monkeypatch.chdir(tmp_path)
     Path("configs").symlink_to(ROOT / "configs")
     monkeypatch.setattr(demo, "make_demo_data", lambda: None)
-    monkeypatch.setattr(plan, "_fingerprint", lambda *_: "the demo data")
+    monkeypatch.setattr(plan._Fingerprints, "of", lambda *_: "the demo data")
     monkeypatch.setattr(run, "run_steps", lambda steps, lanes: [write_result(step.directory, result_of(step.config)) for step in steps])
+
+
+def test_a_dry_run_of_what_the_demo_runs_writes_nothing(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("configs").symlink_to(ROOT / "configs")
+    for data in (["--demo"], ["--data", "demo"], ["--data", "coco"]):
+        run_pipeline(["-c", "configs/pipelines.yaml:table2", "--dry-run", *data])
+        assert capsys.readouterr().out.startswith(f"data/{data[-1].strip('-')}: not there, reckoned with ")
+    assert [path.name for path in tmp_path.iterdir()] == ["configs"]
+    with pytest.raises(InputError, match="--demo is --data demo; give one of the two"):
+        run_pipeline(["-c", "configs/pipelines.yaml:table2", "--demo", "--data", "coco"])
 
 
 def test_results_are_kept_in_a_file_that_the_last_line_names(no_training, capsys):

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.pipeline.cost import describe_plan
+from inflate_shrink.pipeline.cost import SIZES, describe_plan, multiply_adds
 from inflate_shrink.pipeline.plan import data_file, plan, read_pipeline
 from inflate_shrink.published import published_table
 
@@ -100,12 +100,6 @@ def test_seeds(pipeline):
     assert len({step.directory for step in steps}) == 4
 
 
-def test_another_base(pipeline, tmp_path, tiny_data):
-    (tmp_path / "other.yaml").write_text(yaml.safe_dump({"data": {"name": "other", "dir": str(tiny_data)}, "model": {"hidden": 8, "heads": 1}}))
-    (step,) = plan(pipeline(["B"]), "runs", base=tmp_path / "other.yaml")
-    assert (step.config.data.name, step.config.model.hidden, step.config.model.fragments) == ("other", 8, 8)
-
-
 def test_included_pipelines_come_first_and_steps_once(pipeline, tmp_path):
     pipeline(["I", "B"], name="a.yaml")
     whole = pipeline(["B", "I-B"], include=["a.yaml"])
@@ -169,8 +163,22 @@ def test_pipeline_files_that_are_refused(tmp_path, text, message):
 def test_the_plan_as_a_table(pipeline, tmp_path):
     table = describe_plan(plan(pipeline(["B", "I", "I-B"]), tmp_path / "runs"), 2).splitlines()
     assert [line.split()[:4] for line in table[1:4]] == [["B", "0", "8", "120"], ["I", "4", "36", "120"], ["I-B", "0", "8", "120"]]
-    assert table[3].endswith("to run: distil from I") and table[4].startswith("left: about ")
+    assert table[3].endswith("to run: distil from I") and table[4].startswith("left: about ") and table[5].startswith("on a V100, one after the other: about ")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_plan_for_data_that_is_not_there(pipeline, tmp_path):
+    absent = [f"data.dir={tmp_path}/none", "data.name=coco", "amp.level=O1"]
+    with pytest.raises(InputError, match="none: no such data set"):
+        plan(pipeline(["I", "I-B"]), tmp_path / "runs", absent)
+    steps = plan(pipeline(["I", "I-B"]), tmp_path / "runs", absent, dry=True)
+    table = describe_plan(steps, 1).splitlines()
+    assert table[0] == f"{tmp_path}/none: not there, reckoned with coco's 113287 images"
+    assert table[2].split()[:4] == ["I", "4", "36", str(5 * 113_287)]
+    done = sum(multiply_adds(step, SIZES["coco"], steps[0].config if step.name == "I-B" else None) for step in steps)
+    assert table[-1].startswith(f"on a V100, one after the other: about {done / (0.25 * 62.5e12) / 60:.1f} min")
+    assert describe_plan(plan(pipeline(["B"]), "runs", [absent[0]], dry=True), 1).startswith(f"{tmp_path}/none: not there, reckoned with flickr30k's 29000 images")
+    assert not (tmp_path / "none").exists() and not (tmp_path / "runs").exists()
 
 
 def test_a_pipeline_among_several(tmp_path):
@@ -186,13 +194,11 @@ def test_a_pipeline_among_several(tmp_path):
 
 
 @pytest.mark.parametrize("data", ["coco", "flickr30k", "flickr8k", "demo"])
-def test_every_row_of_the_shipped_pipelines(data, tmp_path, tiny_data, monkeypatch):
+def test_every_row_of_the_shipped_pipelines(data, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    base = tmp_path / "base.yaml"
-    base.write_text((ROOT / "configs" / "demo.yaml").read_text().replace("data/demo", str(tiny_data)))
     pipeline = read_pipeline("configs/pipelines.yaml:all")
     assert pipeline.data == "coco" and len(pipeline.steps) == 44
-    steps = plan(pipeline._replace(data=data), tmp_path, base=base)
+    steps = plan(pipeline._replace(data=data), tmp_path, [f"data.dir={tmp_path}/none"], dry=True)
     assert sorted(names(steps)) == sorted([*pipeline.steps, *map("+".join, pipeline.rerank)])
 
 

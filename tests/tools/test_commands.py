@@ -107,15 +107,17 @@ def test_fragments_split_and_data(chain, evaluate, tmp_path, capsys):
     found = {}
     for name, arguments in (
         ("all", []),
-        ("more", ["--fragments", "999"]),
+        ("every", ["--fragments", "36"]),
         ("one", ["--fragments", "1"]),
         ("train", ["--split", "train"]),
         ("data", ["--data", f"{directory}/data", "--protocol", "full"]),
     ):
         evaluate(["--checkpoint", f"{directory}/I", "--json", f"{tmp_path}/r.json", *arguments])
         found[name] = json.loads((tmp_path / "r.json").read_text())
-    assert found["all"] == found["more"] == found["data"] != found["one"]
+    assert found["all"] == found["every"] == found["data"] != found["one"]
     assert (found["train"]["images"], found["train"]["captions"]) == (8, 40)
+    with pytest.raises(InputError, match="I/best: has 36 fragments a side, so no first 37; give --fragments 36 or less"):
+        evaluate(["--checkpoint", f"{directory}/I", "--fragments", "37"])
 
 
 def test_config_says_where_to_evaluate(chain, evaluate, tiny_data, capsys):

@@ -94,7 +94,7 @@ def test_a_killed_pipeline_goes_on(work, run_tool, start_tool):
     [
         (["I-B.yaml"], "step I-B: its distill.teacher runs/x/I is no step of the pipeline"),
         (["missing.yaml"], "missing.yaml: no such config file"),
-        (["I-B.yaml", "--lanes", "-1"], "--lanes must be 1 or more"),
+        (["I-B.yaml", "--lanes", "-1"], "so many threads or processes at once cannot be: expected 0 to 1024, found -1"),
         (["I-B.yaml", "--threads", "0"], "--threads must be 1 or more"),
     ],
 )

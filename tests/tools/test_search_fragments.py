@@ -131,6 +131,8 @@ def test_cross_bert_last(tool, trained, indexes, tiny_data):
     [
         ("plain", ["TEXT", "-k", "0"], ["k and candidates must be 1 or more, found 0"]),
         ("plain", ["TEXT", "--candidates", "0"], ["found 10 and 0"]),
+        ("plain", ["TEXT", "--candidates", "3"], ["--candidates 3: too few for -k 10"]),
+        ("plain", ["TEXT", "--threads", "1000000"], ["expected 0 to 1024, found 1000000"]),
         ("plain", [""], ["the query is empty"]),
         ("plain", ["TEXT", "--mode", "cascade"], ["cannot be searched by 'cascade', only by exact", "--first or --codes"]),
         ("plain", [], ["give one query: a text, or --image ID with --data DIR"]),

@@ -1,0 +1,42 @@
+"""SIGTERM ends a tool as Ctrl-C does, in one line, also where Paddle would print a stack trace of its own."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.util
+import signal
+import sys
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. A KeyboardInterrupt, so that what cleans up after Ctrl-C cleans up after it."""
+
+
+def raise_on_sigterm() -> None:
+    """Let SIGTERM raise :class:`Terminated` in the main thread, from now on and after Paddle is imported."""
+    signal.signal(signal.SIGTERM, _terminate)
+    if "paddle" not in sys.modules:
+        sys.meta_path.insert(0, _AfterPaddle())
+
+
+def _terminate(number, frame):
+    raise Terminated
+
+
+class _AfterPaddle(importlib.abc.MetaPathFinder):
+    """Watches for the import of Paddle, whose C++ code takes SIGTERM for itself, and gives it back to Python's handler."""
+
+    def find_spec(self, name, path, target=None):
+        if name != "paddle":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+
+            spec.loader.exec_module = exec_module
+        return spec
