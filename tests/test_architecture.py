@@ -125,3 +125,10 @@ def test_line_limits():
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     long = {str(path): n for path, n in lines.items() if n >= (200 if path.parent == PACKAGE / "model" else 350)}
     assert not long
+
+
+def test_the_page_names_the_floors():
+    page = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+    block = page.partition("## Imports point one way\n\n")[2].partition("\n\n")[0]
+    floors = [{part.strip() for part in floor.split(",")} for floor in block.split("->")]
+    assert floors == [{"tools"}, *(floor - {"__init__"} for floor in reversed(FLOORS))]
