@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: 
 from ..cli import at_once, run_tool, tool_parser
 from ..data.bad_records import BadRecords
 from ..data.captions import FORMATS as CAPTION_FORMATS
-from ..data.captions import CaptionOptions, caption_files, duplicate_captions, read_captions
+from ..data.captions import CaptionOptions, caption_files, duplicate_captions, first_captions, read_captions
 from ..data.captions.splits import assign_splits
 from ..data.prepare import prepare, region_source, split_sizes
 from ..data.region_files import FORMATS as REGION_FORMATS
@@ -35,6 +35,8 @@ def main(argv):
             _refuse(parser, arguments, names, f"on --format {arguments.format}")
     if arguments.regions_format == "store":
         _refuse(parser, arguments, ("extractor",), "on --regions-format store, which knows it")
+    if arguments.captions_per_image < 0:
+        raise InputError(f"--captions-per-image must be 1 or more, or 0 for all, found {arguments.captions_per_image}")
     bad = BadRecords(arguments.skip_bad)
     options = CaptionOptions(arguments.image_column, arguments.caption_column, arguments.split_column, not arguments.without_restval, arguments.vocab)
     found = read_captions(arguments.captions, arguments.format, bad, options)
@@ -45,6 +47,9 @@ def main(argv):
     unused = {caption.image_id for caption in found} - {caption.image_id for caption in captions}
     if left_out:
         print(f"{left_out} images with captions are in no split list and are left out")
+    if arguments.captions_per_image:
+        before, captions = len(captions), first_captions(captions, arguments.captions_per_image)
+        print(f"{before - len(captions)} captions are beyond the first {arguments.captions_per_image} of their image and are left out")
     repeated = duplicate_captions(captions)
     if repeated:
         print(f"{repeated} captions repeat another of their image; they are kept")
@@ -60,6 +65,8 @@ def main(argv):
     resumed = f" ({done.resumed} of them in an earlier call)" if done.resumed else ""
     seconds = time.perf_counter() - start
     print(f"{arguments.out}: {done.images} images{resumed}, {len(done.captions)} captions, {bad.count} records left out, {seconds:.0f} s")
+    if done.without:
+        print(f"{done.without} images with regions have no captions and are left out")
     print(split_sizes(done.captions))
 
 
@@ -94,10 +101,11 @@ def _parser():
     parser.add_argument("--caption-column", default="caption", help="csv, tsv (default: %(default)s)")
     parser.add_argument("--split-column", default="", help="csv, tsv (default: none)")
     parser.add_argument("--without-restval", action="store_true", help="karpathy: leave out restval, which else joins train")
+    parser.add_argument("--captions-per-image", type=int, default=0, metavar="N", help="keep the first N; 5 as the field does with COCO (default: all)")
     parser.add_argument("--clusters", type=int, default=32, help="that an image's regions are reduced to (default: %(default)s)")
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="on disk (default: %(default)s)")
     parser.add_argument("--workers", type=at_once, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out bad records, with a line each, instead of stopping at the first")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out bad records, with a line for each of the first 20, instead of stopping at the first")
     return parser
 
 

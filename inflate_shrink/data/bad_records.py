@@ -9,6 +9,9 @@ from tqdm import tqdm
 from ..errors import InputError
 
 
+LISTED = 20  # bad records, of which one line each is printed
+
+
 class BadRecords:
     """Stop at the first bad record, or note it and go on.
 
@@ -24,8 +27,11 @@ class BadRecords:
         self.skip, self.hint, self.count = skip, hint, 0
 
     def report(self, message: object) -> None:
-        """Raise InputError(message); or, when skipping, print it and count it."""
+        """Raise InputError(message); or, when skipping, count it, and print it if it is of the first LISTED."""
         if not self.skip:
             raise InputError(f"{message} ({self.hint})")
         self.count += 1
-        tqdm.write(f"skipped: {' '.join(str(message).split())}", file=sys.stderr)
+        if self.count <= LISTED:
+            tqdm.write(f"skipped: {' '.join(str(message).split())}", file=sys.stderr)
+        elif self.count == LISTED + 1:
+            tqdm.write(f"skipped: more than {LISTED} records; the others are only counted", file=sys.stderr)

@@ -40,11 +40,12 @@ class RegionSource(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """``images`` written, ``resumed`` of them in an earlier call, and the ``captions`` that have one."""
+    """``images`` written, ``resumed`` of them in an earlier call, the ``captions`` that have one, and images ``without`` captions, left out."""
 
     images: int
     resumed: int
     captions: list[Caption]
+    without: int
 
 
 def region_source(paths: Sequence[str], format: str, extractor: str) -> RegionSource:
@@ -99,7 +100,7 @@ def prepare(
             the features are read.
         regions: clusters of an image.
         workers: processes that decode and cluster.
-        bad: what to do with images without captions, captions without regions, duplicates, damaged records and
+        bad: what to do with captions without regions, duplicates, damaged records and
             features of another dimension than the first image's.
         unused: images that have captions but belong to no split; their regions are passed over.
         seed: that the splits were drawn with, and
@@ -112,7 +113,7 @@ def prepare(
         raise InputError(f"the number of clusters must be 1 or more, found {regions}")
     if os.path.lexists(directory):  # StoreWriter says so too, but the first pass may take minutes
         raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
-    wanted = _match(captions, source, bad, unused)
+    wanted, without = _match(captions, source, bad, unused)
     tokens = vocabulary([caption for caption in captions if caption.image_id in wanted])
     with StoreWriter(
         directory,
@@ -142,7 +143,7 @@ def prepare(
         for caption in kept:
             writer.add_caption(caption.split, caption.image_id, caption.text)
         writer.write_vocabulary(tokens)
-        return Prepared(len(writer), writer.resumed, kept)
+        return Prepared(len(writer), writer.resumed, kept, without)
 
 
 def split_sizes(captions: list[Caption]) -> str:
@@ -152,16 +153,16 @@ def split_sizes(captions: list[Caption]) -> str:
     return "; ".join(f"{split}: {images[split]} images, {count} captions" for split, count in texts.items())
 
 
-def _match(captions: list[Caption], source: RegionSource, bad: BadRecords, unused: Collection[str]) -> dict[str, str]:
-    """Image id of the captions -> ``where`` of its regions. Reports what does not fit."""
+def _match(captions: list[Caption], source: RegionSource, bad: BadRecords, unused: Collection[str]) -> tuple[dict[str, str], int]:
+    """Image id of the captions -> ``where`` of its regions, and how many images have none. Reports what does not fit."""
     first_caption: dict[str, str] = {}
     for caption in captions:
         first_caption.setdefault(caption.image_id, caption.where)
-    ids, found = ImageIds([*first_caption, *unused]), {}
+    ids, found, without = ImageIds([*first_caption, *unused]), {}, 0
     for item in reported(FORMATS[source.format].items(source.paths, bad), "find images"):
         image_id = ids.match(item.image_id)
         if image_id is None:
-            bad.report(f"{item.where}: image {item.image_id!r} has no captions; add some or leave it out")
+            without += 1  # as usual: Flickr30K's regions are of 769 images more than Karpathy's captions
         elif image_id not in first_caption:
             continue
         elif image_id in found:
@@ -173,7 +174,7 @@ def _match(captions: list[Caption], source: RegionSource, bad: BadRecords, unuse
             bad.report(f"{where}: image {image_id!r} has no regions in {_names(source)}; extract them or leave its captions out")
     if not found:
         raise InputError(f"no image of the captions has regions in {_names(source)}; do both name their images alike?")
-    return found
+    return found, without
 
 
 def _items(source: RegionSource, wanted: dict[str, str]) -> Iterator[RegionItem]:

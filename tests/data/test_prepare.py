@@ -69,7 +69,7 @@ def contents(directory):
 
 def test_what_is_written(tmp_path, write):
     done = run(tmp_path / "out", CAPTIONS, write(a=A, b=B, c=C))
-    assert (done.images, done.resumed, done.captions) == (3, 0, CAPTIONS)
+    assert (done.images, done.resumed, done.captions, done.without) == (3, 0, CAPTIONS, 0)
     assert sorted(os.listdir(tmp_path)) == ["out", "regions.tsv"]
     store = open_store(tmp_path / "out")
     assert store.image_ids == ["a.jpg", "b.jpg", "c.jpg"]  # the regions' order, the captions' names
@@ -108,8 +108,12 @@ def test_names_of_two_kinds(tmp_path, write):
     assert store.image_ids == ["COCO_val2014_000000000017.jpg", "sub/10.PNG", "5.jpg"] and store.regions[1, 0].tolist() == B[0]
 
 
+def test_images_without_captions_are_left_out(tmp_path, write):
+    done = run(tmp_path / "out", CAPTIONS, write(a=A, x=A, b=B, c=C, y=B))
+    assert (done.images, done.without) == (3, 2) and open_store(tmp_path / "out").image_ids == ["a.jpg", "b.jpg", "c.jpg"]
+
+
 BAD = {  # name -> (region files, captions beyond CAPTIONS, what the message holds, what is left)
-    "no captions": ([dict(a=A, x=A, b=B, c=C)], [], ["one.tsv: line 2: image 'x' has no captions"], "abc"),
     "no regions": ([dict(a=A, b=B, c=C)], ["test d A dog."], ["captions.txt: line 1: image 'd' has no regions in", "one.tsv"], "abc"),
     "twice": ([dict(a=A, b=B), dict(c=C, a=C)], [], ["two.tsv: line 2: image 'a' is already at", "one.tsv: line 1; ids must be unique"], "abc"),
     "another dimension": ([dict(a=A, b=[[1, 2, 3]], c=C)], [], ["one.tsv: line 2: ", "image 'b.jpg': its regions have dimension 3"], "ac"),

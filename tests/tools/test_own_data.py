@@ -177,6 +177,7 @@ CAPTIONS = {
     "csv": "file,text\n" + "".join(f'{name}.jpg,"A dog."\n' for name in IDS),
     "tsv": "file\ttext\n" + "".join(f"{name}.jpg\tA dog.\n" for name in IDS),
     "jsonl": "".join(json.dumps({"image": f"{name}.jpg", "caption": "A dog."}) + "\n" for name in IDS),
+    "json": json.dumps([{"image": f"{name}.jpg", "captions": ["A dog."]} for name in IDS]),
     "scan": "A dog.\n" * 20,
     "released": "1 5 6 7\n" * 20,
 }
@@ -229,13 +230,11 @@ def test_truncated(refused, prepare, regions, flickr, tmp_path, form):
 
 
 @pytest.mark.parametrize("form", REGIONS)
-@pytest.mark.parametrize("problem", ["no captions", "no regions", "twice", "dimension"])
+@pytest.mark.parametrize("problem", ["no regions", "twice", "dimension"])
 def test_images_that_do_not_fit(refused, prepare, regions, flickr, form, problem):
-    """The same for every format: an image without captions or regions, one that comes twice, one of another extractor."""
-    paths, captions = [regions(form, IDS if problem == "no captions" else IDS[:3])], IDS[:3]
-    if problem == "no captions":
-        parts = [IDS[3], "has no captions"]
-    elif problem == "no regions":
+    """The same for every format: an image without regions, one that comes twice, one of another extractor."""
+    paths, captions = [regions(form, IDS[:3])], IDS[:3]
+    if problem == "no regions":
         captions, parts = IDS, [f"captions.txt: line 7: image '{IDS[3]}.jpg' has no regions in"]
     elif problem == "twice":
         paths, parts = [*paths, regions(form, IDS[:1], folder="more")], [IDS[0], "is already at"]
@@ -251,6 +250,15 @@ def test_images_that_do_not_fit(refused, prepare, regions, flickr, form, problem
     assert code == 0, stderr
     assert stderr.startswith("skipped: ") and stderr.count("\n") == 1 and all(part in stderr for part in parts)
     assert RESULT.search(stdout).groups() == ("3", None, "6", "1")
+
+
+def test_more_photos_than_captions_and_more_captions_than_wanted(prepare, refused, regions, flickr):
+    arguments = *flickr(IDS[:3]), "--regions", regions("tsv"), "--regions-format", "tsv", "--captions-per-image"
+    refused(["--captions-per-image must be 1 or more, or 0 for all, found -1"], *arguments, -1)
+    code, stdout, stderr = prepare(*arguments, 1)
+    assert (code, stderr) == (0, "") and RESULT.search(stdout).groups() == ("3", None, "3", "0")
+    assert "3 captions are beyond the first 1 of their image and are left out" in stdout
+    assert "1 images with regions have no captions and are left out" in stdout
 
 
 @pytest.mark.parametrize("form", REGIONS)

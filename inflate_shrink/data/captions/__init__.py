@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Iterable, Sequence
 
@@ -23,6 +24,7 @@ FORMATS = {
     "csv": table.read_csv,
     "tsv": table.read_tsv,
     "jsonl": jsonl.read,
+    "json": jsonl.read_list,
     "scan": scan.read,
     "released": released.read,
 }
@@ -78,6 +80,17 @@ def caption_files(sources: Sequence[str]) -> list[str]:
     for _, path in map(_split_and_path, sources):
         files += sorted(path.glob("*_caps.txt*")) if path.is_dir() else [path]
     return [f"{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}" for file in files]
+
+
+def first_captions(captions: Iterable[Caption], most: int) -> list[Caption]:
+    """Return the first ``most`` captions of each image, in their order."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for caption in captions:
+        seen[caption.image_id] += 1
+        if seen[caption.image_id] <= most:
+            kept.append(caption)
+    return kept
 
 
 def duplicate_captions(captions: Iterable[Caption]) -> int:

@@ -35,6 +35,7 @@ VALID = {
     "csv": 'image,caption\n1.jpg,A dog.\n1.jpg,"A café."\n2.jpg,An owl.\n',
     "tsv": "image\tcaption\n1.jpg\tA dog.\n1.jpg\tA café.\n2.jpg\tAn owl.\n",
     "jsonl": '{"image": "1.jpg", "captions": ["A dog.", "A café."]}\n{"image": "2.jpg", "caption": "An owl.", "split": null}\n',
+    "json": json.dumps([{"image": "1.jpg", "captions": ["A dog.", "A café."], "split": None}, {"image": "2.jpg", "caption": "An owl."}]),
     "scan": "".join(f"A dog {i}.\n" for i in range(10)),
     "released": "".join(f"1 5 {6 + i % 3} 9\n" for i in range(10)),
 }

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from inflate_shrink.data.bad_records import BadRecords
-from inflate_shrink.data.captions import FORMATS, CaptionOptions, duplicate_captions, files, read_captions
+from inflate_shrink.data.captions import FORMATS, CaptionOptions, duplicate_captions, files, first_captions, read_captions
 from inflate_shrink.data.captions.records import Caption
 from inflate_shrink.errors import InputError
 
@@ -17,7 +17,7 @@ THREE = [("1.jpg", "A dog."), ("1.jpg", "A café."), ("2.jpg", "An owl.")]
 
 
 def test_every_format_has_an_example(valid):
-    assert ALL == list(valid) == ["flickr", "karpathy", "coco", "csv", "tsv", "jsonl", "scan", "released"]
+    assert ALL == list(valid) == ["flickr", "karpathy", "coco", "csv", "tsv", "jsonl", "json", "scan", "released"]
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
@@ -47,7 +47,7 @@ def test_no_such_file(rejected, format, content, message):
 @pytest.mark.parametrize("format", ALL)
 def test_line_of_the_first_byte_that_is_not_utf8(rejected, valid, format):
     content = valid[format].encode() + b"\xe9\n"
-    place = f"byte {len(content) - 2}" if format in ("karpathy", "coco") else f"line {content.count(10)}"
+    place = f"byte {len(content) - 2}" if format in ("karpathy", "coco", "json") else f"line {content.count(10)}"
     rejected(format, content, f"{place}: not UTF-8")
 
 
@@ -154,6 +154,20 @@ def test_bad_records_are_counted(tmp_path):
     assert bad.count == 2
 
 
+def test_first_captions_of_each_image():
+    captions = [Caption(image, text, None, "") for image, text in ("aA", "bB", "aC", "aD", "bE")]
+    assert [caption.text for caption in first_captions(captions, 2)] == ["A", "B", "C", "E"]
+    assert [caption.text for caption in first_captions(captions, 1)] == ["A", "B"]
+
+
+def test_twenty_bad_records_are_listed(capsys):
+    bad = BadRecords(skip=True)
+    for number in range(30):
+        bad.report(f"record {number}")
+    lines = capsys.readouterr().err.splitlines()
+    assert bad.count == 30 and lines[19:] == ["skipped: record 19", "skipped: more than 20 records; the others are only counted"]
+
+
 def test_duplicate_captions():
     rows = [("1", "a"), ("1", "a"), ("2", "a"), ("1", "b"), ("1", "a")]
     assert duplicate_captions(Caption(image, text, None, "") for image, text in rows) == 2
@@ -174,7 +188,7 @@ def test_damaged_files_are_read_or_refused(read, valid, format):
                 assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("format", ["karpathy", "coco", "jsonl"])
+@pytest.mark.parametrize("format", ["karpathy", "coco", "jsonl", "json"])
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "", "x", [], [1], {}, {"a": 1}, ["\ud800"]])
 def test_values_of_the_wrong_type_are_read_or_refused(read, valid, format, value):
     for text in valid[format].splitlines():
@@ -187,7 +201,7 @@ def test_values_of_the_wrong_type_are_read_or_refused(read, valid, format, value
 
 
 @pytest.mark.parametrize("content", ["[" * 100000, '{"image":' * 100000, "9" * 5000, "NaN", '{"images": ' + "[" * 900 + "]" * 900 + "}"])
-@pytest.mark.parametrize("format", ["karpathy", "coco", "jsonl"])
+@pytest.mark.parametrize("format", ["karpathy", "coco", "jsonl", "json"])
 def test_extreme_json(rejected, format, content):
     rejected(format, content, f"captions.{format}")
 
