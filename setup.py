@@ -59,6 +59,8 @@ setup(
         "cpu": ["paddlepaddle>=2.6.2,<3.4"],
         # The last GPU build on PyPI.
         "gpu": ["paddlepaddle-gpu==2.6.2"],
+        # Photos of phones.
+        "heic": ["pillow-heif"],
         # Region features kept in LMDB.
         "lmdb": ["lmdb"],
         # Approximate search of many vectors, where it is faster than our scan.
@@ -67,6 +69,6 @@ setup(
         "qdrant": ["qdrant-client>=1.16"],
         # Peers of tools/benchmark.py search; torch's CPU build is to be installed first. Later pylate releases pin another torch.
         "bench": ["torch==2.13.0", "ninja", "colbert-ai==0.2.22", "pylate==1.2.0", "maxsim-cpu==0.1.0", "faiss-cpu>=1.12,<2"],
-        "test": ["pytest", "onnx", "lmdb", "scikit-learn", "faiss-cpu>=1.12,<2", "qdrant-client>=1.16"],
+        "test": ["pytest", "onnx", "lmdb", "pillow-heif", "scikit-learn", "faiss-cpu>=1.12,<2", "qdrant-client>=1.16"],
     },
 )

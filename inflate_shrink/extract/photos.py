@@ -36,7 +36,8 @@ MAX_PIXELS = 178_956_970  # twice Pillow's limit for a warning, where Pillow its
 MAX_BYTES = 1 << 28  # of one file, so that neither a video nor a small archive of zeros fills the memory; the largest JPEG of MAX_PIXELS has less
 
 # Other kinds are no photos, have no signature to tell them from text, or start other programs (EPS).
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF", "PPM")
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF", "PPM", "HEIF")
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")  # what follows "ftyp" at the start of a file
 _WITH_ALPHA = ("LA", "La", "PA", "P", "RGBA", "RGBa")
 _NOT_PHOTOS = ("__macosx", "thumbs.db", "desktop.ini")
 _UPRIGHT = {  # EXIF orientation -> what undoes it
@@ -224,6 +225,7 @@ def open_photo(data: bytes, where: str, max_pixels: int = MAX_PIXELS, min_side: 
     try:
         with _quiet():
             Image.init()
+            _read_heic(data, where)
             image = Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in Image.OPEN])
             if image.width * image.height > max_pixels:
                 raise InputError(
@@ -240,6 +242,17 @@ def open_photo(data: bytes, where: str, max_pixels: int = MAX_PIXELS, min_side: 
         raise InputError(f"{where}: too many pixels: {_reason(error)}; make it smaller or leave it out") from error
     except Exception as error:  # damaged images make Pillow raise almost anything
         raise InputError(f"{where}: cut short or damaged: {_reason(error)}; copy it again or leave it out") from error
+
+
+def _read_heic(data: bytes, where: str) -> None:
+    """Let Pillow read a phone's HEIC, if this is one; raises InputError if the extra for that is not installed."""
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIC:
+        return
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise InputError(f"{where}: a HEIC photo; pip install inflate-shrink[heic] to read such, convert it to JPEG, or leave it out") from None
+    register_heif_opener()
 
 
 def _decode(image: Image.Image, min_side: int | None) -> Photo:

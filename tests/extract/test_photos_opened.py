@@ -3,6 +3,7 @@
 import io
 import random
 import struct
+import sys
 import threading
 import time
 import warnings
@@ -281,3 +282,32 @@ def test_warnings_stay_inside(monkeypatch):
         assert list(warnings.filters) == before
         with pytest.raises(Image.DecompressionBombWarning):
             Image.open(io.BytesIO(data))
+
+
+def heic(image):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed: pip install inflate-shrink[heic]")
+    pillow_heif.register_heif_opener()
+    data = io.BytesIO()
+    image.save(data, "HEIF", quality=95)
+    return data.getvalue()
+
+
+def test_heic():
+    photo = open_photo(heic(Image.new("RGB", (40, 30), (200, 30, 60))), "a.heic")
+    assert photo[1:] == (40, 30) and photo.image.mode == "RGB"
+    np.testing.assert_allclose(photo.image.getpixel((20, 15)), (200, 30, 60), atol=4)
+
+
+def test_heic_that_is_too_large_or_cut():
+    data = heic(Image.new("RGB", (40, 30)))
+    with pytest.raises(InputError, match="a.heic: 40 x 30 pixels, more than the limit of 1199"):
+        open_photo(data, "a.heic", max_pixels=1199)
+    for end in (12, 100, len(data) - 20):
+        with pytest.raises(InputError, match="^a.heic: "):
+            open_photo(data[:end], "a.heic")
+
+
+def test_heic_without_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(InputError, match=r"a.heic: a HEIC photo; pip install inflate-shrink\[heic\] to read such"):
+        open_photo(b"\0\0\0\x1cftypheic" + b"\0" * 100, "a.heic")
