@@ -9,6 +9,7 @@ import numpy as np
 from .errors import InputError
 
 FOLD = 1000  # images in a fold of the 1K protocols
+ROWS = 256  # of a matrix of scores, compared at once
 PROTOCOLS = ("full", "first1k", "fold5")
 
 
@@ -43,17 +44,26 @@ def recalls(scores: np.ndarray, caption_image: np.ndarray) -> Recalls:
 
 def text_to_image_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
     """For each caption, the number of other images that score as well as its own or better."""
-    captions = np.arange(scores.shape[1])
-    own = scores[caption_image, captions]
-    return (scores >= own).sum(0) - 1
+    own = _own(scores, caption_image)
+    return sum((scores[rows] >= own).sum(0) for rows in _parts(len(scores))) - 1
 
 
 def image_to_text_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
     """For each image, the number of others' captions that score as well as the best of its own or better."""
-    images = np.arange(scores.shape[0])
-    is_own = caption_image[None, :] == images[:, None]
-    best_own = np.where(is_own, scores, -np.inf).max(1, keepdims=True)
-    return ((scores >= best_own) & ~is_own).sum(1)
+    own, best_own = _own(scores, caption_image), np.full(len(scores), -np.inf, scores.dtype)
+    np.maximum.at(best_own, caption_image, own)
+    as_good = np.concatenate([(scores[rows] >= best_own[rows, None]).sum(1) for rows in _parts(len(scores))])
+    return as_good - np.bincount(caption_image[own >= best_own[caption_image]], minlength=len(scores))
+
+
+def _own(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
+    """(captions,) the score of each caption with its image."""
+    return scores[caption_image, np.arange(scores.shape[1])]
+
+
+def _parts(images: int) -> list[slice]:
+    """Some rows at a time: what is compared is not held for all of them."""
+    return [slice(start, start + ROWS) for start in range(0, images, ROWS)]
 
 
 def best_candidates(scores: np.ndarray, n: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from inflate_shrink import metrics
 from inflate_shrink.errors import InputError
 from inflate_shrink.metrics import Direction, image_to_text_ranks, mean_recalls, protocol_folds, recalls, text_to_image_ranks
 
@@ -31,7 +32,9 @@ def test_ties_count_against_us():
     assert recalls(scores, caption_image).rsum == 0
 
 
-def test_any_number_of_captions_in_any_order():
+@pytest.mark.parametrize("rows", [1, 2, 256])
+def test_any_number_of_captions_in_any_order(monkeypatch, rows):
+    monkeypatch.setattr(metrics, "ROWS", rows)
     caption_image = np.array([2, 0, 1, 0, 0])
     scores = np.random.RandomState(0).rand(3, 5)
     by_sorting = [list(np.argsort(-scores[:, c])).index(image) for c, image in enumerate(caption_image)]

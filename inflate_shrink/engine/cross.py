@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
 import numpy as np
 import paddle
@@ -12,26 +12,45 @@ from ..data.batches import Batch
 from ..data.store import Store
 from ..model.encoder import DualEncoder
 from ..model.inputs import PAD_ID, Embedded
-from .encode import concat_batches, image_batches, text_batches
+from .encode import fill, image_batches
 
 PAIRS = 512  # in one pass
 
 
 class EmbeddedSide(NamedTuple):
-    """All texts or images of a collection as the Transformer's input, made once. lengths: (n,) positions that are filled."""
+    """All texts or images of a batch or a collection as the Transformer's input. lengths: (n,) positions that are filled."""
 
     inputs: Embedded
     lengths: np.ndarray
 
+    def rows(self, rows: np.ndarray, longest: int | None = None) -> Embedded:
+        """Take some of them, repeats allowed; of each the first ``longest`` positions."""
+        vectors, mask = self.inputs
+        return Embedded(vectors[:, :longest], mask[:, :longest]).rows(paddle.to_tensor(rows))
 
-def embed_texts(model: DualEncoder, ids: np.ndarray) -> EmbeddedSide:
+
+class Texts(NamedTuple):
+    """All texts of a collection, each embedded when a pass needs it: for that they need little, and together much memory."""
+
+    model: DualEncoder
+    ids: np.ndarray  # (n, length) int64
+    lengths: np.ndarray
+
+    def rows(self, rows: np.ndarray, longest: int | None = None) -> Embedded:
+        """As :meth:`EmbeddedSide.rows`."""
+        needed, places = np.unique(rows, return_inverse=True)
+        embedded = self.model.text_embedding(paddle.to_tensor(self.ids[needed, :longest]))
+        return embedded.rows(paddle.to_tensor(places.reshape(-1)))
+
+
+def embed_texts(model: DualEncoder, ids: np.ndarray) -> Texts:
     """ids: (n, length) int64."""
-    return _side(concat_batches(text_batches(model.text_embedding, ids)))
+    return Texts(model, ids, (ids != PAD_ID).sum(1))
 
 
 def embed_images(model: DualEncoder, store: Store, rows: np.ndarray) -> EmbeddedSide:
     """rows: (n,) rows of the store."""
-    return _side(concat_batches(image_batches(model.region_embedding, store, rows)))
+    return _side(fill(len(rows), image_batches(model.region_embedding, store, rows)))
 
 
 def embed_batch(model: DualEncoder, batch: Batch) -> tuple[EmbeddedSide, EmbeddedSide]:
@@ -41,7 +60,7 @@ def embed_batch(model: DualEncoder, batch: Batch) -> tuple[EmbeddedSide, Embedde
     return _side(model.text_embedding(paddle.to_tensor(words))), _side(image)
 
 
-def match_pairs(model: DualEncoder, text: EmbeddedSide, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray, label: str = "") -> np.ndarray:
+def match_pairs(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray, label: str = "") -> np.ndarray:
     """Scores (P,) float32 of the pairs (texts[p], images[p]), without gradient.
 
     Args:
@@ -49,25 +68,34 @@ def match_pairs(model: DualEncoder, text: EmbeddedSide, image: EmbeddedSide, tex
     """
     scores = np.empty(len(texts), np.float32)
     order = np.argsort(text.lengths[texts], kind="stable")  # texts of a length together: no pass is padded for one of them
-    with tqdm(total=len(texts), desc=label, unit="pair", disable=None if label else True, leave=False) as bar:
-        for start in range(0, len(order), PAIRS):
-            pairs = order[start : start + PAIRS]
-            with paddle.no_grad():
-                scores[pairs] = _match(model, text, image, texts[pairs], images[pairs]).numpy()
-            bar.update(len(pairs))
+    for part in _passes(len(order), label):
+        pairs = order[part]
+        scores[pairs] = _match(model, text, image, texts[pairs], images[pairs])
     return scores
 
 
-def match_all(model: DualEncoder, text: EmbeddedSide, image: EmbeddedSide, label: str = "") -> np.ndarray:
+def match_all(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, label: str = "") -> np.ndarray:
     """Scores (I, T) float32 of every text with every image, rows images."""
-    texts, images = np.divmod(np.arange(len(text.lengths) * len(image.lengths)), len(image.lengths))
-    return match_pairs(model, text, image, texts, images, label).reshape(len(text.lengths), len(image.lengths)).T
+    n = len(image.lengths)
+    scores = np.empty((n, len(text.lengths)), np.float32)
+    order = np.argsort(text.lengths, kind="stable")  # as in match_pairs; the pairs are never listed
+    for part in _passes(scores.size, label):
+        places, images = np.divmod(np.arange(part.start, part.stop), n)
+        scores[images, order[places]] = _match(model, text, image, order[places], images)
+    return scores
 
 
-def _match(model: DualEncoder, text: EmbeddedSide, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray) -> paddle.Tensor:
-    longest = int(text.lengths[texts].max())
-    words = Embedded(text.inputs.vectors[:, :longest], text.inputs.mask[:, :longest])
-    return model.match(words.rows(paddle.to_tensor(texts)), image.inputs.rows(paddle.to_tensor(images)))
+def _passes(pairs: int, label: str) -> Iterator[slice]:
+    with tqdm(total=pairs, desc=label, unit="pair", disable=None if label else True, leave=False) as bar:
+        for start in range(0, pairs, PAIRS):
+            part = slice(start, min(start + PAIRS, pairs))
+            yield part
+            bar.update(part.stop - part.start)
+
+
+def _match(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray) -> np.ndarray:
+    with paddle.no_grad():
+        return model.match(text.rows(texts, int(text.lengths[texts].max())), image.rows(images)).numpy()
 
 
 def _side(inputs: Embedded) -> EmbeddedSide:

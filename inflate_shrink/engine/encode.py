@@ -17,33 +17,42 @@ BATCH = 256
 
 def encode_texts(model: DualEncoder, ids: np.ndarray) -> Fragments:
     """ids: (n, length) int64. Returns the fragments of all texts, (n, l, D)."""
-    return concat_batches(text_batches(model.encode_text, ids))
+    return fill(len(ids), text_batches(model.encode_text, ids))
 
 
-def encode_images(model: DualEncoder, store: Store, rows: np.ndarray) -> Fragments:
-    """rows: (n,) rows of the store. Returns the fragments of these images, (n, l, D)."""
-    return concat_batches(image_batches(model.encode_image, store, rows))
+def encode_images(model: DualEncoder, store: Store, rows: np.ndarray, fragments: int | str = "all") -> Fragments:
+    """rows: (n,) rows of the store. Returns the fragments of these images, (n, l, D), or the first so many of each."""
+    return fill(len(rows), (batch.first(fragments) for batch in image_batches(model.encode_image, store, rows)))
 
 
 def text_batches(encode: Callable, ids: np.ndarray) -> Iterator:
     """``encode(ids)`` of (B, length) tensors, batch by batch."""
     for part in _parts(ids):
         with paddle.no_grad():
-            yield encode(paddle.to_tensor(part))
+            encoded = encode(paddle.to_tensor(part))
+        yield encoded  # not inside: the caller has its gradients
 
 
 def image_batches(encode: Callable, store: Store, rows: np.ndarray) -> Iterator:
     """``encode(regions, counts)``, batch by batch."""
     for regions, counts in prefetch(store.read_regions(part) for part in _parts(rows)):
         with paddle.no_grad():
-            yield encode(paddle.to_tensor(regions), paddle.to_tensor(counts))
+            encoded = encode(paddle.to_tensor(regions), paddle.to_tensor(counts))
+        yield encoded
 
 
-def concat_batches(batches: Iterator):
-    """One tuple (vectors, mask) of many; a mask may be None."""
-    batches = list(batches)
-    vectors, masks = zip(*batches)
-    return type(batches[0])(paddle.concat(vectors), None if masks[0] is None else paddle.concat(masks))
+def fill(n: int, batches: Iterator):
+    """Put tuples (vectors, mask) of batches into one of n rows, batch by batch: they are never held twice. A mask may be None."""
+    whole, start = None, 0
+    for batch in batches:
+        if whole is None:
+            whole = type(batch)(*(None if part is None else paddle.empty([n, *part.shape[1:]], part.dtype) for part in batch))
+        end = start + len(batch[0])
+        for part, of_batch in zip(whole, batch):
+            if part is not None:
+                part[start:end] = of_batch
+        start = end
+    return whole
 
 
 def _parts(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -15,7 +15,7 @@ from ..metrics import Recalls, mean_recalls, protocol_folds, recalls
 from ..model.encoder import DualEncoder
 from .checkpoint import Checkpoint
 from .cross import embed_images, embed_texts, match_all
-from .encode import encode_images, encode_texts
+from .encode import encode_images, text_batches
 
 
 def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: str = "full", fragments: int | str = "all", cross: bool = False) -> dict:
@@ -95,16 +95,24 @@ def _describe_cost(cost: dict) -> str:
 
 
 def score_all(model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarray, fragments: int | str = "all", cross: bool = False) -> np.ndarray:
-    """The model's scores (images, captions) float32 of all captions with all images."""
+    """Return the model's scores (images, captions) float32 of all captions with all images.
+
+    In memory are these scores, the images' fragments, and the captions' of one batch.
+    """
     if model.is_cross or cross:
         return match_all(model, embed_texts(model, ids), embed_images(model, store, rows), "cross-BERT")
-    text, image = encode_texts(model, ids), encode_images(model, store, rows)
-    with paddle.no_grad():
-        return model.score(text.first(fragments), image.first(fragments)).numpy()
+    image = encode_images(model, store, rows, fragments)
+    scores, done = np.empty((len(rows), len(ids)), np.float32), 0
+    for text in text_batches(model.encode_text, ids):
+        with paddle.no_grad():
+            some = model.score(text.first(fragments), image).numpy()
+        scores[:, done : done + some.shape[1]] = some
+        done += some.shape[1]
+    return scores
 
 
 def _fold_recalls(model: DualEncoder, store: Store, data: TokenizedSplit, fold: slice, captions: np.ndarray, fragments: int | str, cross: bool) -> Recalls:
     scores = score_all(model, store, data.ids[captions], data.split.image_rows[fold], fragments, cross)
-    if not np.isfinite(scores).all():  # nothing is better than NaN: every rank would be the first
+    if not np.isfinite([scores.min(), scores.max()]).all():  # nothing is better than NaN: every rank would be the first
         raise InputError("the model's scores are not finite: its training diverged; lower optim.lr")
     return recalls(scores, data.split.caption_image[captions] - fold.start)

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..metrics import best_candidates, reranked_recalls
 from ..model.encoder import DualEncoder
 from .checkpoint import Checkpoint
-from .cross import EmbeddedSide, embed_images, embed_texts, match_pairs
+from .cross import EmbeddedSide, Texts, embed_images, embed_texts, match_pairs
 from .encode import encode_images
 from .evaluate import as_json, score_all
 from .latency import median_ms, query_latency
@@ -89,7 +89,7 @@ def _pairs(candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(np.arange(len(candidates)), candidates.shape[1]), candidates.reshape(-1)
 
 
-def _rerank_ms(reranker: DualEncoder, text: EmbeddedSide, image: EmbeddedSide, candidates: np.ndarray, repeats: int = 30) -> float:
+def _rerank_ms(reranker: DualEncoder, text: Texts, image: EmbeddedSide, candidates: np.ndarray, repeats: int = 30) -> float:
     """Median milliseconds of scoring one text's candidates."""
 
     def query(i: int) -> paddle.Tensor:

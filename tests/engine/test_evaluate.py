@@ -1,12 +1,15 @@
 """Evaluation against scores and ranks computed one pair at a time in float64."""
 
+import weakref
+
 import numpy as np
 import paddle
 import pytest
 
 from inflate_shrink.data.store import open_store
+from inflate_shrink.engine import cross, encode
 from inflate_shrink.engine.checkpoint import open_checkpoint
-from inflate_shrink.engine.evaluate import describe, evaluate, evaluate_checkpoint
+from inflate_shrink.engine.evaluate import describe, evaluate, evaluate_checkpoint, score_all
 from inflate_shrink.data.tokenized import tokenize_split
 from inflate_shrink.errors import InputError
 
@@ -117,3 +120,32 @@ def test_scores_that_are_not_finite_are_no_perfect_recall(checkpoint, tiny_data)
 def test_description_is_one_line(checkpoint, tiny_data):
     line = describe(evaluate_checkpoint(checkpoint, tiny_data, "test", "full", "all"))
     assert "\n" not in line and "protocol full: 10 images, 50 captions" in line
+
+
+def test_captions_are_encoded_and_scored_batch_by_batch(checkpoint, tiny_data, monkeypatch):
+    """Fragments of earlier batches are gone, and the recalls are those of all at once."""
+    model, store = checkpoint.load_model(), open_store(tiny_data)
+    test = tokenize_split(store, "test", checkpoint.tokenizer())
+    expected, made, score = evaluate(model, store, test), [], model.score
+
+    def counting(text, image):
+        made.append(weakref.ref(text.vectors))
+        assert len(text.vectors) <= 16 and sum(reference() is not None for reference in made) <= 2
+        return score(text, image)
+
+    monkeypatch.setattr(encode, "BATCH", 16)
+    monkeypatch.setattr(model, "score", counting)
+    assert evaluate(model, store, test) == expected and len(made) == 4
+
+
+def test_a_cross_bert_embeds_a_text_when_it_is_scored(trained, tiny_data, monkeypatch):
+    checkpoint = open_checkpoint(trained("model.scoring=cross"))
+    model, store = checkpoint.load_model(), open_store(tiny_data)
+    ids, rows = tokenize_split(store, "test", checkpoint.tokenizer()).ids[:12], np.arange(10)
+    sizes, embed = [], model.text_embedding.forward
+    monkeypatch.setattr(model.text_embedding, "forward", lambda ids: (sizes.append(len(ids)), embed(ids))[1])
+    monkeypatch.setattr(cross, "PAIRS", 25)
+    scores = score_all(model, store, ids, rows)
+    assert max(sizes) <= 4 and len(sizes) == 5  # 25 pairs are of 4 texts at most
+    monkeypatch.setattr(cross, "PAIRS", 1000)
+    np.testing.assert_allclose(scores, score_all(model, store, ids, rows), atol=1e-5)
