@@ -96,6 +96,7 @@ def read_pipeline(reference: str | Path, parents: tuple[tuple[Path, str], ...] =
         raise InputError(f"{reference}: include leads back to this pipeline; break the circle")
     values = read_yaml(path)
     named = values.pop("pipelines", {})
+    named = {str(key): value for key, value in named.items()} if isinstance(named, dict) else named
     if named or name:
         values = {**values, **_named(path, name, named)}
     for key, value in values.items():
@@ -122,9 +123,9 @@ def _named(path: Path, name: str, named) -> dict:
     if not isinstance(named, dict) or not all(isinstance(each, dict) for each in named.values()):
         raise InputError(f"{path}: 'pipelines' must be names and their pipelines, each a mapping of {', '.join(_KEYS)}")
     if name not in named:
-        nearest = get_close_matches(name, map(str, named), n=1)
+        nearest = get_close_matches(name, named, n=1)
         problem = f"no pipeline '{name[:100]}' in it" if name else "holds several pipelines"
-        meant = f"{path}:{nearest[0]}" if nearest else f"{path}:NAME, one of {', '.join(map(str, named)) or 'none'}"
+        meant = f"{path}:{nearest[0]}" if nearest else f"{path}:NAME, one of {', '.join(named) or 'none'}"
         raise InputError(f"{path}: {problem}; give {meant}")
     return named[name]
 
@@ -132,17 +133,17 @@ def _named(path: Path, name: str, named) -> dict:
 def _is_entry(key: str, entry) -> bool:
     if key == "rerank":
         return isinstance(entry, list) and len(entry) == 2 and all(_is_entry("steps", name) for name in entry)
-    return isinstance(entry, str) and is_name(entry) and (key == "include" or "/" not in entry)
+    return isinstance(entry, str) and entry != "" and is_name(entry) and (key == "include" or "/" not in entry)
 
 
 def data_file(data: str) -> Path:
     """Return the file of a data set, which is a name in configs/, a file or a folder. Raises InputError if there is none."""
     path = Path(data)
     files = [CONFIGS / f"{data}.yaml", path, path / "base.yaml", Path(f"{path}.yaml")]
-    found = next((file for file in files if file.is_file()), path / "base.yaml" if path.is_dir() else None)
-    if found is None:
+    found = is_name(data) and next((file for file in files if file.is_file()), path.is_dir() and path / "base.yaml")
+    if not found:
         names = sorted(file.stem for file in CONFIGS.glob("*.yaml") if file.with_suffix("").is_dir())
-        raise InputError(f"{data}: no such data set; {CONFIGS} has {', '.join(names)}")
+        raise InputError(f"{data[:200]}: no such data set; {CONFIGS} has {', '.join(names)}")
     return found
 
 

@@ -214,5 +214,6 @@ def test_a_table_is_a_pipeline():
 
 def test_data_that_is_not_there(monkeypatch):
     monkeypatch.chdir(ROOT)
-    with pytest.raises(InputError, match="nowhere: no such data set; configs has coco, demo, flickr30k, flickr8k, own"):
-        data_file("nowhere")
+    for name in ("nowhere", "no\0where", "a" * 5000):
+        with pytest.raises(InputError, match="no such data set; configs has coco, demo, flickr30k, flickr8k, own"):
+            data_file(name)
