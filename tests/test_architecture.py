@@ -9,9 +9,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "inflate_shrink"
 # The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
 FLOORS = (
-    {"errors", "cpu", "hardware", "predictor", "published"},
+    {"errors", "cpu", "hardware", "predictor", "published", "signals"},
     {"lock"},
-    {"__init__", "signals", "atomic", "config", "kernel", "metrics"},
+    {"__init__", "atomic", "config", "kernel", "metrics"},
     {"checked_files"},
     {"data"},
     {"extract"},

@@ -42,7 +42,7 @@ def run_steps(steps: list[Step], lanes: int) -> None:
     """Run what is left, ``lanes`` at a time, each step as soon as those that it needs are finished.
 
     Finished steps are left as they are, interrupted ones resumed, and those that need a failed one left out.
-    On Ctrl-C or SIGTERM the running steps save a checkpoint and end.
+    On Ctrl-C or SIGTERM, or when nobody reads our output any more, the running steps save a checkpoint and end.
 
     Raises InputError at the end if a step failed; the step has then printed why.
     """
@@ -60,7 +60,7 @@ def run_steps(steps: list[Step], lanes: int) -> None:
                     for run in wait(running, return_when=FIRST_COMPLETED).done:
                         step = running.pop(run)
                         done.add(step.directory) if run.result() else failed.append(step.label)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, BrokenPipeError):
                 lane.stop()
                 raise
     finally:
@@ -123,6 +123,8 @@ class _Lane:
                 if finished:
                     shutil.rmtree(step.directory / "teacher_fragments", ignore_errors=True)  # gigabytes, of use to this run alone
                     _link(step)
+        except BrokenPipeError:  # nobody reads what we say
+            raise
         except (InputError, OSError) as error:
             self._log(f"{step.label}: error: {error}")
             return False

@@ -128,6 +128,23 @@ def test_a_signal_is_passed_on_once_and_ends_the_run(step, scripts, tmp_path, ca
     assert not (tmp_path / "runs" / "order").exists()
 
 
+def test_a_reader_that_has_gone_stops_the_steps(step, scripts, monkeypatch):
+    scripts["I"] = "trap 'touch saved; exit' TERM; echo started; for i in {1..600}; do sleep 0.1; done"
+    running = step("I")
+
+    def write(line, file):
+        if "I: started" in line:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(run.tqdm, "write", write)
+    with pytest.raises(BrokenPipeError):
+        run_steps([running, step("F")], lanes=1)
+    deadline = time.monotonic() + DEADLINE
+    while not (running.directory / "saved").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (running.directory / "saved").exists()
+
+
 def test_a_step_that_another_process_is_at_is_waited_for(step, scripts, result_of, tmp_path, capsys):
     mine = step("B")
     mine.directory.mkdir(parents=True)
