@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import InputError
 from .compiled import call, path_number, thread_count
-from .rows import PRECISIONS, Rows, checked, checked_items, encode_rows
-from .scores import scores
+from .rows import PRECISIONS, Rows, array_of, checked, checked_items, checked_offsets, encode_rows
+from .scores import one_row_each, require_stored, scores
 
 MOST_CENTROIDS = 1 << 16
 _LANES = 32  # bytes of the table that are compared at once
@@ -21,8 +22,13 @@ _PRODUCTS = 1 << 26  # at a time: 256 MiB
 
 
 def encode_codes(vectors: np.ndarray, centroids: np.ndarray, threads: int = 0) -> np.ndarray:
-    """(R,) uint16: the centroid (C, d) with the highest product for each of the vectors (R, d), both of length 1."""
+    """(R,) uint16: the centroid (C, d) with the highest product for each of the vectors (R, d), both of length 1.
+
+    Raises InputError if the vectors are not finite or of another dimension, or C is not 1 to MOST_CENTROIDS.
+    """
     table = as_items(centroids, "bfloat16")
+    _require_centroids(table.items)
+    vectors = array_of("vectors", vectors, np.float32, None, table.dim)
     codes = np.empty(len(vectors), np.uint16)
     at_once = max(1, _PRODUCTS // len(centroids))
     for begin in range(0, len(vectors), at_once):
@@ -40,10 +46,15 @@ class CodeTable(NamedTuple):
 
 
 def code_table(query: np.ndarray, centroids: Rows, threads: int = 0, path: str = "") -> CodeTable:
-    """Compare a query (l, d) float32 with C centroids, items of one row (see :func:`as_items`)."""
+    """Compare a query (l, d) float32 with C centroids, items of one row (see :func:`as_items`) without a center; raises InputError if they are not."""
     centroids, _, (query,) = checked(centroids, None, query)
+    _require_centroids(centroids.items)
+    if centroids.items != len(centroids.values) or not one_row_each(centroids.offsets) or centroids.center is not None:
+        raise InputError("centroids are items of one row each, without a center")
+    if not np.isfinite(query).all():
+        raise InputError("a query holds a number that is NaN or infinite")
     (fragments, dim), count, number = query.shape, centroids.items, path_number(path)
-    table = np.zeros((max(count, MOST_CENTROIDS), -(-fragments // _LANES) * _LANES), np.uint8)  # any code that a damaged file may hold has a row
+    table = np.zeros((MOST_CENTROIDS, -(-fragments // _LANES) * _LANES), np.uint8)  # any code that a damaged file may hold has a row
     if number is None:
         products = scores(query[:, None], centroids, path=path)
         lowest = products.min(1)
@@ -65,20 +76,34 @@ def code_scores(table: CodeTable, codes: np.ndarray, offsets: np.ndarray, items:
     Args:
         codes: (R,) uint16 of the rows of N images; offsets: (N + 1,) int64.
         items: (n,) int, only these; None: all.
+
+    Raises:
+        InputError: the table, codes and offsets are not of these shapes and types, the offsets name codes that are not
+            there, or there is no such item, path or number of threads.
     """
-    codes, offsets, number = np.ascontiguousarray(codes, np.uint16), np.ascontiguousarray(offsets, np.int64), path_number(path)
-    items = checked_items(items, len(offsets) - 1)
+    if not isinstance(codes, np.ndarray) or codes.dtype != np.uint16:
+        raise InputError(f"codes are an array (..) of uint16, found {getattr(codes, 'dtype', type(codes).__name__)}")
+    codes, offsets, number = array_of("codes", codes, np.uint16, None), checked_offsets(offsets), path_number(path)
+    items, products = checked_items(items, len(offsets) - 1), table.table
+    if products.dtype != np.uint8 or products.ndim != 2 or len(products) != MOST_CENTROIDS or products.shape[1] % _LANES or not products.flags.c_contiguous:
+        raise InputError("the table of a query's products is one of code_table")
     sums = np.empty(len(offsets) - 1 if items is None else len(items), np.float32)
     if number is None:
+        require_stored(offsets, np.arange(len(offsets) - 1) if items is None else items, len(codes))
         for i, item in enumerate(range(len(sums)) if items is None else items):
-            sums[i] = table.table[codes[offsets[item] : offsets[item + 1]]].max(0, initial=0).sum(dtype=np.int64)
+            sums[i] = products[codes[offsets[item] : offsets[item + 1]]].max(0, initial=0).sum(dtype=np.int64)
     else:
         threads = ctypes.c_int(thread_count(threads))
-        call("is_code_scores", ctypes.c_int(number), table.table, table.table.shape[1], codes, offsets, items, len(sums), sums, threads)
+        call("is_code_scores", ctypes.c_int(number), products, products.shape[1], codes, len(codes), offsets, items, len(sums), sums, threads)
     return sums * np.float32(table.step) + np.float32(table.offset)
 
 
 def as_items(vectors: np.ndarray, precision: str = "int8") -> Rows:
-    """Vectors (N, d) as items of one row each."""
+    """Vectors (N, d) as items of one row each; raises InputError as :func:`encode_rows`."""
     values, scales = encode_rows(vectors, precision)
-    return Rows(values, scales, np.arange(len(values) + 1, dtype=np.int64), precision, vectors.shape[1])
+    return Rows(values, scales, np.arange(len(values) + 1, dtype=np.int64), precision, np.shape(vectors)[1])
+
+
+def _require_centroids(count: int) -> None:
+    if not 1 <= count <= MOST_CENTROIDS:
+        raise InputError(f"there must be 1 to {MOST_CENTROIDS} centroids, found {count}")

@@ -13,13 +13,64 @@ import numpy as np
 from ..errors import InputError
 
 NUMPY = "numpy"  # the path that needs no library
-_SHORT_OF_MEMORY = -1
-_INTERFACE = 1  # is_interface of csrc/library.h
+VARIABLE = "INFLATE_SHRINK_PATH"
+MOST_THREADS = 1024
+_SHORT_OF_MEMORY, _NOT_STORED = -1, -2
+_INTERFACE = 2  # is_interface of csrc/library.h
+
+
+def library() -> ctypes.CDLL | None:
+    """The library, or None if it was not built here or is not wanted (see :func:`paths`)."""
+    return None if paths() == (NUMPY,) else _load()
 
 
 @lru_cache(maxsize=None)
-def library() -> ctypes.CDLL | None:
-    """The library, or None if it was not built here."""
+def paths() -> tuple[str, ...]:
+    """The ways to compute that this machine has, the best first: instruction sets of the library, then "numpy".
+
+    Where the environment variable INFLATE_SHRINK_PATH names one of them, those before it are left out, as on a machine
+    without them. Raises InputError if it names none.
+    """
+    names, chosen = (*_built(), NUMPY), os.environ.get(VARIABLE) or None
+    if chosen not in (None, *names):
+        raise InputError(f"{VARIABLE}={chosen} is no way to compute here; this machine has {', '.join(names)}")
+    return names[names.index(chosen) :] if chosen else names
+
+
+def path_number(path: str) -> int | None:
+    """The library's number of a path, "" for the best; None: NumPy. Raises InputError if this machine lacks it."""
+    path = path or paths()[0]
+    if path not in paths():
+        raise InputError(f"{path!r} is no way to compute here; this machine has {', '.join(paths())}")
+    return None if path == NUMPY else _built().index(path)
+
+
+def thread_count(threads: int) -> int:
+    """``threads``, or for 0 the cores this process may use. Raises InputError if it is not 0 to MOST_THREADS."""
+    if not isinstance(threads, (int, np.integer)) or not 0 <= threads <= MOST_THREADS:
+        raise InputError(f"threads must be 0 (all cores) or more, up to {MOST_THREADS}, found {threads}")
+    return int(threads) or min(len(os.sched_getaffinity(0)), MOST_THREADS)
+
+
+def call(function: str, *arguments) -> None:
+    """Call a function of the library; arrays go as pointers (None: null), integers as 64-bit or int by ``ctypes`` type given.
+
+    Raises InputError if offsets among them name rows that are not there: they are checked on the way, where that costs nothing.
+    """
+    status = getattr(library(), function)(*map(_argument, arguments))
+    if status == _NOT_STORED:
+        raise not_stored()
+    if status == _SHORT_OF_MEMORY:
+        raise MemoryError("the kernel could not get memory for the packed queries")
+
+
+def not_stored() -> InputError:
+    """What to raise for offsets that are no ascending numbers of rows."""
+    return InputError("the offsets of the items name rows that are not there; they must ascend from 0 to the number of rows")
+
+
+@lru_cache(maxsize=None)
+def _load() -> ctypes.CDLL | None:
     for path in sorted(Path(__file__).parent.glob("_kernel*.so")):
         try:
             loaded = ctypes.CDLL(str(path))
@@ -35,33 +86,12 @@ def library() -> ctypes.CDLL | None:
 
 
 @lru_cache(maxsize=None)
-def paths() -> tuple[str, ...]:
-    """The ways to compute that this machine has, the best first: instruction sets of the library, then "numpy"."""
+def _built() -> tuple[str, ...]:
+    """Names of the library's paths, by number."""
     names: list[str] = []
-    while library() is not None and (name := library().is_path_name(len(names))):
+    while _load() is not None and (name := _load().is_path_name(len(names))):
         names.append(name.decode())
-    return (*names, NUMPY)
-
-
-def path_number(path: str) -> int | None:
-    """The library's number of a path, "" for the best; None: NumPy. Raises InputError if this machine lacks it."""
-    path = path or paths()[0]
-    if path not in paths():
-        raise InputError(f"{path!r} is no way to compute here; this machine has {', '.join(paths())}")
-    return None if path == NUMPY else paths().index(path)
-
-
-def thread_count(threads: int) -> int:
-    """``threads``, or for 0 the cores this process may use. Raises InputError if negative."""
-    if threads < 0:
-        raise InputError(f"threads must be 0 (all cores) or more, found {threads}")
-    return threads or len(os.sched_getaffinity(0))
-
-
-def call(function: str, *arguments) -> None:
-    """Call a function of the library; arrays go as pointers (None: null), integers as 64-bit or int by ``ctypes`` type given."""
-    if getattr(library(), function)(*map(_argument, arguments)) == _SHORT_OF_MEMORY:
-        raise MemoryError("the kernel could not get memory for the packed queries")
+    return tuple(names)
 
 
 def _argument(value):

@@ -13,8 +13,12 @@ def arithmetic_limit(precision: str, threads: int = 0, seconds: float = 0.5, pat
     """Operations per second (2 for each product) of the kernel's multiply-add alone, in registers; the best of about ``seconds``.
 
     Raises:
-        InputError: there is no library here, or no such path.
+        InputError: there is no library here, or no such precision, path or number of threads, or ``seconds`` are not above 0 and at most 60.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"the precision is one of {', '.join(PRECISIONS)}, found {precision!r}")
+    if not 0 < seconds <= 60:
+        raise InputError(f"seconds must be above 0 and at most 60, found {seconds}")
     number = path_number(path)
     if number is None:
         raise InputError("NumPy has no arithmetic limit to measure; build the kernel (pip install -e . with g++ there)")

@@ -13,6 +13,7 @@ from .compiled import call, library, thread_count
 PRECISIONS = ("float32", "bfloat16", "int8")
 ROW_DTYPE = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(np.uint16), "int8": np.dtype(np.uint8)}
 _NUMBERS_IN_WORD = {"float32": 1, "bfloat16": 2, "int8": 4}  # a row is a whole number of 32-bit words
+MOST_INT8_DIMENSIONS = (2**31 - 1) // (127 * 128)  # whose products a 32-bit integer still holds
 _ZERO = 128  # int8 is stored as a byte with this added
 _TINY = np.float32(1e-30)
 
@@ -41,38 +42,65 @@ class Rows(NamedTuple):
 
 
 def row_width(dim: int, precision: str) -> int:
-    """Numbers in a stored row of ``dim`` dimensions."""
+    """Numbers in a stored row of ``dim`` dimensions; raises InputError if there is no such precision or it has no such rows."""
+    if precision not in PRECISIONS:
+        raise InputError(f"the precision of rows is one of {', '.join(PRECISIONS)}, found {precision!r}")
+    most = MOST_INT8_DIMENSIONS if precision == "int8" else np.iinfo(np.int32).max
+    if not isinstance(dim, (int, np.integer)) or not 1 <= dim <= most:
+        raise InputError(f"rows in {precision} have 1 to {most} dimensions, found {dim}")
     numbers = _NUMBERS_IN_WORD[precision]
-    return -(-dim // numbers) * numbers
+    return -(-int(dim) // numbers) * numbers
+
+
+def array_of(what: str, values, dtype, *shape: int | None) -> np.ndarray:
+    """The values, contiguous and of a type; raises InputError unless they have the shape (None: any length) and are whole numbers where the type is."""
+    try:
+        array = np.asarray(values)
+        fits = array.dtype == dtype or array.dtype.kind in ("iuf" if np.dtype(dtype).kind == "f" or not array.size else "iu")
+        if fits and array.ndim == len(shape) and all(wanted in (None, length) for wanted, length in zip(shape, array.shape)):
+            return np.ascontiguousarray(array, dtype)
+        found = f"{array.shape} {array.dtype}"
+    except (TypeError, ValueError) as error:
+        found = " ".join(str(error).split())
+    wanted = ", ".join(".." if length is None else str(length) for length in shape)
+    raise InputError(f"{what} are an array ({wanted}) of {np.dtype(dtype)}, found {found}")
 
 
 def checked(rows: Rows, items: np.ndarray | None, *queries: np.ndarray) -> tuple[Rows, np.ndarray | None, list[np.ndarray]]:
-    """All as the library reads them: contiguous, of the types above, within their bounds."""
-    width, dtype = row_width(rows.dim, rows.precision), ROW_DTYPE[rows.precision]
-    if rows.values.shape[1:] != (width,) or rows.values.dtype != dtype:
-        found = f"{rows.values.shape} {rows.values.dtype}"
-        raise InputError(f"rows of {rows.dim} dimensions in {rows.precision} are an array (.., {width}) of {dtype}, found {found}")
-    scales = None if rows.scales is None else np.ascontiguousarray(rows.scales, np.float32)
-    rows = rows._replace(values=np.ascontiguousarray(rows.values), scales=scales, offsets=np.ascontiguousarray(rows.offsets, np.int64))
-    queries = [np.ascontiguousarray(query, np.float32) for query in queries]
-    for query in queries:
-        if query.ndim != 2 or query.shape[1] != rows.dim:
-            raise InputError(f"a query has the shape {query.shape}, the index holds vectors of {rows.dim} dimensions")
+    """All as the library reads them: contiguous, of the types above, within their bounds, but for the offsets, which it compares with the rows itself."""
+    values, scales = _stored(rows.values, rows.scales, rows.precision, rows.dim)
+    center = _center(rows.center, rows.dim)
+    rows = rows._replace(values=np.ascontiguousarray(values), scales=scales, offsets=checked_offsets(rows.offsets), center=center)
+    queries = [_query(query, rows.dim) for query in queries]
     return rows, checked_items(items, rows.items), queries
+
+
+def checked_offsets(offsets: np.ndarray) -> np.ndarray:
+    """(N + 1,) int64, contiguous; whether they name rows that are there is not looked at."""
+    offsets = array_of("offsets of items", offsets, np.int64, None)
+    if not len(offsets):
+        raise InputError("offsets of N items are N + 1 numbers, found none")
+    return offsets
 
 
 def checked_items(items: np.ndarray | None, count: int) -> np.ndarray | None:
     """Numbers of some of ``count`` items as contiguous int64. Raises InputError if there is no such item."""
-    items = None if items is None else np.ascontiguousarray(items, np.int64)
+    items = None if items is None else array_of("numbers of items", items, np.int64, None)
     if items is not None and len(items) and not 0 <= items.min() <= items.max() < count:
         raise InputError(f"there are {count} items, numbered from 0, found numbers from {items.min()} to {items.max()}")
     return items
 
 
 def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values and scales, as of :class:`Rows`, of (R, d) finite float32 vectors; int8 has the largest magnitude of a row at 127."""
-    vectors = np.ascontiguousarray(vectors if center is None else vectors - center, np.float32)
+    """Values and scales, as of :class:`Rows`, of (R, d) finite float32 vectors; int8 has the largest magnitude of a row at 127.
+
+    Raises:
+        InputError: there is no such precision, it has no rows of d dimensions, or the center has others.
+    """
+    vectors = array_of("vectors", vectors, np.float32, None, None)
     (rows, dim), width = vectors.shape, row_width(vectors.shape[1], precision)
+    if center is not None:
+        vectors = vectors - _center(center, dim)
     if library() is None:
         return _encode(vectors, width, precision)
     values = np.empty((rows, width), ROW_DTYPE[precision])
@@ -83,20 +111,46 @@ def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: n
 
 
 def decode_rows(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int, center: np.ndarray | None = None) -> np.ndarray:
-    """(R, d) float32 of stored rows."""
-    values = values[:, :dim]
-    if precision == "int8":
-        vectors = (values.astype(np.float32) - _ZERO) * scales[:, None]
-    elif precision == "bfloat16":
-        vectors = (values.astype(np.uint32) << 16).view(np.float32)
-    else:
-        vectors = np.array(values)
-    return vectors if center is None else vectors + center
+    """(R, d) float32 of stored rows; raises InputError if they are not those of the precision and the dimension."""
+    vectors = _decode(*_stored(values, scales, precision, dim), precision, dim)
+    return vectors if center is None else vectors + _center(center, dim)
 
 
 def round_to(vectors: np.ndarray, precision: str) -> np.ndarray:
     """(R, d) float32 vectors with the error that ``precision`` brings: queries are rounded like rows."""
-    return decode_rows(*_encode(vectors, vectors.shape[1], precision), precision, vectors.shape[1])
+    return _decode(*_encode(vectors, vectors.shape[1], precision), precision, vectors.shape[1])
+
+
+def _stored(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int) -> tuple[np.ndarray, np.ndarray | None]:
+    width, dtype = row_width(dim, precision), ROW_DTYPE[precision]
+    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.shape[1] != width or values.dtype != dtype:
+        found = f"{values.shape} {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise InputError(f"rows of {dim} dimensions in {precision} are an array (.., {width}) of {dtype}, found {found}")
+    if precision == "int8":
+        return values, array_of("scales of int8 rows", scales, np.float32, len(values))
+    if scales is not None:
+        raise InputError(f"rows in {precision} have no scales")
+    return values, None
+
+
+def _center(center: np.ndarray | None, dim: int) -> np.ndarray | None:
+    return None if center is None else array_of("a center's numbers", center, np.float32, dim)
+
+
+def _query(query: np.ndarray, dim: int) -> np.ndarray:
+    shape = np.shape(query)
+    if len(shape) != 2 or shape[1] != dim:
+        raise InputError(f"a query has the shape {shape}, the index holds vectors of {dim} dimensions")
+    return array_of("fragments of a query", query, np.float32, None, dim)
+
+
+def _decode(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int) -> np.ndarray:
+    values = values[:, :dim]
+    if precision == "int8":
+        return (values.astype(np.float32) - _ZERO) * scales[:, None]
+    if precision == "bfloat16":
+        return (values.astype(np.uint32) << 16).view(np.float32)
+    return np.array(values)
 
 
 def _encode(vectors: np.ndarray, width: int, precision: str) -> tuple[np.ndarray, np.ndarray | None]:

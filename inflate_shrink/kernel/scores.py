@@ -8,7 +8,7 @@ from typing import Sequence
 import numpy as np
 
 from ..errors import InputError
-from .compiled import call, path_number, thread_count
+from .compiled import call, not_stored, path_number, thread_count
 from .rows import PRECISIONS, Rows, checked, decode_rows, round_to
 
 _BEST_ROW, _BEST_FRAGMENT, _EACH = 0, 1, 2  # Reduce of csrc/problem.h
@@ -33,31 +33,37 @@ def scores(
         (Q, n) float32; -infinity for an item without rows, and with ``stored="text"`` for a query without fragments.
 
     Raises:
-        InputError: a query has another dimension, the rows are not those of their precision and dimension, there is no
-            such item or path, or threads is negative.
+        InputError: a query has another dimension or is not finite, the rows are not those of their precision and dimension,
+            their offsets name rows that are not there, or there is no such item, path or number of threads.
     """
     rows, items, queries = checked(rows, items, *queries)
     if stored not in ("image", "text"):
         raise InputError(f"stored items are images or texts: give 'image' or 'text', not {stored!r}")
     number, threads = path_number(path), thread_count(threads)
+    fragments = np.concatenate([np.empty((0, rows.dim), np.float32), *queries])
+    if not np.isfinite(fragments).all():
+        raise InputError("a query holds a number that is NaN or infinite")
     if number is None:
         return _with_numpy(queries, rows, items, stored)
     lengths = [len(query) for query in queries]
     starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), rows.offsets
-    one_row = offsets[0] == 0 and offsets[-1] == rows.items and (offsets[1:] > offsets[:-1]).all()
-    reduce = _EACH if one_row and all(length == 1 for length in lengths) else _BEST_ROW if stored == "image" else _BEST_FRAGMENT
+    reduce = _EACH if one_row_each(offsets) and all(length == 1 for length in lengths) else _BEST_ROW if stored == "image" else _BEST_FRAGMENT
     count = rows.items if items is None else len(items)
     out = np.empty((len(queries), count), np.float32)
-    fragments = np.concatenate([np.empty((0, rows.dim), np.float32), *queries])
     bias, row_bytes = _bias(fragments, rows), rows.values.shape[1] * rows.values.itemsize
     precision, mode, path_index = (ctypes.c_int(value) for value in (PRECISIONS.index(rows.precision), reduce, number))
     call(
         "is_scores", path_index, precision, mode, fragments, bias, starts, len(queries), rows.dim,
-        rows.values, rows.scales, offsets, row_bytes, items, count, out, ctypes.c_int(threads),
+        rows.values, rows.scales, len(rows.values), offsets, row_bytes, items, count, out, ctypes.c_int(threads),
     )  # fmt: skip
     if rows.center is not None and reduce != _BEST_FRAGMENT:  # then it is the same for all items
         out += np.array([bias[begin:end].sum() for begin, end in zip(starts, starts[1:])], np.float32)[:, None]
     return out
+
+
+def one_row_each(offsets: np.ndarray) -> bool:
+    """Whether offsets (N + 1,) are the numbers from 0 to N."""
+    return bool(offsets[0] == 0 and offsets[-1] == len(offsets) - 1 and (offsets[1:] > offsets[:-1]).all())
 
 
 def _bias(fragments: np.ndarray, rows: Rows) -> np.ndarray:
@@ -65,9 +71,17 @@ def _bias(fragments: np.ndarray, rows: Rows) -> np.ndarray:
     return np.zeros(len(fragments), np.float32) if rows.center is None else fragments @ rows.center
 
 
+def require_stored(offsets: np.ndarray, items: np.ndarray, stored: int) -> None:
+    """Raise InputError if the items' rows are not all among so many: the library does so itself."""
+    begins, ends = offsets[items], offsets[items + 1]
+    if not ((0 <= begins) & (begins <= ends) & (ends <= stored)).all():
+        raise not_stored()
+
+
 def _with_numpy(queries: list[np.ndarray], rows: Rows, items: np.ndarray | None, stored: str) -> np.ndarray:
     """The same without the library, some items at a time."""
     items = np.arange(rows.items) if items is None else items
+    require_stored(rows.offsets, items, len(rows.values))
     rounded = [round_to(query, rows.precision) for query in queries]
     out = np.full((len(queries), len(items)), -np.inf, np.float32)
     counts = rows.offsets[1:][items] - rows.offsets[:-1][items]

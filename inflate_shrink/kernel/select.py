@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import InputError
 from .compiled import call, library
+from .rows import array_of
 
 
 def best_rows(scores: np.ndarray, count: int) -> np.ndarray:
-    """Rows of the ``count`` highest of the scores (n,), or of all, ascending; of equal scores the lower rows. No NaN."""
-    scores = np.ascontiguousarray(scores, np.float32)
-    count = min(count, len(scores))
+    """Rows of the ``count`` highest of the scores (n,), or of all, ascending; of equal scores the lower rows.
+
+    NaN, as a damaged file may hold it, is above or below all others. Raises InputError if the scores are none or ``count`` is negative.
+    """
+    scores = array_of("scores", scores, np.float32, None)
+    if not isinstance(count, (int, np.integer)) or count < 0:
+        raise InputError(f"the number of best rows must be 0 or more, found {count}")
+    count = min(int(count), len(scores))
     if count in (0, len(scores)):
         return np.arange(count)
     if library() is None:
+        scores = np.where(np.isnan(scores), -np.inf, scores)
         least = np.partition(scores, -count)[-count]
         above, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
         return np.sort(np.concatenate([above, equal[: count - len(above)]]))

@@ -21,6 +21,16 @@ def without_library(monkeypatch):
     forget()
 
 
+@pytest.fixture
+def fresh(monkeypatch):
+    """A function that makes the kernel look again at what is there and at INFLATE_SHRINK_PATH, which is not set to begin with."""
+    monkeypatch.delenv(compiled.VARIABLE, raising=False)
+    forget()
+    yield forget
+    monkeypatch.undo()
+    forget()
+
+
 def forget():
-    compiled.library.cache_clear()
-    compiled.paths.cache_clear()
+    for function in (compiled._load, compiled._built, compiled.paths):
+        function.cache_clear()

@@ -141,7 +141,7 @@ void check_scores(int64_t dim, const Lengths& lengths, const Lengths& fragments,
         const int64_t count = items ? items->size() : n;
         Floats out(fragments.size() * count, -7);
         const int status = is_scores(path, precision, reduce, queries.data(), bias.data(), starts.data(), fragments.size(), dim, rows.bytes,
-                                     precision == INT8 ? rows.scales.data() : nullptr, offsets.data(), rows.row_bytes,
+                                     precision == INT8 ? rows.scales.data() : nullptr, offsets.back(), offsets.data(), rows.row_bytes,
                                      items ? items->data() : nullptr, count, out.data(), threads);
         expect(status == 0, "status");
         for (size_t q = 0; q < fragments.size(); q++)
@@ -171,6 +171,29 @@ void check_all_scores() {
     for (int64_t dim : {1, 5, 768})
       for (int64_t n_queries : {0, 1, 5, 33, 70}) check_scores(dim, Lengths(19, 1), Lengths(n_queries, 1), precision, EACH);
   }
+}
+
+// Offsets of a damaged file are refused before they are addresses, by every function that takes any.
+void check_damaged_offsets() {
+  constexpr int64_t least = std::numeric_limits<int64_t>::min(), most = std::numeric_limits<int64_t>::max();
+  const int64_t dim = 5, stored = 6;
+  const Encoded rows = encode(random_vectors(stored, dim), stored, dim, INT8);
+  const Floats query = random_vectors(2, dim), bias(2);
+  const Lengths starts = {0, 2}, each = {0, 1, 2, 3}, items = {2, 1, 0};
+  const std::vector<uint8_t> table(32);
+  const std::vector<uint16_t> codes(stored);
+  for (const Lengths& offsets : {Lengths{0, 2, 4, 7}, {0, 4, 2, 6}, {-1, 2, 4, 6}, {0, most, least, 6}, {most, most, most, most}, {0, 2, 4, least}})
+    for (int path = 0; is_path_name(path); path++)
+      for (const int64_t* some : {static_cast<const int64_t*>(nullptr), items.data()})
+        for (int threads : {1, 3}) {
+          Floats out(6);  // of two queries with EACH
+          for (int reduce : {BEST_ROW, BEST_FRAGMENT})
+            expect(is_scores(path, INT8, reduce, query.data(), bias.data(), starts.data(), 1, dim, rows.bytes, rows.scales.data(), stored, offsets.data(),
+                             rows.row_bytes, some, 3, out.data(), threads) == -2, "offsets of rows");
+          expect(is_scores(path, INT8, EACH, query.data(), bias.data(), each.data(), 2, dim, rows.bytes, rows.scales.data(), 2, each.data(),
+                           rows.row_bytes, some, 3, out.data(), threads) == -2, "more items than rows");
+          expect(is_code_scores(path, table.data(), 32, codes.data(), stored, offsets.data(), some, 3, out.data(), threads) == -2, "offsets of codes");
+        }
 }
 
 // Bytes and scales as rounded here, row for row; zero and tiny rows, ties and large numbers among them.
@@ -204,8 +227,8 @@ void check_codes() {
       for (const Lengths* items : {static_cast<const Lengths*>(nullptr), &some})
         for (int threads : {1, 3}) {
           Floats out(items ? items->size() : lengths.size());
-          const int status = is_code_scores(path, table.data(), lanes, codes.data(), offsets.data(), items ? items->data() : nullptr, out.size(),
-                                            out.data(), threads);
+          const int status = is_code_scores(path, table.data(), lanes, codes.data(), codes.size(), offsets.data(), items ? items->data() : nullptr,
+                                            out.size(), out.data(), threads);
           expect(status == 0, "status");
           for (size_t i = 0; i < out.size(); i++) {
             const int64_t item = items ? (*items)[i] : i;
@@ -273,6 +296,7 @@ void check_fork() {
 
 int main() {
   check_all_scores();
+  check_damaged_offsets();
   check_rounding();
   check_codes();
   check_code_table();

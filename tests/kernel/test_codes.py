@@ -80,7 +80,36 @@ def test_without_the_library(without_library):
     assert np.array_equal(encode_codes(CENTROIDS[:50], CENTROIDS), np.arange(50))
 
 
+@pytest.mark.parametrize("path", paths())
+def test_damaged_centroids_codes_and_offsets(path):
+    query, rows = unit(2, 7, 20), as_items(CENTROIDS)
+    shifted, fewer, centred = np.arange(1, 302), np.arange(302), np.zeros(20, np.float32)
+    for changes in ({"offsets": shifted}, {"offsets": fewer}, {"offsets": np.arange(300)}, {"center": centred}):
+        with pytest.raises(InputError, match="centroids are items of one row each, without a center"):
+            code_table(query, rows._replace(**changes), path=path)
+    with pytest.raises(InputError, match="there must be 1 to 65536 centroids, found 0"):
+        code_table(query, as_items(CENTROIDS[:0]), path=path)
+    with pytest.raises(InputError, match="there must be 1 to 65536 centroids, found 65537"):
+        code_table(query[:, :1], as_items(np.zeros((65537, 1))), path=path)
+    with pytest.raises(InputError, match="NaN or infinite"):
+        code_table(query * np.nan, rows, path=path)
+    table = code_table(query, rows, path=path)
+    for offsets in ([0, 46], [0, 3, 1], [-1, 4], [0, 10**9], [0, np.iinfo(np.int64).max, np.iinfo(np.int64).min, 45]):
+        for items in (None, [0, len(offsets) - 2]):
+            with pytest.raises(InputError, match="offsets of the items name rows that are not there"):
+                code_scores(table, CODES, np.array(offsets), items, path=path)
+    with pytest.raises(InputError, match="codes are an array .* of uint16, found int64"):
+        code_scores(table, CODES.astype(np.int64), OFFSETS, path=path)
+    for products in (table.table[:9], table.table[:, :5], table.table.astype(np.int64), np.asfortranarray(table.table)):
+        with pytest.raises(InputError, match="is one of code_table"):
+            code_scores(table._replace(table=products), CODES, OFFSETS, path=path)
+
+
 def test_bad_input():
+    with pytest.raises(InputError, match="there must be 1 to 65536 centroids, found 0"):
+        encode_codes(CENTROIDS, CENTROIDS[:0])
+    with pytest.raises(InputError, match=r"vectors are an array \(.., 20\)"):
+        encode_codes(CENTROIDS[:, :5], CENTROIDS)
     with pytest.raises(InputError, match="the index holds vectors of 20 dimensions"):
         code_table(unit(2, 7, 19), as_items(CENTROIDS))
     with pytest.raises(InputError, match="there are 6 items, numbered from 0, found numbers from 6 to 6"):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from inflate_shrink.kernel import PRECISIONS, ROW_DTYPE, decode_rows, encode_rows, row_width
-from inflate_shrink.kernel.rows import _encode, round_to
+from inflate_shrink.errors import InputError
+from inflate_shrink.kernel import PRECISIONS, ROW_DTYPE, Rows, decode_rows, encode_rows, paths, row_width, scores
+from inflate_shrink.kernel.rows import MOST_INT8_DIMENSIONS, _encode, round_to
 
 SPECIAL = np.float32(
     [
@@ -75,3 +76,54 @@ def test_without_the_library(without_library):
 def test_vectors_of_any_layout():
     vectors = random_vectors(6, 10)
     assert np.array_equal(encode_rows(vectors.astype(np.float64)[::2, ::2], "int8")[0], encode_rows(vectors[::2, ::2].copy(), "int8")[0])
+
+
+VECTORS = np.ones((2, 5), np.float32)
+
+
+@pytest.mark.parametrize(
+    "vectors, options, message",
+    [
+        (VECTORS, {"precision": "int4"}, "the precision of rows is one of float32, bfloat16, int8, found 'int4'"),
+        (VECTORS[0], {}, r"vectors are an array \(.., ..\) of float32, found \(5,\) float32"),
+        (VECTORS[:, :0], {}, "rows in int8 have 1 to 132104 dimensions, found 0"),
+        (np.zeros((1, MOST_INT8_DIMENSIONS + 1), np.float32), {}, "rows in int8 have 1 to 132104 dimensions, found 132105"),
+        (np.array([["a"]]), {}, "vectors are an array .* found .*<U1"),
+        ([[1, 2], [3]], {}, "vectors are an array"),
+        (VECTORS, {"center": np.zeros(4)}, r"a center's numbers are an array \(5\) of float32, found \(4,\)"),
+        (VECTORS, {"threads": 2**31}, "threads must be 0"),
+        (VECTORS, {"threads": 1.5}, "threads must be 0"),
+    ],
+)
+def test_vectors_that_cannot_be_encoded(vectors, options, message):
+    with pytest.raises(InputError, match=message) as error:
+        encode_rows(vectors, **{"precision": "int8", **options})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"precision": "int4"}, "the precision of rows is one of"),
+        ({"dim": 9}, r"rows of 9 dimensions in int8 are an array \(.., 12\) of uint8, found \(2, 8\) uint8"),
+        ({"dim": 0}, "found 0"),
+        ({"values": [[1]]}, "found list"),
+        ({"values": np.zeros((2, 8))}, "of uint8, found .* float64"),
+        ({"scales": None}, r"scales of int8 rows are an array \(2\) of float32"),
+        ({"scales": np.ones(1)}, r"scales of int8 rows are an array \(2\) of float32, found \(1,\)"),
+        ({"precision": "float32", "values": np.zeros((2, 5), np.float32)}, "rows in float32 have no scales"),
+        ({"center": np.zeros(4)}, "a center's numbers"),
+    ],
+)
+def test_rows_that_cannot_be_decoded(changes, message):
+    values, scales = encode_rows(VECTORS, "int8")
+    with pytest.raises(InputError, match=message):
+        decode_rows(**{"values": values, "scales": scales, "precision": "int8", "dim": 5, **changes})
+
+
+def test_the_most_dimensions_of_int8():
+    """One more and the sum of 127 * 128 would not fit."""
+    rows = Rows(*encode_rows(np.ones((1, MOST_INT8_DIMENSIONS), np.float32), "int8"), np.arange(2), "int8", MOST_INT8_DIMENSIONS)
+    for path in paths():
+        for sign in (1, -1):
+            np.testing.assert_allclose(scores([sign * np.ones((1, MOST_INT8_DIMENSIONS))], rows, path=path), [[sign * MOST_INT8_DIMENSIONS]], rtol=1e-3)

@@ -213,6 +213,16 @@ def test_numpy_in_blocks(monkeypatch, block):
         ((3, 5), {}, {"items": np.array([-1])}, "there are 2 items"),
         ((3, 5), {"values": np.zeros((4, 5), np.uint8)}, {}, r"rows of 5 dimensions in int8 are an array \(.., 8\) of uint8, found \(4, 5\) uint8"),
         ((3, 5), {"values": np.zeros((4, 8), np.float32)}, {}, "of uint8, found .* float32"),
+        ((3, 5), {}, {"threads": 2**31}, "threads must be 0 .*up to 1024, found 2147483648"),
+        ((3, 5), {}, {"items": np.array([0.5])}, r"numbers of items are an array \(..\) of int64, found \(1,\) float64"),
+        ((3, 5), {}, {"items": np.array([True, False])}, "numbers of items are an array .* bool"),
+        ((3, 5), {"precision": "int4"}, {}, "the precision of rows is one of"),
+        ((3, 5), {"scales": None}, {}, r"scales of int8 rows are an array \(4\) of float32, found \(\)"),
+        ((3, 5), {"scales": np.ones(3)}, {}, r"scales of int8 rows are an array \(4\) of float32, found \(3,\)"),
+        ((3, 5), {"center": np.ones(6)}, {}, r"a center's numbers are an array \(5\) of float32"),
+        ((3, 5), {"offsets": np.array([])}, {}, "N \\+ 1 numbers, found none"),
+        ((3, 5), {"offsets": np.array([[0, 1]])}, {}, "offsets of items are an array"),
+        ((3, 5), {"offsets": np.array([0.0, 4.0])}, {}, "offsets of items are an array"),
     ],
 )
 @on_every_path
@@ -221,3 +231,32 @@ def test_bad_input_is_one_line(path, query, changes, options, message):
     with pytest.raises(InputError, match=message) as error:
         scores([np.zeros(query, np.float32)], rows, **{"path": path, **options})
     assert "\n" not in str(error.value)
+
+
+LEAST, MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+@on_every_path
+@in_every_precision
+@pytest.mark.parametrize("offsets", [(0, 1, 5), (0, 3, 2), (-1, 1, 4), (0, MOST, LEAST, 4), (0, 10**9), (0, 1, 2, 3, 4, 5)], ids=str)
+def test_offsets_beyond_the_rows_are_no_addresses(path, precision, offsets):
+    rows = make_rows(vectors(0, 4, 5), (1, 3), precision)._replace(offsets=np.array(offsets))
+    for queries in ([vectors(1, 3, 5)], [vectors(1, 1, 5)]):
+        for items in (None, np.arange(len(offsets) - 1)):
+            for stored in ("image", "text"):
+                with pytest.raises(InputError, match="offsets of the items name rows that are not there"):
+                    scores(queries, rows, items, stored, path=path)
+
+
+@on_every_path
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_query_that_is_not_finite(path, number):
+    with pytest.raises(InputError, match="a query holds a number that is NaN or infinite"):
+        scores([np.array([[0, number]])], make_rows(vectors(0, 3, 2), (1, 2), "int8"), path=path)
+
+
+@on_every_path
+def test_a_center_of_any_type(path):
+    center, query = np.arange(5), vectors(1, 2, 5)
+    rows = make_rows(vectors(0, 4, 5), (1, 3), "float32", center.astype(np.float32))
+    assert np.array_equal(scores([query], rows._replace(center=center), path=path), scores([query], rows, path=path))

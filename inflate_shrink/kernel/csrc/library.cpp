@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <numeric>
+#include <stdexcept>
 #include <vector>
 
 #include "problem.h"
@@ -102,11 +103,24 @@ void encode(const float* vectors, int64_t begin, int64_t end, int64_t dim, uint8
   }
 }
 
+// Offsets come from files: none becomes an address before this has seen it.
+void require_stored(const int64_t* offsets, const int64_t* items, int64_t begin, int64_t end, int64_t stored) {
+  uint64_t wrong = 0;  // a sign bit: of an offset, or of a difference of two that are not negative
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t item = items ? items[i] : i;
+    const uint64_t from = offsets[item], to = offsets[item + 1];
+    wrong |= from | to | (to - from) | (stored - to);
+  }
+  if (wrong >> 63) throw std::out_of_range("offsets");
+}
+
 template <class Call>
 int guarded(Call call) {
   try {
     call();
     return 0;
+  } catch (const std::out_of_range&) {
+    return -2;
   } catch (const std::exception&) {
     return -1;
   }
@@ -114,32 +128,38 @@ int guarded(Call call) {
 
 }  // namespace
 
-int is_interface() { return 1; }
+int is_interface() { return 2; }
 
 const char* is_path_name(int path) { return path < static_cast<int>(paths().size()) ? paths()[path]->name : nullptr; }
 
 int is_scores(int path, int precision, int reduce, const float* queries, const float* bias, const int64_t* query_offsets, int64_t n_queries, int64_t dim,
-              const void* rows, const float* scales, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
+              const void* rows, const float* scales, int64_t stored, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
               float* out, int threads) {
   return guarded([&] {
     const Operations& operations = paths()[path]->of[precision];
     const PackedQueries packed(operations, queries, bias, query_offsets, n_queries, dim, static_cast<Reduce>(reduce));
     const Queries view = packed.view();
-    const Rows stored = {static_cast<const RowWord*>(rows), scales, offsets, items, row_bytes / 4};
-    int64_t stored_rows = items || !count ? 0 : offsets[count] - offsets[0];
-    for (int64_t i = 0; items && i < count; i++) stored_rows += offsets[items[i] + 1] - offsets[items[i]];
-    const int64_t part = std::max<int64_t>(1, std::min(PART_BYTES * count / std::max<int64_t>(1, stored_rows * row_bytes), count / (4 * threads)));
+    const Rows all = {static_cast<const RowWord*>(rows), scales, offsets, items, row_bytes / 4};
+    int64_t scored = items ? 0 : stored;
+    if (items) require_stored(offsets, items, 0, count, stored);
+    if (!items && reduce == EACH && count > stored) throw std::out_of_range("items");
+    for (int64_t i = 0; items && i < count; i++) scored += offsets[items[i] + 1] - offsets[items[i]];
+    const int64_t part = std::max<int64_t>(1, std::min(PART_BYTES * count / std::max<int64_t>(1, scored * row_bytes), count / (4 * threads)));
     in_parallel(threads, count, part, [&](int64_t begin, int64_t end) {
-      operations.score(view, stored, static_cast<Reduce>(reduce), begin, end, out, count);
+      if (!items && reduce != EACH) require_stored(offsets, nullptr, begin, end, stored);
+      operations.score(view, all, static_cast<Reduce>(reduce), begin, end, out, count);
     });
   });
 }
 
-int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, const int64_t* items, int64_t count,
-                   float* out, int threads) {
+int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, int64_t stored, const int64_t* offsets, const int64_t* items,
+                   int64_t count, float* out, int threads) {
   return guarded([&] {
     const Codes view = {table, codes, offsets, items, lanes};
-    in_parallel(threads, count, 512, [&](int64_t begin, int64_t end) { paths()[path]->score_codes(view, begin, end, out); });
+    in_parallel(threads, count, 512, [&](int64_t begin, int64_t end) {
+      require_stored(offsets, items, begin, end, stored);
+      paths()[path]->score_codes(view, begin, end, out);
+    });
   });
 }
 

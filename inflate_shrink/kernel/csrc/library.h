@@ -1,5 +1,6 @@
 // The C interface. Arrays are those of inflate_shrink/kernel/rows.py; nothing is kept after a call returns.
-// A path is named by its number in is_path_name; every function returns 0, or -1 if memory is short.
+// A path is named by its number in is_path_name; every function returns 0, -1 if memory is short, or -2 if the rows of an item are not all among the
+// `stored` ones, as the offsets of a damaged file may have it. All else is the caller's to check.
 #pragma once
 #include <cstdint>
 
@@ -13,9 +14,9 @@ const char* is_path_name(int path);
 
 // Scores out[q * count + i] of the queries with the i-th of `count` items (numbers in `items`, or null: all).
 // queries: (query_offsets[n_queries], dim); bias: of each fragment, added to its products with BEST_FRAGMENT.
-// rows: (.., row_bytes); reduce: see problem.h.
+// rows: (stored, row_bytes); reduce: see problem.h. EACH wants offsets 0, 1, 2, ...
 int is_scores(int path, int precision, int reduce, const float* queries, const float* bias, const int64_t* query_offsets, int64_t n_queries, int64_t dim,
-              const void* rows, const float* scales, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
+              const void* rows, const float* scales, int64_t stored, const int64_t* offsets, int64_t row_bytes, const int64_t* items, int64_t count,
               float* out, int threads);
 
 // The products of a query (fragments, dim) with `count` centroids, stored as rows, in bytes (count, lanes): lowest[f] + step * byte.
@@ -23,11 +24,11 @@ int is_scores(int path, int precision, int reduce, const float* queries, const f
 int is_code_table(int path, int precision, const float* query, int64_t fragments, int64_t dim, const void* centroids, const float* scales,
                   int64_t row_bytes, int64_t count, int64_t lanes, uint8_t* table, float* lowest, float* step, int threads);
 
-// Sums over lanes of the best byte of the table's rows that an item's codes name; `items` and `count` as of is_scores.
-int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, const int64_t* offsets, const int64_t* items, int64_t count,
-                   float* out, int threads);
+// Sums over lanes of the best byte of the table's rows that an item's codes name (the table has a row for each); the rest as of is_scores.
+int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t* codes, int64_t stored, const int64_t* offsets, const int64_t* items,
+                   int64_t count, float* out, int threads);
 
-// Rows of the `best` highest of `count` scores (1 to count), ascending; of equal scores the lower rows.
+// Rows of the `best` highest of `count` scores (1 to count), ascending; of equal scores the lower rows. NaN is above or below all others.
 int is_best_rows(const float* scores, int64_t count, int64_t best, int64_t* rows);
 
 // Rounds (rows, dim) numbers to a precision, (rows, row_bytes) with padding; scales for int8.

@@ -7,11 +7,11 @@
 
 namespace {
 
-// Bits in the order of the numbers.
+// Bits in the order of the numbers; 0 and -0 are one.
 uint32_t ordered(float score) {
   uint32_t bits;
   std::memcpy(&bits, &score, 4);
-  return bits >> 31 ? ~bits : bits | 0x80000000u;
+  return bits >> 31 ? 0u - bits : bits | 0x80000000u;
 }
 
 }  // namespace
