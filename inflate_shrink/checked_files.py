@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import zlib
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from .errors import InputError
+from .json_values import JsonMapping
 
 SMALL = 1 << 20  # bytes: reading a file up to this size costs nothing
+ALL, NONE = float("inf"), -1
+_CRC32 = re.compile("[0-9a-f]{8}")
 _CHUNK = 1 << 24  # bytes read at once
 
 
@@ -29,13 +34,33 @@ class FileList(NamedTuple):
     def check(self, path: Path, expected: FileEntry, contents: bool) -> None:
         """Compare a file's size, or all its ``contents``; raises InputError if it is missing, unreadable or another."""
         try:
-            size = path.stat().st_size
-            if size != expected.size:
-                raise InputError(f"{path}: has {size} bytes, {self.name} says {expected.size}; it is damaged, {self.again}")
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError(f"{path}: is no regular file; {self.again}")
+            if status.st_size != expected.size:
+                raise InputError(f"{path}: has {status.st_size} bytes, {self.name} says {expected.size}; it is damaged, {self.again}")
             if contents and measure(path) != expected:
                 raise self.changed(path)
         except OSError as error:
             raise self.unreadable(error, path) from None
+
+    def check_within(self, directory: Path, files: dict[str, FileEntry], contents_up_to: float) -> None:
+        """:meth:`check` files by their paths from the directory, which none may leave: not by ``..``, nor by a symbolic link.
+
+        Args:
+            contents_up_to: bytes of a file whose contents are compared too; ALL, NONE.
+        """
+        root, places = os.path.join(os.path.realpath(directory), ""), {}
+        for name, expected in files.items():
+            path, parts = directory / name, PurePosixPath(name).parts
+            if str(PurePosixPath(*parts)) != name or not parts or parts[0] == "/" or ".." in parts or not name.isprintable():
+                raise InputError(f"{directory / self.name}: {name!r} is not the path of a file within its directory; it is damaged, {self.again}")
+            if path.parent not in places:
+                places[path.parent] = os.path.join(os.path.realpath(path.parent), "")
+            place = os.path.realpath(path) if path.is_symlink() else places[path.parent]
+            if not place.startswith(root):
+                raise InputError(f"{path}: is a symbolic link out of {directory}; put the files themselves there")
+            self.check(path, expected, expected.size <= contents_up_to)
 
     def changed(self, path: Path) -> InputError:
         """What to raise when the content of a file is not what was written."""
@@ -73,6 +98,17 @@ class FileWriter:
     def close(self) -> None:
         with suppress(OSError):  # what could not be written is not wanted any more
             self._file.close()
+
+
+def parse_files(kept: JsonMapping) -> dict[str, FileEntry]:
+    """A list of files from JSON, [size, checksum] by path; raises InputError that names what is none."""
+    files = {}
+    for name in kept:
+        value = kept.get(name)
+        if not (isinstance(value, list) and len(value) == 2 and type(value[0]) is int and value[0] >= 0 and isinstance(value[1], str) and _CRC32.fullmatch(value[1])):
+            raise kept.damaged(name, "no size and checksum")
+        files[name] = FileEntry(*value)
+    return files
 
 
 def measure(path: Path) -> FileEntry:

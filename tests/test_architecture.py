@@ -11,7 +11,7 @@ PACKAGE = ROOT / "inflate_shrink"
 FLOORS = (
     {"errors", "cpu", "hardware", "predictor", "published", "signals"},
     {"lock"},
-    {"__init__", "atomic", "config", "kernel", "metrics"},
+    {"__init__", "atomic", "config", "json_values", "kernel", "metrics"},
     {"checked_files"},
     {"data"},
     {"extract"},

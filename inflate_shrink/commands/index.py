@@ -105,9 +105,9 @@ def _add(arguments):
     from ..engine.checkpoint import open_checkpoint
     from ..search.build import Models, add_to_index
 
-    origin = open_index(arguments.index).settings.origin
+    index = open_index(arguments.index)
     given = {"model": arguments.checkpoint, "first": arguments.first}
-    checkpoints = [open_checkpoint(given[name] or origin[name]["checkpoint"]) for name in given if name in origin or given[name]]
+    checkpoints = [open_checkpoint(given[name] or index.origin.mapping(name).text("checkpoint")) for name in given if name in index.origin or given[name]]
     added = add_to_index(arguments.index, Models(*checkpoints), arguments.data or checkpoints[0].config.data.dir, arguments.split, arguments.replace)
     _report(arguments.index, "added", added)
 

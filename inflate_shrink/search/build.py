@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..kernel import encode_codes
 from ..model.encoder import DualEncoder
 from ..scoring import Fragments
-from .centroids import SAMPLE, centroid_count, spherical_kmeans
+from .centroids import SAMPLE, centroid_count, read_centroids, spherical_kmeans
 from .encoder.export import export_encoder
 from .index import CODES as CODES_PRECISION
 from .index import FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
@@ -28,6 +28,7 @@ from .searcher import CENTROIDS, CODES, ENCODER, FIRST_ENCODER, FRAGMENTS, VECTO
 
 _SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
 CENTER_SAMPLE = 16_384  # rows whose mean int8 is centred on
+_WEIGHTS = ("fingerprint", "codes", "fragments", "score_padding")  # of an origin
 _COMMIT_ITEMS = 100_000  # added between two commits: a build or an addition that is interrupted goes on from there
 
 
@@ -157,9 +158,9 @@ def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | o
         InputError: the index is of other models, or as of :func:`build_index`.
     """
     index = open_index(directory)
-    origin, given = index.settings.origin, models.describe()
+    given = models.describe()
     for name in ("model", "first"):
-        found, expected = _weights(given.get(name)), _weights(origin.get(name))
+        found, expected = _weights(given.get(name)), _weights(index.origin.mapping(name).values(*_WEIGHTS) if name in index.origin else None)
         if found != expected:
             raise InputError(f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, given were {found}; give the same checkpoint, or build another index")
     return _add(Path(directory), models, models.exact.open_data(data_dir), split, replace)
@@ -170,13 +171,14 @@ def _add(directory: Path, models: Models, store: Store, split: str, replace: boo
         index = open_index(directory)
         items = index.settings.items
         chosen, data = _chosen(store, items, split), _describe(store, items, split)
-        outside = data["image_root"] if data["image_root"] != index.settings.origin["data"]["image_root"] else ""
+        outside = data["image_root"] if data["image_root"] != index.image_root else ""
         names = [_name(store, items, item, outside) for item in chosen]
         known = index.contains([name for name, _ in names])
         if not replace:
             _require_the_same(index, [name for name, there in zip(names, known) if there])
             chosen, names, known = chosen[~known], [name for name, there in zip(names, known) if not there], known[~known]
-        centroids = np.load(directory / CENTROIDS) if CODES in index.settings.fields else None
+        fields = index.settings.fields
+        centroids = read_centroids(directory / CENTROIDS, fields[FRAGMENTS].dim) if CODES in fields else None
         done = 0
         with tqdm(total=len(chosen), desc="index", unit=items[:-1], disable=None, leave=False) as bar:
             for batch in models.batches(store, items, chosen):
@@ -200,7 +202,7 @@ def _require_the_same(index: Index, names: list[tuple[str, str]]) -> None:
     for (name, file), (segment, row) in zip(names, index.find([name for name, _ in names])):
         there = index.segments[segment].files[row]
         if there != file:
-            root = index.settings.origin["data"]["image_root"]
+            root = index.image_root
             there, file = (os.path.join(root, part) if part else "" for part in (there, file))
             raise InputError(
                 f"{index.directory}: {name!r} is of {there!r} there, and of {file!r} in the data to add;"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from ..data.npy import read_header
+from ..errors import InputError
 from ..kernel import encode_codes
 from ..kernel.codes import MOST_CENTROIDS
 
@@ -32,3 +36,18 @@ def spherical_kmeans(vectors: np.ndarray, count: int, seed: int = 0, threads: in
         sums = np.add.reduceat(vectors[order], starts)
         centroids[filled] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     return centroids
+
+
+def read_centroids(path: Path, dim: int) -> np.ndarray:
+    """(C, dim) float32 centroids of an index; raises InputError if the file holds anything else."""
+    try:
+        shape, dtype, size = read_header(path)
+        found = f"{dtype} {shape}"
+        if len(shape) == 2 and 1 <= shape[0] <= MOST_CENTROIDS and shape[1] == dim and dtype == np.float32 and size == path.stat().st_size:
+            centroids = np.load(path)
+            if np.isfinite(centroids).all():
+                return centroids
+            found = "a number that is NaN or infinite"
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); copy or build the index again") from None
+    raise InputError(f"{path}: holds {found}, not centroids of fragments of {dim} dimensions; copy or build the index again")

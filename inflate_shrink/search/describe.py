@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .index import Index
+from ..json_values import JsonMapping
+from .index import MANIFEST, Index
 
 
 def describe_index(index: Index) -> str:
     """Items, fields with their bytes, models and data, a line each."""
-    settings, origin = index.settings, index.settings.origin
+    settings, path = index.settings, index.directory / MANIFEST
     entries = index.manifest.segments
     files = [(name.rpartition("/")[2], entry.size) for segment in entries for name, entry in segment.files.items()]
     deleted = sum(segment.deleted for segment in entries)
@@ -21,9 +22,10 @@ def describe_index(index: Index) -> str:
         what = "centroid codes" if field.precision == "uint16" else f"{field.dim} x {field.precision}"
         lines.append(f"{name}: {rows} rows of {what}, {size / 2**20:.1f} MiB, {rows / max(1, sum(segment.items for segment in entries)):.1f} an item")
     for name in ("model", "first"):
-        if name in origin:
-            model = origin[name]
+        if name in index.origin:
+            model = index.origin.mapping(name).values("name", "codes", "fragments", "fingerprint", "checkpoint")
             lines.append(f"{name}: {model['name'] or 'unnamed'} ({model['codes']} codes, fragments {model['fragments']}), weights {model['fingerprint']}, {model['checkpoint']}")
-    for data in index.manifest.data:
+    for part in index.manifest.data:
+        data = JsonMapping(part, path, where="data").values("directory", "split", "fingerprint")
         lines.append(f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all'}, {data['fingerprint']}")
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from typing import Callable, TypeVar
 import numpy as np
 
 from ..errors import InputError
+from ..json_values import parse_json
 from ..kernel import Rows, decode_rows, scores
 from ..kernel.compiled import thread_count
 from ..checked_files import measure
@@ -199,21 +200,22 @@ def _use(path: Path, use: Callable[[dict], Result]) -> Result | None:
 
 def _read_about(path: Path) -> dict | None:
     try:
-        about = json.loads(path.read_bytes())
-        if about["format"] > FORMAT:
-            raise InputError(f"{path}: of format {about['format']}, this version reads up to {FORMAT}; use a newer version or build it again")
-        sound = about["kind"] in KINDS and isinstance(about["effort"], int) and {"segments", "size", "crc32"} <= about.keys()
-        unsigned = {key: value for key, value in about.items() if key != _SIGNATURE}
-        sound = sound and about in (unsigned, signed(unsigned))
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        sound = False
-    if not sound:
-        raise InputError(f"{path}: is damaged; build it again, or remove it to search without it")
-    return about
+    about = parse_json(data, path, "build it again, or remove it to search without it")
+    if about.whole("format", 1) > FORMAT:
+        raise InputError(f"{path}: of format {about.value['format']}, this version reads up to {FORMAT}; use a newer version or build it again")
+    if _SIGNATURE in about and about.value != signed({key: about.get(key) for key in about if key != _SIGNATURE}):
+        raise about.damaged(_SIGNATURE, "is not the checksum of the rest")
+    about.text("kind", KINDS[1:])
+    about.whole("effort", 0, 2**31 - 1)
+    about.whole("size")
+    about.text("crc32")
+    about.get("segments")
+    return about.value
 
 
 def _load(index: Index, field: str, path: Path, about: dict) -> FaissVectors:
@@ -223,7 +225,10 @@ def _load(index: Index, field: str, path: Path, about: dict) -> FaissVectors:
         found_by = faiss.read_index(str(path))
     except RuntimeError:
         raise InputError(f"{path}: faiss {faiss.__version__} cannot read it; use the version it was built with, or build it again") from None
-    return FaissVectors(faiss, StoredVectors(index, field), found_by, about["kind"], about["effort"])
+    stored = StoredVectors(index, field)
+    if found_by.d != stored.dim or found_by.ntotal != len(stored.live) or (about["kind"] == "ivf") != hasattr(found_by, "nlist"):
+        raise InputError(f"{path}: holds other vectors than {path.stem}.json says; build it again, or remove both")
+    return FaissVectors(faiss, stored, found_by, about["kind"], about["effort"])
 
 
 def _require_whole(path: Path, about: dict) -> None:

@@ -19,7 +19,8 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..kernel import Rows, as_items, best_rows
+from ..kernel import as_items, best_rows
+from .centroids import read_centroids
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .faiss_vectors import FaissVectors, open_faiss
 from .index import Index, open_index
@@ -59,11 +60,13 @@ class Searcher:
         self.directory, self._threads, self._backend = Path(directory), threads, backend
         index = open_index(directory)
         fields = index.settings.fields
+        if FRAGMENTS not in fields:
+            raise InputError(f"{self.directory}: has no field {FRAGMENTS}; it has {', '.join(fields)}")
         self._has_codes, self._vectors = CODES in fields, VECTOR if VECTOR in fields else FRAGMENTS
         self._lock = threading.Lock()  # of what is opened at the first use, and of refresh
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
         self._commit = _Commit(index, self._vectors, threads)
-        self._centroids = self._read_centroids() if self._has_codes else None
+        self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_codes else None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -194,16 +197,6 @@ class Searcher:
         if self.index.settings.items != items:
             raise InputError(f"{self.directory}: an index of {self.index.settings.items}; {instead}")
 
-    def _read_centroids(self) -> Rows:
-        path = self.directory / CENTROIDS
-        try:
-            centroids = np.load(path)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{path}: cannot be read ({error}); copy or build the index again") from None
-        if centroids.ndim != 2 or centroids.shape[1] != self.index.settings.fields[FRAGMENTS].dim:
-            raise InputError(f"{path}: holds numbers of the shape {centroids.shape}, not centroids of the fragments; copy or build the index again")
-        return as_items(centroids)
-
 
 class _Commit:
     """What a search sees: one commit of an index, which never changes."""
@@ -222,5 +215,5 @@ class _Commit:
 
     def hit(self, rank: int, score: float, number: int) -> Hit:
         item, file = self.scan.name(number)
-        root = self.index.settings.origin["data"]["image_root"]
+        root = self.index.image_root
         return Hit(rank, float(score), item, str(Path(root, file)) if file and root else file)

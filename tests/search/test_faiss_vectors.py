@@ -190,8 +190,8 @@ def flip(path):
         ("faiss", flip, "its checksum is not the one in vector-3.json"),
         ("faiss", lambda path: path.write_bytes(path.read_bytes()[:-1]), "its checksum is not"),
         ("faiss", lambda path: path.unlink(), "cannot be read: No such file"),
-        ("json", lambda path: path.write_text("{"), "is damaged; build it again"),
-        ("json", lambda path: path.write_text('{"format": 1}'), "is damaged; build it again"),
+        ("json", lambda path: path.write_text("{"), "it is damaged, build it again"),
+        ("json", lambda path: path.write_text('{"format": 1}'), "it is damaged, build it again"),
         ("json", lambda path: path.write_text('{"format": 2}'), "of format 2, this version reads up to 1"),
     ],
 )

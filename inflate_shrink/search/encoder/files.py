@@ -18,11 +18,14 @@ import json
 import zlib
 from pathlib import Path
 
+from ...checked_files import ALL, SMALL, FileList, measure, parse_files
 from ...errors import InputError
-from ...checked_files import SMALL, FileEntry, FileList, measure
+from ...json_values import JsonMapping, parse_json
 
 FORMAT = 1
 GRAPHS, WEIGHTS, ONNX, VOCABULARY, META = ("model.json", "model.pdmodel"), "model.pdiparams", "model.onnx", "vocab.txt", "encoder.json"
+MOST_POSITIONS = 1 << 16  # of a text: a batch is memory
+_SIDES = ("text", "image")
 _AGAIN = "copy it or export it again with tools/export.py"
 _LISTED = FileList(META, "encoder", _AGAIN)
 
@@ -45,17 +48,35 @@ def read_meta(directory: Path, verify: bool = False) -> dict:
         what = "not an exported encoder: encoder.json is missing" if directory.is_dir() else "no such directory"
         raise InputError(f"{directory}: {what}; tools/export.py makes an encoder")
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-        if meta.pop("crc32") != _checksum_of(meta):
-            raise ValueError("its checksum is wrong")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: damaged ({error}); {_AGAIN}") from None
-    if meta["format"] != FORMAT:
+        kept = parse_json(path.read_bytes(), path, _AGAIN)
+    except OSError as error:
+        raise _LISTED.unreadable(error, path) from None
+    meta = {key: value for key, value in kept.value.items() if key != "crc32"}
+    if kept.text("crc32") != _checksum_of(meta):
+        raise InputError(f"{path}: damaged (its checksum is wrong); {_AGAIN}")
+    if kept.whole("format") != FORMAT:
         raise InputError(f"{path}: format {meta['format']}, this version reads {FORMAT}; {_AGAIN}")
-    for name, listed in meta["files"].items():
-        entry = FileEntry(*listed)
-        _LISTED.check(directory / name, entry, verify or entry.size <= SMALL)
+    _require_values(kept)
+    _LISTED.check_within(directory, parse_files(kept.mapping("files")), ALL if verify else SMALL)
     return meta
+
+
+def _require_values(kept: JsonMapping) -> None:
+    """Look at all that a reader of an encoder uses."""
+    side = kept.text("side", _SIDES)
+    kept.whole("dim", 1)
+    kept.text("paddle")
+    kept.mapping("model").text("fingerprint")
+    names, needed = [*kept.mapping("files")], [WEIGHTS, *([VOCABULARY] if side == "text" else [])]
+    if not set(needed) <= set(names) or not set(GRAPHS) & set(names):
+        raise kept.damaged("files", f"{', '.join(needed)} or a graph is missing")
+    if side == "image":
+        kept.whole("region_dim", 1)
+        return
+    tokens = kept.mapping("tokenizer")
+    kept.whole("positions", 0, tokens.whole("text_length", 1, MOST_POSITIONS))
+    for name in ("first_token", "last_token"):
+        tokens.text(name)
 
 
 def _checksum_of(meta: dict) -> str:

@@ -17,9 +17,10 @@ index. NumPy only: no model, no Paddle. docs/index_format.md says what a crash l
 """
 
 from .index import Index, open_index
+from .manifest import MANIFEST
 from .segment import Segment
 from .settings import CODES, FieldSettings, IndexSettings
 from .verify import verify_index
 from .writer import IndexWriter, create_index
 
-__all__ = ["CODES", "FieldSettings", "Index", "IndexSettings", "IndexWriter", "Segment", "create_index", "open_index", "verify_index"]
+__all__ = ["CODES", "MANIFEST", "FieldSettings", "Index", "IndexSettings", "IndexWriter", "Segment", "create_index", "open_index", "verify_index"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 
@@ -55,16 +56,17 @@ def ranges(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 class IdTable:
-    """Ids and files of N items.
+    """Ids and files of N items. What is damaged is found when it is used: opening reads none of it.
 
     Args:
+        directory: of the files, for what is said of damaged ones.
         text: (B,) uint8 of ids.tsv.
         offsets: (N + 1,) int64.
         lookup: (2, M) uint64.
     """
 
-    def __init__(self, text: np.ndarray, offsets: np.ndarray, lookup: np.ndarray):
-        self._text, self._offsets = text, offsets
+    def __init__(self, directory: Path, text: np.ndarray, offsets: np.ndarray, lookup: np.ndarray):
+        self._directory, self._text, self._offsets = directory, text, offsets
         self._keys, self._rows = lookup
         self.ids, self.files = _Column(self, 0), _Column(self, 1)
 
@@ -72,7 +74,19 @@ class IdTable:
         return len(self._offsets) - 1
 
     def line(self, row: int) -> bytes:
-        return self._text[self._offsets[row] : self._offsets[row + 1]].tobytes()
+        """Id, tab, file and newline; raises InputError, as :meth:`find`, if the files are damaged there."""
+        begin, end = self._offsets[row : row + 2]
+        line = self._text[begin:end].tobytes() if 0 <= begin < end <= len(self._text) else b""
+        if line.count(b"\t") != 1 or line.find(b"\n") != len(line) - 1:
+            raise self._damaged("ids.tsv or ids.offsets", row)
+        return line
+
+    def texts(self, row: int) -> list[str]:
+        """Id and file."""
+        try:
+            return self.line(row)[:-1].decode("utf-8").split("\t")
+        except UnicodeDecodeError:
+            raise self._damaged("ids.tsv", row) from None
 
     def find(self, ids: Sequence[bytes], keys: np.ndarray) -> np.ndarray:
         """(n,) int64 rows of ids with their hashes, -1 where there is none."""
@@ -82,7 +96,10 @@ class IdTable:
         while len(left):  # once, but for two ids of one hash
             left = left[places[left] < len(self._keys)]
             left = left[self._keys[places[left]] == keys[left]]
-            candidates = self._rows[places[left]].astype(np.int64)
+            candidates = self._rows[places[left]]
+            if (candidates >= len(self)).any():
+                raise self._damaged("ids.lookup", int(candidates.max()))
+            candidates = candidates.astype(np.int64)
             same = self._have_ids(candidates, [ids[i] for i in left])
             rows[left[same]] = candidates[same]
             left = left[~same]
@@ -93,9 +110,15 @@ class IdTable:
         """(n,) whether each row has that id."""
         wanted = np.frombuffer(b"".join(item + b"\t" for item in ids), np.uint8)
         lengths = np.array([len(item) + 1 for item in ids], np.int64)
-        places = np.minimum(ranges(self._offsets[rows], lengths), len(self._text) - 1)  # there ends a line, an id does not
+        begins = self._offsets[rows]
+        if ((begins < 0) | (begins >= len(self._text))).any():
+            raise self._damaged("ids.offsets", int(rows[0]))
+        places = np.minimum(ranges(begins, lengths), len(self._text) - 1)  # there ends a line, an id does not
         differs = np.cumsum(self._text[places] != wanted)
         return np.diff(differs[np.cumsum(lengths) - 1], prepend=0) == 0
+
+    def _damaged(self, names: str, row: int) -> InputError:
+        return InputError(f"{self._directory}: {names}: of item {row} is damaged; copy or build the index again")
 
 
 class _Column(Sequence):
@@ -110,4 +133,4 @@ class _Column(Sequence):
     def __getitem__(self, row: int) -> str:
         if not -len(self) <= row < len(self):
             raise IndexError(row)
-        return self._table.line(row % len(self)).rstrip(b"\n").split(b"\t")[self._number].decode("utf-8")
+        return self._table.texts(row % len(self))[self._number]

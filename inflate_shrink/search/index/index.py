@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from ...json_values import JsonMapping
 from .manifest import MANIFEST, Manifest, SegmentEntry, at_latest, check_files
 from .segment import Segment, locate
 from .settings import IndexSettings
@@ -53,6 +54,16 @@ class Index:
     @property
     def commit(self) -> int:
         return self.manifest.commit
+
+    @property
+    def image_root(self) -> str:
+        """Directory of the images' files, "" where they have none; raises InputError if the origin does not say."""
+        return self.origin.mapping("data").text("image_root")
+
+    @property
+    def origin(self) -> JsonMapping:
+        """What the index was made of, whose values are checked when they are asked for."""
+        return JsonMapping(self.settings.origin, self.directory / MANIFEST, "build the index again", "settings.origin")
 
     def refresh(self) -> bool:
         """Move to the latest commit, if that is a newer one. Costs one stat(2) if not. Not while another thread searches.

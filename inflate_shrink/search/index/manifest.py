@@ -5,42 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Callable, TypeVar
 
 from ...atomic import atomic_path
 from ...errors import InputError
-from ...checked_files import FileEntry, FileList
-from .settings import FieldSettings, IndexSettings
+from ...checked_files import ALL, NONE, FileEntry, FileList
+from ...json_values import parse_json
+from .manifest_values import DELETED, SEGMENTS, Manifest, SegmentEntry, parse_manifest
 
 FORMAT, KIND = 1, "late_interaction"
-MANIFEST, SEGMENTS, DELETED = "manifest.json", "segments", "deleted"
-LISTED = FileList("manifest.json", "index")
+MANIFEST = "manifest.json"
+LISTED = FileList(MANIFEST, "index")
+_AGAIN = "copy or build the index again"
 _END = ',\n "crc32": "%08x"\n}\n'  # of all before it; the file is JSON with it
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class SegmentEntry:
-    """A segment as the manifest has it."""
-
-    name: str
-    items: int  # deleted ones too
-    deleted: int
-    deleted_file: str  # path of their bits from the directory of the index, "" where there are none
-    rows: dict[str, int]  # of each field
-    rows_per_item: dict[str, int]  # of the fields whose items all have as many; others have a file FIELD.offsets
-    files: dict[str, FileEntry]  # by their path from the directory of the index
-
-
-@dataclass(frozen=True)
-class Manifest:
-    settings: IndexSettings
-    commit: int
-    files: dict[str, FileEntry]  # the constant ones
-    segments: tuple[SegmentEntry, ...]
-    data: tuple[dict, ...] = ()  # the data sets that items were added from, each once: JSON values, kept as they are
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -77,19 +57,19 @@ def read_manifest(directory: Path) -> Manifest:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     body = data[: -len(_END % 0)]
     if data[len(body) :] != (_END % zlib.crc32(body)).encode():
-        raise InputError(f"{path}: its checksum is not that of its content; it is damaged, copy or build the index again")
-    value = json.loads(data)
-    if value["kind"] != KIND:
-        raise InputError(f"{path}: an index of kind {value['kind']!r}, expected {KIND!r}; build the index again")
-    if value["format"] > FORMAT:
-        raise InputError(f"{path}: of format {value['format']}, this version reads up to {FORMAT}; use a newer version or build the index again")
-    return _parse(value)
+        raise InputError(f"{path}: its checksum is not that of its content; it is damaged, {_AGAIN}")
+    kept = parse_json(data, path, _AGAIN)
+    kind, of_format = kept.text("kind"), kept.whole("format", 1)
+    if kind != KIND:
+        raise InputError(f"{path}: an index of kind {kind!r}, expected {KIND!r}; build the index again")
+    if of_format > FORMAT:
+        raise InputError(f"{path}: of format {of_format}, this version reads up to {FORMAT}; use a newer version or build the index again")
+    return parse_manifest(kept)
 
 
 def check_files(directory: Path, files: dict[str, FileEntry], contents: bool = False) -> None:
     """Compare sizes, or all ``contents``, of files by their path from the directory; raises InputError that names one."""
-    for name, expected in files.items():
-        LISTED.check(directory / name, expected, contents)
+    LISTED.check_within(directory, files, ALL if contents else NONE)
 
 
 def at_latest(directory: Path, use: Callable[[Manifest], Result]) -> Result:
@@ -123,15 +103,3 @@ def _remove(path: Path) -> None:
     except OSError:  # a directory; and what cannot be removed only takes room
         shutil.rmtree(path, ignore_errors=True)
 
-
-def _parse(value: dict) -> Manifest:
-    kept = value["settings"]
-    fields = {name: FieldSettings(**field) for name, field in kept["fields"].items()}
-    segments = (SegmentEntry(**{**entry, "files": _files(entry["files"])}) for entry in value["segments"])
-    origin = kept["origin"]
-    data = value.get("data", [origin["data"]] if "data" in origin else [])  # older ones name only the first
-    return Manifest(IndexSettings(kept["items"], fields, origin), value["commit"], _files(value["files"]), tuple(segments), tuple(data))
-
-
-def _files(value: dict) -> dict[str, FileEntry]:
-    return {name: FileEntry(*entry) for name, entry in value.items()}

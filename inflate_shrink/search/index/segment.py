@@ -29,7 +29,7 @@ class Segment:
         deleted: (N,) bool, or None if all are live.
 
     Raises:
-        InputError: a file is missing, or has another size than the manifest says.
+        InputError: a file is missing, or has another size than the manifest says, or offsets or deleted bits are damaged.
     """
 
     def __init__(self, directory: Path, entry: SegmentEntry, settings: IndexSettings):
@@ -37,7 +37,8 @@ class Segment:
         self._directory, self._settings = directory / SEGMENTS / entry.name, settings
         check_files(directory, entry.files)
         self._rows = {name: self._map_rows(name, field) for name, field in settings.fields.items()}
-        self._table = IdTable(self._map("ids.tsv", np.uint8), self._map("ids.offsets", np.int64), self._map("ids.lookup", np.uint64).reshape(2, -1))
+        lookup = self._map("ids.lookup", np.uint64).reshape(2, -1)
+        self._table = IdTable(self._directory, self._map("ids.tsv", np.uint8), self._map("ids.offsets", np.int64), lookup)
         self.ids, self.files = self._table.ids, self._table.files
         self.deleted = self._read_deleted(directory / entry.deleted_file) if entry.deleted_file else None
 
@@ -86,7 +87,7 @@ class Segment:
             offsets = np.arange(entry.items + 1, dtype=np.int64) * entry.rows_per_item[name]
         else:
             offsets = self._map(f"{name}.offsets", np.int64)
-            if offsets[0] != 0 or offsets[-1] != entry.rows[name] or (np.diff(offsets) < 1).any():  # they are used as addresses
+            if offsets[0] != 0 or offsets[-1] != entry.rows[name] or (offsets[1:] <= offsets[:-1]).any():  # they are used as addresses
                 raise LISTED.changed(self._directory / f"{name}.offsets")
         values = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.rows[name]))
         scales = self._map(f"{name}.scales", np.float32) if field.precision == "int8" else None
@@ -99,7 +100,10 @@ class Segment:
         bits = _map_file(path, np.uint8)
         if f"{zlib.crc32(bits):08x}" != self.entry.files[self.entry.deleted_file].crc32:
             raise LISTED.changed(path)
-        return np.unpackbits(bits, count=len(self)).view(bool)
+        deleted = np.unpackbits(bits, count=len(self)).view(bool)
+        if deleted.sum() != self.entry.deleted:
+            raise LISTED.changed(path)
+        return deleted
 
 
 def locate(segments: Sequence[Segment], ids: Sequence[str]) -> np.ndarray:

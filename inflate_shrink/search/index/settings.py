@@ -38,6 +38,11 @@ class FieldSettings:
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint16) if self.precision == CODES else ROW_DTYPE[self.precision]
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row on disk."""
+        return self.dtype.itemsize * (1 if self.precision == CODES else row_width(self.dim, self.precision))
+
     def shape(self, rows: int) -> tuple[int, ...]:
         """Of the array of so many rows on disk."""
         return (rows,) if self.precision == CODES else (rows, row_width(self.dim, self.precision))
@@ -65,8 +70,16 @@ class IndexSettings:
                 raise InputError(f"{name!r} is no name for a field; use letters, such as fragments")
             if kind.precision not in (*PRECISIONS, CODES):
                 raise InputError(f"field {name}: precision {kind.precision!r} is none of {', '.join((*PRECISIONS, CODES))}")
-            expected = "1" if kind.precision == CODES else "1 or more"
-            if kind.dim < 1 or kind.precision == CODES and kind.dim != 1:
-                raise InputError(f"field {name}: {kind.dim} dimensions of {kind.precision}; expected {expected}")
+            if kind.precision != CODES:
+                _require_dimensions(name, kind)
+            elif kind.dim != 1:
+                raise InputError(f"field {name}: {kind.dim} dimensions of {kind.precision}; expected 1")
             if kind.center is not None and (kind.precision == CODES or len(kind.center) != kind.dim or not np.isfinite(kind.center).all()):
                 raise InputError(f"field {name}: a center has as many finite numbers as the vectors, {kind.dim}; found {len(kind.center)}")
+
+
+def _require_dimensions(name: str, kind: FieldSettings) -> None:
+    try:
+        row_width(kind.dim, kind.precision)
+    except InputError as error:
+        raise InputError(f"field {name}: {error}") from None

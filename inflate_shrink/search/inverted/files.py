@@ -7,7 +7,7 @@ from typing import Sequence
 
 from ...data.tsv import format_row, read_rows
 from ...errors import InputError
-from ...checked_files import SMALL, FileEntry, FileList, measure
+from ...checked_files import ALL, SMALL, FileEntry, FileList, measure
 
 LIST = "files.tsv"
 _HEADER = ("file", "bytes", "crc32")
@@ -31,8 +31,8 @@ def check_files(directory: Path, names: Sequence[str], checksums: bool = False) 
     listed = {fields[0]: fields[1:] for _, fields in read_rows(directory / LIST, _HEADER)}
     if set(listed) != set(names):
         raise InputError(f"{directory / LIST}: lists {', '.join(listed)}, expected {', '.join(names)}; it is damaged, build the index again")
-    for name, (size, checksum) in listed.items():
-        if not size.isdecimal():
+    for name, (size, _) in listed.items():
+        if not (size.isascii() and size.isdecimal() and len(size) < 20):
             raise InputError(f"{directory / LIST}: {name} has {size!r} bytes, expected a number; it is damaged, {_LISTED.again}")
-        entry = FileEntry(int(size), checksum)
-        _LISTED.check(directory / name, entry, checksums or entry.size <= SMALL)
+    entries = {name: FileEntry(int(size), checksum) for name, (size, checksum) in listed.items()}
+    _LISTED.check_within(directory, entries, ALL if checksums else SMALL)

@@ -15,7 +15,6 @@ Searching needs NumPy and the tokenizer: no model, no checkpoint.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -25,7 +24,9 @@ from ...data.npy import open_npy
 from ...data.text import CaptionTokenizer
 from ...data.vocabulary import read_vocabulary
 from ...errors import InputError
+from ...json_values import parse_json
 from . import postings
+from ..encoder.files import MOST_POSITIONS
 from ..ranking import Hit, best
 from .files import check_files
 
@@ -55,12 +56,16 @@ class InvertedIndex:
         dtypes = ("int64", "int32", self.meta["dtype"])
         arrays = (open_npy(self.directory / name, *kind) for name, *kind in zip(postings.FILES, shapes, dtypes))
         self.offsets, self._images, self._scores = arrays
-        self._lines = (self.directory / "images.tsv").read_bytes().decode("utf-8").split("\n")[1:-1]
+        if self.offsets[0] != 0 or self.offsets[-1] != self.meta["postings"] or (self.offsets[1:] < self.offsets[:-1]).any():
+            raise InputError(f"{self.directory / postings.FILES[0]}: does not ascend from 0 to {self.meta['postings']} postings; build the index again")
+        self._lines = _read_lines(self.directory / "images.tsv")
         found, expected = len(self._lines), self.meta["images"]
         if found != expected:
             raise InputError(f"{self.directory / 'images.tsv'}: holds {found} images, meta.json says {expected}; build the index again")
         tokens = self.meta["tokenizer"]
         self.tokenizer = CaptionTokenizer(self.directory / "vocab.txt", tokens["text_length"], tokens["first_token"], tokens["last_token"])
+        if self.tokenizer.vocab_size > self.meta["pieces"]:
+            raise InputError(f"{self.directory / 'vocab.txt'}: {self.tokenizer.vocab_size} pieces, meta.json says {self.meta['pieces']}; build the index again")
         self._unknown = read_vocabulary(self.directory / "vocab.txt").index("[UNK]")
 
     def __len__(self) -> int:
@@ -92,6 +97,8 @@ class InvertedIndex:
         try:
             for piece, times in zip(*np.unique(pieces, return_counts=True)):
                 part = slice(self.offsets[piece], self.offsets[piece + 1])
+                if self._images[part].min(initial=0) < 0:
+                    raise IndexError
                 scores[self._images[part]] += np.multiply(self._scores[part], times, dtype=np.float32)
         except IndexError:
             raise InputError(f"{self.directory}: a posting names no image of the index; tools/index.py info --verify names the damaged file") from None
@@ -122,12 +129,26 @@ def counted_pieces(ids: np.ndarray) -> np.ndarray:
     return ids[1:-1][ids[2:] != 0]
 
 
-def _read_meta(path: Path) -> dict:
+def _read_lines(path: Path) -> list[str]:
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-        kind = meta.get("format"), meta.get("kind")
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not a JSON mapping ({error}); build the index again") from None
+        return path.read_bytes().decode("utf-8").split("\n")[1:-1]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason}); build the index again") from None
+
+
+def _read_meta(path: Path) -> dict:
+    kept = parse_json(path.read_bytes(), path, "build the index again")
+    kind = kept.value.get("format"), kept.value.get("kind")
     if kind != (FORMAT, KIND):
         raise InputError(f"{path}: format and kind are {kind}, this version searches {(FORMAT, KIND)}; build the index again")
-    return meta
+    for name in ("images", "pieces", "postings"):
+        kept.whole(name, 1)
+    kept.whole("top")
+    kept.text("dtype", ("float32", "float16"))
+    tokens, model, data = kept.mapping("tokenizer"), kept.mapping("model"), kept.mapping("data")
+    tokens.whole("text_length", 1, MOST_POSITIONS)
+    texts = ((tokens, ("first_token", "last_token")), (model, ("name", "fingerprint", "checkpoint")), (data, ("directory", "split", "fingerprint", "image_root")))
+    for part, names in texts:
+        for name in names:
+            part.text(name)
+    return kept.value

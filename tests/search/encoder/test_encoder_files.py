@@ -60,14 +60,40 @@ def test_large_files_are_read_to_verify_only(encoder, monkeypatch):
     "change, message",
     [
         (lambda text: text.replace('"text_length": 6', '"text_length": 7'), r"encoder.json: damaged \(its checksum is wrong\)"),
-        (lambda text: text[:-3], "encoder.json: damaged"),
-        (lambda text: "[]", "encoder.json: damaged"),
+        (lambda text: text[:-3], r"encoder.json: is no JSON \(.*\); it is damaged, copy it"),
+        (lambda text: "[]", r"encoder.json: its content: expected a mapping, found \[\]; it is damaged"),
     ],
 )
 def test_damaged_meta(encoder, change, message):
     (encoder / "encoder.json").write_text(change((encoder / "encoder.json").read_text()))
     with pytest.raises(InputError, match=message):
         QueryEncoder(encoder)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"tokenizer": 5}, "tokenizer: expected a mapping, found 5"),
+        ({"tokenizer": {"text_length": 10**12, "first_token": "", "last_token": ""}}, "tokenizer.text_length: expected a whole number from 1 to 65536, found 1000000000000"),
+        ({"tokenizer": {"text_length": 6, "first_token": 1, "last_token": ""}}, "tokenizer.first_token: expected a text, found 1"),
+        ({"positions": 7}, "positions: expected a whole number from 0 to 6, found 7"),
+        ({"side": "audio"}, "side: expected 'text' or 'image', found 'audio'"),
+        ({"dim": "8"}, "dim: expected a whole number from 1, found '8'"),
+        ({"model": {}}, "model.fingerprint: it is missing"),
+    ],
+)
+def test_meta_with_a_right_checksum(encoder, changes, message):
+    write_again(encoder, **changes)
+    assert message in refusal(QueryEncoder, encoder)
+
+
+def test_files_outside_and_files_that_are_missing(encoder, tmp_path):
+    (encoder / "vocab.txt").rename(tmp_path / "vocab.txt")
+    (encoder / "vocab.txt").symlink_to(tmp_path / "vocab.txt")
+    assert "vocab.txt: is a symbolic link out of" in refusal(QueryEncoder, encoder)
+    (encoder / "vocab.txt").unlink()
+    write_again(encoder)
+    assert "files: model.pdiparams, vocab.txt or a graph is missing" in refusal(QueryEncoder, encoder)
 
 
 def test_another_format(encoder):

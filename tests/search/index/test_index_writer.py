@@ -265,7 +265,8 @@ def test_unknown_ids_are_named_and_nothing_is_deleted(make_index):
         ("images", {"../x": ("int8", 5)}, "no name for a field"),
         ("images", {"ids": ("int8", 5)}, "no name for a field"),
         ("images", {"fragments": ("int4", 5)}, "'int4' is none of float32, bfloat16, int8, uint16"),
-        ("images", {"fragments": ("int8", 0)}, "0 dimensions"),
+        ("images", {"fragments": ("int8", 0)}, "field fragments: rows in int8 have 1 to 132104 dimensions, found 0"),
+        ("images", {"fragments": ("int8", 132_105)}, "field fragments: rows in int8 have 1 to 132104 dimensions, found 132105"),
         ("images", {"codes": (CODES, 5)}, "5 dimensions of uint16; expected 1"),
     ],
 )

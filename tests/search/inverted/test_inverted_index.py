@@ -81,6 +81,11 @@ def test_pieces_that_count(ids, expected):
         ({"format": 2}, "this version searches"),
         ({"images": 4}, "images.tsv: holds 3 images, meta.json says 4"),
         ({"postings": 7}, "posting_images.npy: holds"),
+        ({"postings": "7"}, "postings: expected a whole number from 1, found '7'"),
+        ({"dtype": "object"}, "dtype: expected 'float32' or 'float16', found 'object'"),
+        ({"tokenizer": {"text_length": 10**12}}, "tokenizer.text_length: expected a whole number from 1 to 65536"),
+        ({"data": {}}, "data.directory: it is missing"),
+        ({"model": None}, "model: expected a mapping, found None"),
     ],
 )
 def test_another_index(make_index, change, message):
@@ -92,12 +97,26 @@ def test_another_index(make_index, change, message):
         InvertedIndex(directory)
 
 
-def test_a_posting_of_no_image(make_index):
+@pytest.mark.parametrize("image", [10**6, -1])
+def test_a_posting_of_no_image(make_index, image):
     index = make_index()
     images = np.load(index.directory / "posting_images.npy", mmap_mode="r+")
-    images[0] = 10**6  # since it was opened, or in a file too large to be checked then
+    images[0] = image  # since it was opened, or in a file too large to be checked then
     with pytest.raises(InputError, match="info --verify"):
         index.search("red")
+
+
+@pytest.mark.parametrize("name, damage, message", [
+    ("offsets.npy", lambda path: np.save(path, np.load(path)[::-1]), "offsets.npy: does not ascend from 0 to 6 postings"),
+    ("images.tsv", lambda path: path.write_bytes(path.read_bytes()[:-3] + b"\xff\xff\n"), "images.tsv: not UTF-8"),
+    ("vocab.txt", lambda path: path.write_text(path.read_text() + "more\nstill\n"), "vocab.txt: .* pieces, meta.json says"),
+])  # fmt: skip
+def test_damage_with_a_right_checksum(make_index, name, damage, message):
+    directory = make_index().directory
+    damage(directory / name)
+    write_file_list(directory, FILES)
+    with pytest.raises(InputError, match=message):
+        InvertedIndex(directory)
 
 
 def test_describe(make_index):
