@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from inflate_shrink.search.centroids import centroid_count, spherical_kmeans
+from inflate_shrink.errors import InputError
+from inflate_shrink.search.centroids import centroid_count, read_centroids, spherical_kmeans
 
 CENTRES = np.eye(8, dtype=np.float32)[:3]
 
@@ -59,3 +60,32 @@ def test_opposite_vectors_leave_no_nan():
 @pytest.mark.parametrize("fragments, count", [(0, 256), (1000, 256), (4096, 512), (10_000, 1024), (100_000, 2048), (1_048_576, 8192), (10**9, 8192)])
 def test_count(fragments, count):
     assert centroid_count(fragments) == count
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (np.zeros((3, 5), np.float32), r"holds float32 \(3, 5\), not centroids of fragments of 4 dimensions"),
+        (np.zeros((0, 4), np.float32), "holds float32 .*, not centroids"),
+        (np.zeros((65537, 4), np.float32), "holds float32 .*, not centroids"),
+        (np.zeros(4, np.float32), "holds float32 .*, not centroids"),
+        (np.zeros((3, 4)), "holds float64 .*, not centroids"),
+        (np.full((3, 4), np.nan, np.float32), "holds a number that is NaN or infinite"),
+        (np.array([[{}] * 4]), "holds object .*, not centroids"),
+    ],
+    ids=range(7),
+)
+def test_a_file_of_no_centroids(tmp_path, content, message):
+    np.save(tmp_path / "centroids.npy", content, allow_pickle=True)
+    with pytest.raises(InputError, match=message):
+        read_centroids(tmp_path / "centroids.npy", 4)
+
+
+def test_a_file_that_promises_more_than_it_has(tmp_path):
+    np.save(tmp_path / "centroids.npy", np.ones((3, 4), np.float32))
+    assert np.array_equal(read_centroids(tmp_path / "centroids.npy", 4), np.ones((3, 4)))
+    data = (tmp_path / "centroids.npy").read_bytes()
+    for damaged in (data[:-1], data.replace(b"(3, 4)", b"(9, 4)"), data[:50], b"", data.replace(b"'descr'", b"'des"), data.replace(b"(3, 4)", b"(3, ''")):
+        (tmp_path / "centroids.npy").write_bytes(damaged)
+        with pytest.raises(InputError, match="centroids.npy: "):
+            read_centroids(tmp_path / "centroids.npy", 4)
