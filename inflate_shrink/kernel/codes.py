@@ -56,7 +56,7 @@ def code_table(query: np.ndarray, centroids: Rows, threads: int = 0, path: str =
     (fragments, dim), count, number = query.shape, centroids.items, path_number(path)
     table = np.zeros((MOST_CENTROIDS, -(-fragments // _LANES) * _LANES), np.uint8)  # any code that a damaged file may hold has a row
     if number is None:
-        products = scores(query[:, None], centroids, path=path)
+        products = scores(query[:, None], centroids, threads=threads, path=path)
         lowest = products.min(1)
         step = max(float((products - lowest[:, None]).max(initial=0)), 1e-30) / 255
         table[:count, :fragments] = ((products - lowest[:, None]) / np.float32(step) + 0.5).T
@@ -84,7 +84,7 @@ def code_scores(table: CodeTable, codes: np.ndarray, offsets: np.ndarray, items:
     if not isinstance(codes, np.ndarray) or codes.dtype != np.uint16:
         raise InputError(f"codes are an array (..) of uint16, found {getattr(codes, 'dtype', type(codes).__name__)}")
     codes, offsets, number = array_of("codes", codes, np.uint16, None), checked_offsets(offsets), path_number(path)
-    items, products = checked_items(items, len(offsets) - 1), table.table
+    items, products, threads = checked_items(items, len(offsets) - 1), table.table, thread_count(threads)
     if products.dtype != np.uint8 or products.ndim != 2 or len(products) != MOST_CENTROIDS or products.shape[1] % _LANES or not products.flags.c_contiguous:
         raise InputError("the table of a query's products is one of code_table")
     sums = np.empty(len(offsets) - 1 if items is None else len(items), np.float32)
@@ -93,8 +93,7 @@ def code_scores(table: CodeTable, codes: np.ndarray, offsets: np.ndarray, items:
         for i, item in enumerate(range(len(sums)) if items is None else items):
             sums[i] = products[codes[offsets[item] : offsets[item + 1]]].max(0, initial=0).sum(dtype=np.int64)
     else:
-        threads = ctypes.c_int(thread_count(threads))
-        call("is_code_scores", ctypes.c_int(number), products, products.shape[1], codes, len(codes), offsets, items, len(sums), sums, threads)
+        call("is_code_scores", ctypes.c_int(number), products, products.shape[1], codes, len(codes), offsets, items, len(sums), sums, ctypes.c_int(threads))
     return sums * np.float32(table.step) + np.float32(table.offset)
 
 

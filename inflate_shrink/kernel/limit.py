@@ -19,8 +19,8 @@ def arithmetic_limit(precision: str, threads: int = 0, seconds: float = 0.5, pat
         raise InputError(f"the precision is one of {', '.join(PRECISIONS)}, found {precision!r}")
     if not 0 < seconds <= 60:
         raise InputError(f"seconds must be above 0 and at most 60, found {seconds}")
-    number = path_number(path)
+    number, threads = path_number(path), thread_count(threads)
     if number is None:
         raise InputError("NumPy has no arithmetic limit to measure; build the kernel (pip install -e . with g++ there)")
-    precision_number, count = ctypes.c_int(PRECISIONS.index(precision)), ctypes.c_int(thread_count(threads))
+    precision_number, count = ctypes.c_int(PRECISIONS.index(precision)), ctypes.c_int(threads)
     return library().is_arithmetic_limit(ctypes.c_int(number), precision_number, count, ctypes.c_double(seconds))

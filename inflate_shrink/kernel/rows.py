@@ -99,6 +99,7 @@ def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: n
     """
     vectors = array_of("vectors", vectors, np.float32, None, None)
     (rows, dim), width = vectors.shape, row_width(vectors.shape[1], precision)
+    threads = thread_count(threads)
     if center is not None:
         vectors = vectors - _center(center, dim)
     if library() is None:
@@ -106,7 +107,7 @@ def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: n
     values = np.empty((rows, width), ROW_DTYPE[precision])
     scales = np.empty(rows, np.float32) if precision == "int8" else None
     number, row_bytes = ctypes.c_int(PRECISIONS.index(precision)), values.itemsize * width
-    call("is_encode_rows", number, vectors, rows, dim, values, row_bytes, scales, ctypes.c_int(thread_count(threads)))
+    call("is_encode_rows", number, vectors, rows, dim, values, row_bytes, scales, ctypes.c_int(threads))
     return values, scales
 
 

@@ -15,6 +15,7 @@ def without_library(monkeypatch):
         raise OSError(path)
 
     monkeypatch.setattr(ctypes, "CDLL", refuse)
+    monkeypatch.delenv(compiled.VARIABLE, raising=False)
     forget()
     yield
     monkeypatch.undo()

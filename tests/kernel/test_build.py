@@ -22,7 +22,7 @@ def test_the_package_works_where_nothing_can_be_compiled(tmp_path):
     shutil.copy(ROOT / "setup.py", tmp_path)
     shutil.copytree(ROOT / "inflate_shrink", tmp_path / "inflate_shrink", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     no = shutil.which("false")
-    environment = {**os.environ, "CC": no, "CXX": no, "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, "INFLATE_SHRINK_PATH": "", "CC": no, "CXX": no, "PYTHONPATH": str(tmp_path)}
     build = subprocess.run([sys.executable, "setup.py", "build_ext", "--inplace"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert build.returncode == 0 and "false" in build.stdout + build.stderr, build.stderr  # it was tried
     used = subprocess.run([sys.executable, "-c", USE], cwd=tmp_path, env=environment, capture_output=True, text=True)
