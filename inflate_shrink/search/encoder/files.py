@@ -74,7 +74,8 @@ def _require_values(kept: JsonMapping) -> None:
         kept.whole("region_dim", 1)
         return
     tokens = kept.mapping("tokenizer")
-    kept.whole("positions", 0, tokens.whole("text_length", 1, MOST_POSITIONS))
+    tokens.whole("text_length", 1, MOST_POSITIONS)
+    kept.whole("positions", 0, MOST_POSITIONS)
     for name in ("first_token", "last_token"):
         tokens.text(name)
 

@@ -76,7 +76,7 @@ def test_damaged_meta(encoder, change, message):
         ({"tokenizer": 5}, "tokenizer: expected a mapping, found 5"),
         ({"tokenizer": {"text_length": 10**12, "first_token": "", "last_token": ""}}, "tokenizer.text_length: expected a whole number from 1 to 65536, found 1000000000000"),
         ({"tokenizer": {"text_length": 6, "first_token": 1, "last_token": ""}}, "tokenizer.first_token: expected a text, found 1"),
-        ({"positions": 7}, "positions: expected a whole number from 0 to 6, found 7"),
+        ({"positions": -7}, "positions: expected a whole number from 0 to 65536, found -7"),
         ({"side": "audio"}, "side: expected 'text' or 'image', found 'audio'"),
         ({"dim": "8"}, "dim: expected a whole number from 1, found '8'"),
         ({"model": {}}, "model.fingerprint: it is missing"),

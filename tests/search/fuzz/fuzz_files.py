@@ -20,6 +20,7 @@ from inflate_shrink.checked_files import measure
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.encoder import encoders
 from inflate_shrink.search.encoder.files import write_meta
+from inflate_shrink.search.faiss_vectors import signed
 from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, create_index, open_index, verify_index
 from inflate_shrink.search.index.manifest import _END
 from inflate_shrink.search.inverted.files import write_file_list
@@ -146,6 +147,11 @@ def relist_encoder(directory):
     write_encoder_meta(directory / "encoder.json", meta)
 
 
+def write_sidecar(path, value):
+    value.pop("json_crc32", None)
+    path.write_text(json.dumps(signed(value)))
+
+
 def write_json(path, value):
     path.write_text(json.dumps(value))
 
@@ -154,7 +160,7 @@ FRAGMENTS = FieldSettings("int8", DIM, (0.1,) * DIM)
 KINDS = {  # how to make one, to use it, to list its files anew; its JSON files, and how each is written
     "codes": (lambda place: make_index(place, {"fragments": FRAGMENTS, "codes": FieldSettings(CODES, 1)}), use_index, relist_manifest, {"manifest.json": write_manifest}),
     "bfloat16": (lambda place: make_index(place, {"fragments": FieldSettings("bfloat16", DIM)}), use_index, relist_manifest, {"manifest.json": write_manifest}),
-    "faiss": (make_faiss, use_index, relist_manifest, {"manifest.json": write_manifest, "faiss/vector-4.json": write_json}),
+    "faiss": (make_faiss, use_index, relist_manifest, {"manifest.json": write_manifest, "faiss/vector-4.json": write_sidecar}),
     "encoder": (make_encoder, use_encoder, relist_encoder, {"encoder.json": write_encoder_meta}),
     "inverted": (make_inverted, use_inverted, lambda place: write_file_list(place, FILES), {"meta.json": write_json}),
 }
