@@ -17,6 +17,7 @@ from .engine.run_dir import refuse_second_run
 from .errors import InputError
 from .published import describe_published
 from .signals import Terminated, raise_on_sigterm
+from .terminal import printable
 
 MOST = 1024  # threads or processes of one tool; who asks for more has slipped
 _TOOL = re.compile(r"(?:python )?tools/(\w+)\.py")
@@ -50,7 +51,7 @@ def run_tool(main: Callable[[list[str]], None], argv: Sequence[str] | None = Non
 
 
 def _end(code: int, line: str) -> None:
-    print(line, file=sys.stderr)
+    print(printable(line), file=sys.stderr)
     sys.exit(code)
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "inflate_shrink"
 # The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
 FLOORS = (
-    {"errors", "cpu", "hardware", "predictor", "published", "signals"},
+    {"errors", "cpu", "hardware", "predictor", "published", "signals", "terminal"},
     {"lock"},
     {"__init__", "atomic", "config", "json_values", "kernel", "metrics"},
     {"checked_files"},

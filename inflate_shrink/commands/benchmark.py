@@ -33,6 +33,7 @@ from ..cli import add_command, at_once, run_tool, tool_parser
 from ..errors import InputError
 from ..extract.extractor import ExtractorSettings
 from ..extract.presets import BACKBONES, DETECTORS
+from ..terminal import say
 
 
 def main(argv):
@@ -158,11 +159,11 @@ def _latency(arguments):
 
 
 def _show(text):
-    print(text, flush=True)
+    say(text, flush=True)
 
 
 def _progress(text):
-    print(text, file=sys.stderr, flush=True)
+    say(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 from ..cli import run_tool, tool_parser
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
+from ..terminal import say
 
 
 def main(argv):
@@ -47,9 +48,9 @@ def main(argv):
             f"{arguments.vocab}: has {tokenizer.vocab_size} lines, but the word embeddings of the checkpoint are {model.vocab_size}; give --vocab the file it was trained with"
         )
     write_checkpoint(out, model, config, tokenizer and tokenizer.vocabulary, {"converted_from": Path(arguments.checkpoint).name})
-    print("\n".join(report))
+    say("\n".join(report))
     around = f"first token {config.data.first_token or 'none'}, last token {config.data.last_token or 'none'}"
-    print(f"{out}: {config.name}, {config.model.layers} layers, codes {config.model.codes}, fragments {config.model.fragments}, {around}")
+    say(f"{out}: {config.name}, {config.model.layers} layers, codes {config.model.codes}, fragments {config.model.fragments}, {around}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from ..cli import run_tool, tool_parser
+from ..terminal import say
 
 RESULTS = Path("runs/demo/results.json")
 
@@ -31,7 +32,7 @@ def main(argv):
     found = {step.name: finished_result(step.directory) for step in steps}
     results = [found[name] for name in pipeline.steps]
     write_results(RESULTS, results)
-    print(f"{format_table(results)}\n{time.time() - start:.0f} s; the runs are {RESULTS.parent}/*, their results {RESULTS}")
+    say(f"{format_table(results)}\n{time.time() - start:.0f} s; the runs are {RESULTS.parent}/*, their results {RESULTS}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ..cli import add_config_options, run_tool, tool_parser
 from ..config import load_config
 from ..errors import InputError
 from ..metrics import PROTOCOLS
+from ..terminal import say
 
 
 def main(argv):
@@ -49,7 +50,7 @@ def main(argv):
         arguments.images,
         arguments.cross,
     )
-    print(describe(result))
+    say(describe(result))
     if arguments.json:
         write_json(arguments.json, result)
 

@@ -9,6 +9,7 @@ paddle2onnx). Both are compared with the model before anything is written.
 """
 
 from ..cli import run_tool, tool_parser
+from ..terminal import say
 
 
 def main(argv):
@@ -25,7 +26,7 @@ def main(argv):
     meta = export_encoder(open_checkpoint(arguments.checkpoint), arguments.out, arguments.side, arguments.onnx)
     graphs, greatest = " and ".join(meta["difference"]), max(meta["difference"].values())
     encoder = f"{meta['side']} encoder, {meta['dim']} dimensions, weights {meta['model']['fingerprint']}"
-    print(f"{arguments.out}: {encoder}; {graphs} within {greatest:.0e} of the model")
+    say(f"{arguments.out}: {encoder}; {graphs} within {greatest:.0e} of the model")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from ..extract.collection import extract_collection
 from ..extract.extractor import ExtractorSettings
 from ..extract.photos import PhotoFolder
 from ..extract.presets import BACKBONES, DETECTORS
+from ..terminal import say
 
 
 def main(argv):
@@ -51,7 +52,7 @@ def main(argv):
     )
     seconds = time.perf_counter() - start
     resumed = f" ({before} of them in an earlier call)" if before else ""
-    print(f"{arguments.out}: {photos} photos{resumed}, {bad.count} files left out, {seconds:.0f} s, {(photos - before) / seconds:.1f} photos/s")
+    say(f"{arguments.out}: {photos} photos{resumed}, {bad.count} files left out, {seconds:.0f} s, {(photos - before) / seconds:.1f} photos/s")
 
 
 if __name__ == "__main__":

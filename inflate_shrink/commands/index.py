@@ -19,6 +19,7 @@ from ..search.faiss_vectors import KINDS, verify_faiss
 from ..search.id_list import read_ids
 from ..search.index import IndexWriter, open_index, verify_index
 from ..search.inverted.index import InvertedIndex, is_inverted
+from ..terminal import say
 
 
 def main(argv):
@@ -92,13 +93,13 @@ def _build(arguments):
         from ..search.inverted.build import build_inverted_index
 
         build_inverted_index(checkpoint, data, arguments.split, arguments.out, arguments.top, arguments.dtype)
-        print(InvertedIndex(arguments.out).describe())
+        say(InvertedIndex(arguments.out).describe())
         return
     from ..search.build import BuildSettings, Models, build_index
 
     models = Models(checkpoint, open_checkpoint(arguments.first) if arguments.first else None)
     build_index(arguments.out, models, data, arguments.split, BuildSettings(arguments.items, arguments.precision, arguments.codes, arguments.onnx))
-    print(describe_index(open_index(arguments.out)))
+    say(describe_index(open_index(arguments.out)))
 
 
 def _add(arguments):
@@ -126,30 +127,30 @@ def _compact(arguments):
     with IndexWriter(arguments.index) as writer:
         writer.compact()
         writer.commit()
-    print(describe_index(open_index(arguments.index)))
+    say(describe_index(open_index(arguments.index)))
 
 
 def _faiss(arguments):
     index = open_index(arguments.index)
     kind = build_faiss(index, "vector" if "vector" in index.settings.fields else "fragments", arguments.kind)
-    print(f"{arguments.index}: {len(index)} {index.settings.items}, first stage by {kind}")
+    say(f"{arguments.index}: {len(index)} {index.settings.items}, first stage by {kind}")
 
 
 def _info(arguments):
     if is_inverted(arguments.index):
-        print(InvertedIndex(arguments.index, arguments.verify).describe())
+        say(InvertedIndex(arguments.index, arguments.verify).describe())
     else:
-        print(describe_index(open_index(arguments.index)))
+        say(describe_index(open_index(arguments.index)))
         if arguments.verify:
             verify_index(arguments.index)
             verify_faiss(arguments.index)
     if arguments.verify:
-        print("verified: every file has its checksum")
+        say("verified: every file has its checksum")
 
 
 def _report(directory, what, count):
     index = open_index(directory)
-    print(f"{directory}: {count} {what}, now {len(index)} {index.settings.items} (commit {index.commit})")
+    say(f"{directory}: {count} {what}, now {len(index)} {index.settings.items} (commit {index.commit})")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from ..cli import run_tool, tool_parser
 from ..data.demo.build import build_demo, is_built
 from ..data.demo.spec import DemoSpec
 from ..errors import InputError
+from ..terminal import say
 
 
 def main(argv):
@@ -31,11 +32,11 @@ def main(argv):
     spec = DemoSpec(train=train, val=val, test=test)
 
     if is_built(arguments.out, arguments.seed, spec):
-        print(f"{arguments.out}: already holds this data set, nothing to do")
+        say(f"{arguments.out}: already holds this data set, nothing to do")
         return
     start = time.perf_counter()
     build_demo(arguments.out, arguments.seed, spec)
-    print(f"{arguments.out}: {sum(arguments.scenes)} scenes in {time.perf_counter() - start:.0f} s")
+    say(f"{arguments.out}: {sum(arguments.scenes)} scenes in {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ a query, seconds of training and the config; with --rerank, recall and latency o
 from pathlib import Path
 
 from ..cli import run_tool, tool_parser
+from ..terminal import say
 
 
 def main(argv):
@@ -22,7 +23,7 @@ def main(argv):
     from ..pipeline.measure import measure_run, measure_together
 
     models = [open_checkpoint(path) for path in arguments.rerank or ()]
-    print(measure_together(arguments.run, *models) if models else measure_run(arguments.run))
+    say(measure_together(arguments.run, *models) if models else measure_run(arguments.run))
 
 
 if __name__ == "__main__":

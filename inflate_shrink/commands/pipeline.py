@@ -12,6 +12,7 @@ after a crash or Ctrl-C goes on. tools/report.py makes the tables.
 
 from ..cli import add_config_options, at_once, run_tool, tool_parser
 from ..errors import InputError
+from ..terminal import say
 
 
 def main(argv):
@@ -49,7 +50,7 @@ def main(argv):
     steps = plan(pipeline, arguments.runs, arguments.override, arguments.seeds, arguments.threads, arguments.dry_run)
     lanes = arguments.lanes or default_lanes(arguments.threads)
     if arguments.dry_run:
-        print(describe_plan(steps, lanes))
+        say(describe_plan(steps, lanes))
     else:
         run_steps(steps, lanes)
 

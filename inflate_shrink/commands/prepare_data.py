@@ -25,6 +25,7 @@ from ..data.region_files import FORMATS as REGION_FORMATS
 from ..data.vocabulary import build_vocabulary, read_vocabulary
 from ..data.wordpiece import words
 from ..errors import InputError
+from ..terminal import say
 
 
 def main(argv):
@@ -46,13 +47,13 @@ def main(argv):
     captions, left_out = assign_splits(found, _lists(arguments.split), arguments.val, arguments.test, arguments.seed, bad)
     unused = {caption.image_id for caption in found} - {caption.image_id for caption in captions}
     if left_out:
-        print(f"{left_out} images with captions are in no split list and are left out")
+        say(f"{left_out} images with captions are in no split list and are left out")
     if arguments.captions_per_image:
         before, captions = len(captions), first_captions(captions, arguments.captions_per_image)
-        print(f"{before - len(captions)} captions are beyond the first {arguments.captions_per_image} of their image and are left out")
+        say(f"{before - len(captions)} captions are beyond the first {arguments.captions_per_image} of their image and are left out")
     repeated = duplicate_captions(captions)
     if repeated:
-        print(f"{repeated} captions repeat another of their image; they are kept")
+        say(f"{repeated} captions repeat another of their image; they are kept")
 
     source = region_source(arguments.regions, arguments.regions_format, arguments.extractor)
     vocabulary = read_vocabulary(arguments.vocab) if arguments.vocab else None
@@ -64,10 +65,10 @@ def main(argv):
     )
     resumed = f" ({done.resumed} of them in an earlier call)" if done.resumed else ""
     seconds = time.perf_counter() - start
-    print(f"{arguments.out}: {done.images} images{resumed}, {len(done.captions)} captions, {bad.count} records left out, {seconds:.0f} s")
+    say(f"{arguments.out}: {done.images} images{resumed}, {len(done.captions)} captions, {bad.count} records left out, {seconds:.0f} s")
     if done.without:
-        print(f"{done.without} images with regions have no captions and are left out")
-    print(split_sizes(done.captions))
+        say(f"{done.without} images with regions have no captions and are left out")
+    say(split_sizes(done.captions))
 
 
 def _own_vocabulary(captions):

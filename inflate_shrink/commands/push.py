@@ -11,6 +11,7 @@ in memory and scans it. docs/scale.md is the guide; inflate_shrink.search.engine
 import os
 
 from ..cli import run_tool, tool_parser
+from ..terminal import say
 
 EMBEDDED = 20_000  # items for which Qdrant recommends it
 
@@ -36,12 +37,12 @@ def main(argv):
     name = index.directory.resolve().name
     with QdrantEngine(arguments.to, arguments.collection or name, True, os.environ.get(arguments.key), arguments.grpc) as engine:
         if engine.embedded and len(index) > EMBEDDED:
-            print(f"{len(index)} {index.settings.items} are many for the embedded engine; beyond {EMBEDDED} a server is meant")
+            say(f"{len(index)} {index.settings.items} are many for the embedded engine; beyond {EMBEDDED} a server is meant")
         if arguments.replace:
             engine.drop()
         pushed = push_index(index, engine, arguments.source, arguments.shards, arguments.replicas, arguments.float16)
         counts = ", ".join(f"{number} {what}" for what, number in pushed._asdict().items())
-        print(f"{engine.to}: collection {engine.collection} holds {engine.count()} {index.settings.items}: {counts}")
+        say(f"{engine.to}: collection {engine.collection} holds {engine.count()} {index.settings.items}: {counts}")
 
 
 if __name__ == "__main__":

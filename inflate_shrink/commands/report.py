@@ -12,6 +12,7 @@ are the paper's; results on other data have tables of their own.
 from pathlib import Path
 
 from ..cli import run_tool, tool_parser
+from ..terminal import say
 
 TABLES = ("1", "2", "5", "6", "7", "8", "9", "rerank", "other")
 FORMATS = ("md", "csv", "json")
@@ -31,7 +32,7 @@ def main(argv):
     from ..report.build import write_report
 
     for line in write_report(arguments.runs, arguments.out, arguments.data, arguments.tables, arguments.figures, arguments.format, arguments.note):
-        print(line)
+        say(line)
 
 
 if __name__ == "__main__":

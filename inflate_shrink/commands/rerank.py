@@ -10,6 +10,7 @@ Separate models as in the first line, or one joint model as in the second (Geigl
 
 from ..atomic import write_json
 from ..cli import run_tool, tool_parser
+from ..terminal import say
 
 
 def main(argv):
@@ -30,7 +31,7 @@ def main(argv):
     config = retriever.config.data
     data, split = arguments.data or config.dir, arguments.split or config.test_split
     result = rerank_checkpoints(retriever, reranker, data, split, sorted({0, *arguments.n}), arguments.images)
-    print(describe_reranking(result))
+    say(describe_reranking(result))
     if arguments.json:
         write_json(arguments.json, result)
 

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..search.id_list import read_ids
 from ..search.inverted.index import InvertedIndex, is_inverted
 from ..search.searcher import CANDIDATES, RERANKED, Searcher
+from ..terminal import printable, say
 
 
 def main(argv):
@@ -45,9 +46,9 @@ def main(argv):
 
     hits, held, items = _inverted(arguments) if is_inverted(arguments.index) else _search(arguments)
     if arguments.k > held:
-        print(f"-k {arguments.k}: {arguments.index} holds {held} {items}; these are all", file=sys.stderr)
+        say(f"-k {arguments.k}: {arguments.index} holds {held} {items}; these are all", file=sys.stderr)
     for hit in hits:
-        print(f"{hit.rank:4d}  {hit.score:8.4f}  {hit.id}  {hit.file}".rstrip())
+        say(printable(f"{hit.rank:4d}  {hit.score:8.4f}  {hit.id}  {hit.file}".rstrip()))
     if arguments.json:
         query = {"query": arguments.query} if arguments.query is not None else {"image": arguments.image}
         write_json(arguments.json, {"index": arguments.index, **query, "hits": [hit._asdict() for hit in hits]})
@@ -68,7 +69,7 @@ def _search(arguments):
         hits = searcher.search_image(_regions(arguments.data, arguments.image), **options)
     else:
         if searcher.is_cut(arguments.query):
-            print(f"the query is longer than the {searcher.text_length} positions that the model reads; the rest is cut off", file=sys.stderr)
+            say(f"the query is longer than the {searcher.text_length} positions that the model reads; the rest is cut off", file=sys.stderr)
         hits = searcher.search(arguments.query, **options, rerank=_cross(arguments), reranked=arguments.reranked)
     items = searcher.index.settings.items
     return (hits, len(searcher), items) if only is None else (hits, len(set(only)), f"of the {items} in {arguments.only}")

@@ -10,6 +10,7 @@ split's best photo for the caption. Both write OUT.png and OUT.html.
 """
 
 from ..cli import add_command, run_tool, tool_parser
+from ..terminal import say
 
 
 def main(argv):
@@ -18,7 +19,7 @@ def main(argv):
     for add in (_add_attention, _add_match):
         add(commands)
     arguments = parser.parse_args(argv)
-    print(arguments.run(arguments))
+    say(arguments.run(arguments))
 
 
 def _add_picture(commands, name, help, draw):

@@ -7,6 +7,7 @@ import sys
 from tqdm import tqdm
 
 from ..errors import InputError
+from ..terminal import printable
 
 
 LISTED = 20  # bad records, of which one line each is printed
@@ -32,6 +33,6 @@ class BadRecords:
             raise InputError(f"{message} ({self.hint})")
         self.count += 1
         if self.count <= LISTED:
-            tqdm.write(f"skipped: {' '.join(str(message).split())}", file=sys.stderr)
+            tqdm.write(printable(f"skipped: {' '.join(str(message).split())}"), file=sys.stderr)
         elif self.count == LISTED + 1:
             tqdm.write(f"skipped: more than {LISTED} records; the others are only counted", file=sys.stderr)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ..atomic import write_json
 from ..errors import InputError
+from ..terminal import printable
 
 STATUS = "status.json"
 _OLD_SECONDS = "seconds"  # where earlier versions kept the seconds, as text
@@ -51,7 +52,7 @@ class Progress:
         self.opened = time.monotonic()
 
     def log(self, line: str) -> None:
-        tqdm.write(line, file=sys.stdout)
+        tqdm.write(printable(line), file=sys.stdout)
         sys.stdout.flush()
         self._append(line)
 
@@ -59,7 +60,7 @@ class Progress:
         try:
             self.log_file.parent.mkdir(parents=True, exist_ok=True)
             with open(self.log_file, "a", encoding="utf-8") as file:
-                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(line)}\n")
         except OSError as error:
             raise InputError(f"{self.log_file}: cannot be written: {error.strerror}; make room or choose another run.dir") from None
 

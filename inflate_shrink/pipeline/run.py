@@ -22,6 +22,7 @@ from ..config import to_dict
 from ..engine.progress import read_status
 from ..errors import InputError
 from ..lock import FileLock, Held, take_lock
+from ..terminal import printable
 from .plan import Step, is_finished
 
 _COMMANDS = "inflate_shrink.commands"
@@ -188,7 +189,7 @@ class _Lane:
 
     def _log(self, line: str) -> None:
         with self.lock:
-            tqdm.write(line, file=sys.stdout)
+            tqdm.write(printable(line), file=sys.stdout)
             sys.stdout.flush()
 
     def _share(self, label: str, share: float) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 from ...errors import InputError
+from ...terminal import say
 from ..bad_records import BadRecords
 from ..text import CaptionTokenizer
 from ..vocabulary import read_vocabulary
@@ -70,9 +71,9 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
             changed.append(caption.where)
         yield caption._replace(text=text)
     if changed:
-        print(f"{path}: {len(changed)} of {captions} captions are cut into other ids than the file's, the first at {changed[0]}; they are kept")
+        say(f"{path}: {len(changed)} of {captions} captions are cut into other ids than the file's, the first at {changed[0]}; they are kept")
     if ends:
-        print(f"{path}: {ends}; tools/convert_released.py must be given the same")
+        say(f"{path}: {ends}; tools/convert_released.py must be given the same")
 
 
 def _without_ends(ids: list[int], words: list[str], expected: _Ends | None) -> tuple[list[int], _Ends]:

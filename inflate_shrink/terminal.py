@@ -1,0 +1,25 @@
+"""Text from files and users on its way to a terminal: names, ids and captions may hold what would command it."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+# Control characters, halves of characters (of file names that are not UTF-8), and what ends a line.
+_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
+# What turns the order of the characters that follow: with it a name may read as another.
+_BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def printable(text: object) -> str:
+    r"""Return ``text`` as one line that shows every character and commands nothing: the others as escapes, such as \x1b."""
+    return "".join(character if _is_harmless(character) else character.encode("unicode_escape").decode() for character in str(text))
+
+
+def say(text: object, file=None, flush: bool = False) -> None:
+    """Print the lines of ``text``, to standard output or ``file``, each :func:`printable`."""
+    print("\n".join(map(printable, str(text).split("\n"))), file=file or sys.stdout, flush=flush)
+
+
+def _is_harmless(character: str) -> bool:
+    return character.isprintable() or not (unicodedata.category(character) in _CATEGORIES or unicodedata.bidirectional(character) in _BIDI)
