@@ -90,6 +90,10 @@ def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("-o", "--override", **values, help="section.key=value, over the file; several, or repeated")
 
 
+def add_any_extractor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--any-extractor", action="store_true", help="take regions of another extractor than the checkpoint was trained on")
+
+
 def training_config(doc: str, argv) -> tuple[Config, bool]:
     """Config and resume flag of tools/train.py and tools/distill.py."""
     parser = tool_parser(doc)

@@ -11,7 +11,7 @@ cross-BERT scores every pair: measure it on a subset, and what all would cost is
 """
 
 from ..atomic import write_json
-from ..cli import add_config_options, run_tool, tool_parser
+from ..cli import add_any_extractor, add_config_options, run_tool, tool_parser
 from ..config import load_config
 from ..errors import InputError
 from ..metrics import PROTOCOLS
@@ -29,6 +29,7 @@ def main(argv):
     parser.add_argument("--cross", action="store_true", help="score by the cross-BERT of a joint model")
     parser.add_argument("--fragments", type=int, metavar="L", help="score only the first L fragments of each side (Table 6)")
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
+    add_any_extractor(parser)
     arguments = parser.parse_args(argv)
     if not (arguments.config or arguments.checkpoint):
         raise InputError("give -c CONFIG or --checkpoint DIR")
@@ -39,7 +40,8 @@ def main(argv):
     from ..engine.checkpoint import open_checkpoint
     from ..engine.evaluate import describe, evaluate_checkpoint
 
-    checkpoint = open_checkpoint(arguments.checkpoint or config.run.dir)
+    insisted = arguments.any_extractor or bool(config and config.data.any_extractor)
+    checkpoint = open_checkpoint(arguments.checkpoint or config.run.dir, insisted)
     source = config or checkpoint.config
     result = evaluate_checkpoint(
         checkpoint,

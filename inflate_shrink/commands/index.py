@@ -10,7 +10,7 @@ build: the fragments of every image, or caption, with the encoder of queries; of
 an inverted index, which is not changed afterwards. docs/search.md tells what to choose.
 """
 
-from ..cli import add_command, run_tool, tool_parser
+from ..cli import add_any_extractor, add_command, run_tool, tool_parser
 from ..errors import InputError
 from ..kernel import PRECISIONS
 from ..search.describe import describe_index
@@ -82,12 +82,13 @@ def _add_info(commands):
 def _add_data_options(parser):
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", default="", metavar="NAME", help="only this split (default: all)")
+    add_any_extractor(parser)
 
 
 def _build(arguments):
     from ..engine.checkpoint import open_checkpoint
 
-    checkpoint = open_checkpoint(arguments.checkpoint)
+    checkpoint = open_checkpoint(arguments.checkpoint, arguments.any_extractor)
     data = arguments.data or checkpoint.config.data.dir
     if checkpoint.config.model.scoring == "visual_sparta":
         from ..search.inverted.build import build_inverted_index
@@ -108,7 +109,8 @@ def _add(arguments):
 
     index = open_index(arguments.index)
     given = {"model": arguments.checkpoint, "first": arguments.first}
-    checkpoints = [open_checkpoint(given[name] or index.origin.mapping(name).text("checkpoint")) for name in given if name in index.origin or given[name]]
+    paths = [given[name] or index.origin.mapping(name).text("checkpoint") for name in given if name in index.origin or given[name]]
+    checkpoints = [open_checkpoint(path, arguments.any_extractor) for path in paths]
     added = add_to_index(arguments.index, Models(*checkpoints), arguments.data or checkpoints[0].config.data.dir, arguments.split, arguments.replace)
     _report(arguments.index, "added", added)
 

@@ -9,7 +9,7 @@ Separate models as in the first line, or one joint model as in the second (Geigl
 """
 
 from ..atomic import write_json
-from ..cli import run_tool, tool_parser
+from ..cli import add_any_extractor, run_tool, tool_parser
 from ..terminal import say
 
 
@@ -22,12 +22,13 @@ def main(argv):
     parser.add_argument("--images", type=int, default=0, metavar="N", help="only the first N images of the split (default: all)")
     parser.add_argument("-n", type=int, nargs="+", default=[20], metavar="N", help="candidates reranked (default: 20)")
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
+    add_any_extractor(parser)
     arguments = parser.parse_args(argv)
 
     from ..engine.checkpoint import open_checkpoint
     from ..engine.rerank import describe_reranking, rerank_checkpoints
 
-    retriever, reranker = open_checkpoint(arguments.retriever), open_checkpoint(arguments.reranker)
+    retriever, reranker = (open_checkpoint(path, arguments.any_extractor) for path in (arguments.retriever, arguments.reranker))
     config = retriever.config.data
     data, split = arguments.data or config.dir, arguments.split or config.test_split
     result = rerank_checkpoints(retriever, reranker, data, split, sorted({0, *arguments.n}), arguments.images)

@@ -11,7 +11,7 @@ import sys
 from functools import partial
 
 from ..atomic import write_json
-from ..cli import at_once, run_tool, tool_parser
+from ..cli import add_any_extractor, at_once, run_tool, tool_parser
 from ..errors import InputError
 from ..search.id_list import read_ids
 from ..search.inverted.index import InvertedIndex, is_inverted
@@ -34,6 +34,7 @@ def main(argv):
     parser.add_argument("--threads", type=at_once, default=0, metavar="N", help="(default: all cores)")
     parser.add_argument("--backend", choices=("paddle", "onnx"), default="paddle", help="of the query's encoder; onnx starts faster (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
+    add_any_extractor(parser)
     arguments = parser.parse_args(argv)
     if (arguments.query is None) == (arguments.image is None) or arguments.image and not arguments.data:
         raise InputError("give one query: a text, or --image ID with --data DIR")
@@ -92,7 +93,7 @@ def _cross(arguments):
     from ..engine.checkpoint import open_checkpoint
     from ..search.cross_stage import CrossStage
 
-    return partial(CrossStage(open_checkpoint(arguments.cross), arguments.data), arguments.query)
+    return partial(CrossStage(open_checkpoint(arguments.cross, arguments.any_extractor), arguments.data), arguments.query)
 
 
 if __name__ == "__main__":

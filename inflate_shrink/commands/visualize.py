@@ -9,7 +9,7 @@ match: the boxes on the photo that the words of a caption chose; without --image
 split's best photo for the caption. Both write OUT.png and OUT.html.
 """
 
-from ..cli import add_command, run_tool, tool_parser
+from ..cli import add_any_extractor, add_command, run_tool, tool_parser
 from ..terminal import say
 
 
@@ -32,6 +32,7 @@ def _add_picture(commands, name, help, draw):
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", metavar="NAME", help="split (default: the checkpoint's data.test_split)")
     parser.add_argument("--out", required=True, metavar="NAME", help="writes NAME.png and NAME.html")
+    add_any_extractor(parser)
     return parser
 
 
@@ -60,7 +61,7 @@ def _match(arguments):
 def _wanted(arguments):
     from ..visualize.selection import Wanted
 
-    return Wanted(arguments.caption, arguments.image, arguments.number, arguments.data, arguments.split)
+    return Wanted(arguments.caption, arguments.image, arguments.number, arguments.data, arguments.split, arguments.any_extractor)
 
 
 if __name__ == "__main__":

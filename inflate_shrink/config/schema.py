@@ -34,6 +34,8 @@ class DataConfig:
     train_split: str = key("train")
     val_split: str = key("val")
     test_split: str = key("test", decides=RESULT)
+    # take models (model.init, distill.teacher) that were trained on regions of another extractor
+    any_extractor: bool = key(False, decides=NOTHING)
     # WordPiece positions, first and last token included; BERT has 512
     text_length: int = key(32, least=2, most=512, aliases=("max_length", "max_len", "seq_length"))
     first_token: str = key("[CLS]")  # of every caption; empty: none

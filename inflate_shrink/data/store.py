@@ -64,6 +64,11 @@ class Store:
     boxes: np.ndarray  # (N, R, 4) float32
 
     @property
+    def regions_made_by(self) -> dict[str, str]:
+        """What made the regions: "extractor" and "clustering", each "" where it is not known."""
+        return {key: str(self.meta.get(key) or "") for key in ("extractor", "clustering")}
+
+    @property
     def vocabulary(self) -> Path | None:
         """The data set's own WordPiece vocabulary, if it has one."""
         path = self.directory / "vocab.txt"

@@ -26,6 +26,7 @@ import yaml
 
 from ..atomic import atomic_path, atomic_symlink
 from ..config import Config, config_from_dict, read_yaml, to_dict
+from ..data.extractors import same_extractor
 from ..data.store import Store, open_store
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
@@ -38,6 +39,7 @@ class Checkpoint(NamedTuple):
     directory: Path
     config: Config
     state: dict
+    any_extractor: bool = False  # take regions of another extractor than the training's, too
 
     @property
     def vocab_file(self) -> Path:
@@ -50,12 +52,23 @@ class Checkpoint(NamedTuple):
         return CaptionTokenizer(self.vocab_file, data.text_length, data.first_token, data.last_token)
 
     def open_data(self, directory: str | Path) -> Store:
-        """The data set in ``directory``; raises InputError if its regions have another dimension than those of the training."""
+        """Open the data set in ``directory``; raises InputError if its regions are of another dimension or extractor than the training's."""
         store = open_store(directory)
         found, expected = store.regions.shape[-1], self.state["region_dim"]
         if found != expected:
             raise InputError(f"{directory}: regions have {found} dimensions, {self.directory} was trained on {expected}")
+        self.require_same_extractor(store)
         return store
+
+    def require_same_extractor(self, store: Store) -> None:
+        """Raise InputError if both say what extracted their regions, and it differs. Checkpoints of earlier versions do not say it."""
+        made_by, found = self.state.get("regions"), store.regions_made_by["extractor"]
+        expected = str(made_by.get("extractor") or "") if isinstance(made_by, dict) else ""
+        if not (self.any_extractor or same_extractor(found, expected)):
+            raise InputError(
+                f"{store.directory}: its regions are of the extractor {found!r}, {self.directory} was trained on those of {expected!r};"
+                " extract them with that one, or insist with --any-extractor (of a training: data.any_extractor=true)"
+            )
 
     def origin(self) -> dict:
         """What an index or an exported encoder says of the model it is made of; ``fingerprint`` changes with the weights."""
@@ -120,8 +133,11 @@ def is_checkpoint(path: str | Path) -> bool:
     return any((Path(path) / place / "state.json").is_file() for place in ("", *LINKS))
 
 
-def open_checkpoint(path: str | Path) -> Checkpoint:
+def open_checkpoint(path: str | Path, any_extractor: bool = False) -> Checkpoint:
     """Read a checkpoint directory, or a run directory (its best checkpoint, else its last).
+
+    Args:
+        any_extractor: take regions of another extractor than the training's, too.
 
     Raises InputError if there is none or it is not complete.
     """
@@ -139,7 +155,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
             raise ValueError("keys are missing")
     except ValueError as error:
         raise InputError(f"{directory}: state.json or config.yaml is damaged: {error}") from None
-    return Checkpoint(directory, config_from_dict(values, str(directory / "config.yaml")), state)
+    return Checkpoint(directory, config_from_dict(values, str(directory / "config.yaml")), state, any_extractor)
 
 
 def load_weights(model: DualEncoder, directory: Path) -> None:

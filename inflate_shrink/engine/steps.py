@@ -45,7 +45,7 @@ def distill(config: Config, resume: bool = False) -> None:
         way = "tools/train.py trains a model without a teacher; to distil, set it to the teacher's checkpoint directory"
         raise InputError(f"distill.teacher is empty: {way}")
     data = _open_data(config)
-    checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher")
+    checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher", config.data.any_extractor)
     if config.model.init == "teacher" or config.distill.share_inputs:
         check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
     with _run_directory(config) as progress:
@@ -84,7 +84,7 @@ def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | No
         linear.start(model)
         progress.log(f"linear start, as a model of its own: {describe(linear.evaluate(data.store, data.val))}")
     elif is_checkpoint(init):
-        checkpoint = matching_checkpoint(init, data, "model.init")
+        checkpoint = matching_checkpoint(init, data, "model.init", config.data.any_extractor)
         check_sizes(config.model, checkpoint.config.model)
         _copy_weights(model, checkpoint.load_model())
     elif init != "none":
@@ -108,9 +108,9 @@ def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
             parameter.stop_gradient = True
 
 
-def matching_checkpoint(path: str, data: TrainingData, key: str) -> Checkpoint:
+def matching_checkpoint(path: str, data: TrainingData, key: str, any_extractor: bool = False) -> Checkpoint:
     """Open the checkpoint that the config's ``key`` names; raises InputError if its inputs are not those of the data."""
-    checkpoint = open_checkpoint(path)
+    checkpoint = open_checkpoint(path, any_extractor)
     tokenizer = checkpoint.tokenizer()
     for what, found, expected in (
         ("vocabulary", tokenizer.fingerprint, data.tokenizer.fingerprint),
@@ -121,6 +121,10 @@ def matching_checkpoint(path: str, data: TrainingData, key: str) -> Checkpoint:
     ):
         if found != expected:
             raise InputError(f"{key}: the {what} of {checkpoint.directory} is {found}, the data's is {expected}; use a model of this data")
+    try:
+        checkpoint.require_same_extractor(data.store)
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None
     return checkpoint
 
 

@@ -159,8 +159,9 @@ def _save(run_dir: Path, model, config: Config, data: TrainingData, state: RunSt
         raise InputError(f"the weights are not finite at step {state.step}: lower optim.lr or look at the features; the last checkpoint is kept")
     directory = run_dir / f"step-{state.step:06d}"
     if not directory.exists():  # it may: this run was killed after writing it, and came here again
+        described = {**asdict(state), "regions": data.store.regions_made_by}
         train_state = {"optimizer": optimizer.state_dict(), "scaler": precision.scaler.state_dict()}
-        write_checkpoint(directory, model, config, data.tokenizer.vocabulary, asdict(state), train_state)
+        write_checkpoint(directory, model, config, data.tokenizer.vocabulary, described, train_state)
     for link in links:
         point(run_dir, link, directory)
 

@@ -65,6 +65,10 @@ class Models:
     def all(self) -> list[Checkpoint]:
         return [self.exact, *([self.first] if self.first else [])]
 
+    def open_data(self, directory: str | os.PathLike) -> Store:
+        """Open a data set; raises InputError if its regions are not those that each model was trained on."""
+        return [checkpoint.open_data(directory) for checkpoint in self.all()][0]
+
     def describe(self) -> dict:
         """JSON values for the index's origin."""
         return {name: checkpoint.origin() for name, checkpoint in zip(("model", "first"), self.all())}
@@ -90,7 +94,7 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
         raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
     if settings.codes and (settings.items == "captions" or models.first):
         raise InputError("codes are the first stage of an index of images without an F: leave out --codes, or --first and --items captions")
-    store = models.exact.open_data(data_dir)
+    store = models.open_data(data_dir)
     chosen = _chosen(store, settings.items, split)
     if settings.codes < 0:
         fragments = len(chosen) * models.exact.config.model.fragments_of(store.regions.shape[1])
@@ -163,7 +167,7 @@ def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | o
         found, expected = _weights(given.get(name)), _weights(index.origin.mapping(name).values(*_WEIGHTS) if name in index.origin else None)
         if found != expected:
             raise InputError(f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, given were {found}; give the same checkpoint, or build another index")
-    return _add(Path(directory), models, models.exact.open_data(data_dir), split, replace)
+    return _add(Path(directory), models, models.open_data(data_dir), split, replace)
 
 
 def _add(directory: Path, models: Models, store: Store, split: str, replace: bool = False) -> int:

@@ -17,6 +17,7 @@ class Wanted(NamedTuple):
     """What the user asked for: a typed caption, an image by id, or the N-th caption of a split, from 1, and its image.
 
     data: a data set's directory; split: of it. None: those that the checkpoint's config names for the test.
+    any_extractor: see :func:`inflate_shrink.engine.checkpoint.open_checkpoint`.
     """
 
     caption: str | None = None
@@ -24,6 +25,7 @@ class Wanted(NamedTuple):
     number: int | None = None
     data: str | Path | None = None
     split: str | None = None
+    any_extractor: bool = False
 
 
 class Source(NamedTuple):
@@ -50,7 +52,7 @@ class Source(NamedTuple):
 
 def open_source(checkpoint: Checkpoint, wanted: Wanted) -> Source:
     """The data set and split of ``wanted``; raises InputError if it is wrong, or its regions are not those of the checkpoint."""
-    store = checkpoint.open_data(wanted.data or checkpoint.config.data.dir)
+    store = checkpoint._replace(any_extractor=wanted.any_extractor).open_data(wanted.data or checkpoint.config.data.dir)
     return Source(store, wanted.split or checkpoint.config.data.test_split)
 
 
