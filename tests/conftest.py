@@ -16,6 +16,7 @@ from inflate_shrink.data.demo.build import build_demo
 from inflate_shrink.data.demo.spec import DemoSpec
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tools"))  # holds the package benchmark
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with Ctrl-C ignored, and so would ours be
 
 

@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "inflate_shrink"
+BENCHMARK = ROOT / "tools" / "benchmark"
 # The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
 FLOORS = (
     {"errors", "cpu", "hardware", "predictor", "published", "signals", "terminal"},
@@ -19,7 +20,7 @@ FLOORS = (
     {"model"},
     {"engine"},
     {"pipeline", "released", "search"},
-    {"benchmark", "cli", "report", "visualize"},
+    {"cli", "report", "visualize"},
     {"commands"},
 )
 STARTS = {"pipeline": {"commands"}}  # what a part may start as a process though it is of no lower floor: the commands that a user would type
@@ -53,8 +54,7 @@ def imported_parts(path):
 def started(path):
     """Every module that the file starts as a process of its own, by ``-m``: its name, with * for what only the running program knows."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    own = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    known = {"__name__": own, "__package__": own.rpartition(".")[0]}
+    known = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name):
             known[node.targets[0].id] = node.value.value
@@ -76,8 +76,7 @@ def test_imports_are_understood():
     assert {"data", "config", "errors", "model"} <= imported_parts(PACKAGE / "engine" / "checkpoint.py")
     assert {"cli", "engine"} <= imported_parts(PACKAGE / "commands" / "train.py")  # engine inside a function
     assert set(started(PACKAGE / "pipeline" / "run.py")) == {"inflate_shrink.commands.*", "inflate_shrink.commands.measure"}
-    assert set(started(PACKAGE / "benchmark" / "search" / "worker.py")) == {"inflate_shrink.benchmark.search.worker"}
-    assert set(started(PACKAGE / "commands" / "benchmark.py")) == {"inflate_shrink.commands.prepare_data"}
+    assert set(started(BENCHMARK / "command.py")) == {"inflate_shrink.commands.prepare_data"}
 
 
 def test_every_part_has_a_floor():
@@ -94,13 +93,18 @@ def test_imports_and_processes_point_one_way(height):
             assert {module.split(".")[1] for module in started(path) if module.startswith("inflate_shrink.")} - lower <= {part} | STARTS.get(part, set()), path
 
 
+def test_the_package_does_without_the_benchmarks():
+    """They are in a clone alone, not in what is installed."""
+    assert not [path for path in PACKAGE.rglob("*.py") if {name.split(".")[0] for name in imports(path)} & {"benchmark", "tools"}]
+
+
 def test_the_kernel_stands_alone():
     assert set().union(*map(imported_parts, sources("kernel"))) == {"kernel", "errors"}
 
 
 def test_a_process_is_a_module_found_wherever_the_package_is_installed():
     """No script by a path that is only there in a checkout, such as tools/train.py."""
-    for path in PACKAGE.rglob("*.py"):
+    for path in [*PACKAGE.rglob("*.py"), *BENCHMARK.rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.List, ast.Tuple)) and [ast.unparse(item) for item in node.elts[:1]] == ["sys.executable"]:
                 how = [ast.unparse(item) for item in node.elts[1:]]
@@ -109,10 +113,11 @@ def test_a_process_is_a_module_found_wherever_the_package_is_installed():
 
 def test_a_tool_is_its_command():
     commands = sorted(path.stem for path in (PACKAGE / "commands").glob("*.py") if path.stem != "__init__")
-    assert sorted(path.stem for path in (ROOT / "tools").glob("*.py")) == commands
-    for name in commands:
+    modules = {**{name: f"inflate_shrink.commands.{name}" for name in commands}, "benchmark": "benchmark.command"}
+    assert {path.stem for path in (ROOT / "tools").glob("*.py")} == set(modules)
+    for name, module in modules.items():
         lines = (ROOT / "tools" / f"{name}.py").read_text().splitlines()
-        assert lines[1] == f"from inflate_shrink.commands.{name} import main, run_tool" and len(lines) == 5
+        assert lines[1] == f"from {module} import main, run_tool" and len(lines) == 5
 
 
 def test_help_is_instant_because_what_tools_import_first_is_light():
@@ -122,7 +127,8 @@ def test_help_is_instant_because_what_tools_import_first_is_light():
 
 
 def test_line_limits():
-    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    paths = [*PACKAGE.rglob("*.py"), *BENCHMARK.rglob("*.py")]
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
     long = {str(path): n for path, n in lines.items() if n >= (200 if path.parent == PACKAGE / "model" else 350)}
     assert not long
 

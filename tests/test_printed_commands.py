@@ -73,6 +73,11 @@ def _number(word):
     return NUMBERS.get(word) or (int(word) if word.isdigit() else None)
 
 
+def module_of(tool):
+    """The module that tools/TOOL.py runs."""
+    return importlib.import_module("benchmark.command" if tool == "benchmark" else f"inflate_shrink.commands.{tool}")
+
+
 class Parsed(Exception):
     """In place of what a tool does with its arguments."""
 
@@ -90,7 +95,7 @@ def parse(monkeypatch):
 
     def parse(command):
         try:
-            importlib.import_module(f"inflate_shrink.commands.{command.tool}").main(command.arguments)
+            module_of(command.tool).main(command.arguments)
         except Parsed as parsed:
             return parsed.args[0]
         except SystemExit:
@@ -137,7 +142,7 @@ def test_commands_of_a_page(page, parse, made_by_demo):
 
 @pytest.mark.parametrize("tool", sorted(path.stem for path in (ROOT / "tools").glob("*.py")))
 def test_examples_of_help(tool, parse):
-    text = importlib.import_module(f"inflate_shrink.commands.{tool}").__doc__
+    text = module_of(tool).__doc__
     examples = list(printed_commands(re.sub(r"^  (?=\S)", "    ", text, flags=re.MULTILINE)))
     assert {tool} <= {example.tool for example in examples}
     for example in examples:

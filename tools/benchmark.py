@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-from inflate_shrink.commands.benchmark import main, run_tool
+from benchmark.command import main, run_tool
 
 if __name__ == "__main__":
     run_tool(main)

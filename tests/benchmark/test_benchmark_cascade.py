@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from inflate_shrink.benchmark.search import collages as module
-from inflate_shrink.benchmark.search.cascade import measure_cascade, overlap
-from inflate_shrink.benchmark.search.cascade_report import cascade_markdown, draw_cascade
-from inflate_shrink.benchmark.search.cascade_settings import CascadeBenchmark
-from inflate_shrink.benchmark.search.collages import collages
+from benchmark.search import collages as module
+from benchmark.search.cascade import measure_cascade, overlap
+from benchmark.search.cascade_report import cascade_markdown, draw_cascade
+from benchmark.search.cascade_settings import CascadeBenchmark
+from benchmark.search.collages import collages
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.errors import InputError
 

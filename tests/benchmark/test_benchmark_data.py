@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inflate_shrink.benchmark import extraction
-from inflate_shrink.benchmark.clustering import clustering_section, draw_regions, inertia_of, measure_clustering
-from inflate_shrink.benchmark.data import DataBenchmark, measure_data
-from inflate_shrink.benchmark.environment import describe_environment, environment, processor_name, workspace
-from inflate_shrink.benchmark.extraction import extraction_section, measure_extraction
-from inflate_shrink.benchmark.loader import MODELS, loader_section, measure_loader, write_store
-from inflate_shrink.benchmark.memory import measure_memory, memory_section, run_measured, write_collection
-from inflate_shrink.benchmark.table import Row, format_section
+from benchmark import extraction
+from benchmark.clustering import clustering_section, draw_regions, inertia_of, measure_clustering
+from benchmark.data import DataBenchmark, measure_data
+from benchmark.environment import describe_environment, environment, processor_name, workspace
+from benchmark.extraction import extraction_section, measure_extraction
+from benchmark.loader import MODELS, loader_section, measure_loader, write_store
+from benchmark.memory import measure_memory, memory_section, run_measured, write_collection
+from benchmark.table import Row, format_section
 from inflate_shrink.data.bad_records import BadRecords
 from inflate_shrink.data.region_files import FORMATS
 from inflate_shrink.data.region_files.records import Regions

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from inflate_shrink.benchmark.search import scoring
-from inflate_shrink.benchmark.search.latency import LatencyBenchmark, extrapolate, measure_latency
-from inflate_shrink.benchmark.search.latency_report import latency_markdown, scoring_text
-from inflate_shrink.benchmark.search.scoring import OnDevice, Shape, measure_scoring, measure_scoring_on_device
+from benchmark.search import scoring
+from benchmark.search.latency import LatencyBenchmark, extrapolate, measure_latency
+from benchmark.search.latency_report import latency_markdown, scoring_text
+from benchmark.search.scoring import OnDevice, Shape, measure_scoring, measure_scoring_on_device
 from inflate_shrink.errors import InputError
 
 SHAPE = Shape("B", 4, 8)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from inflate_shrink import cpu
-from inflate_shrink.benchmark.search import contest, drawn, limit, nearest
-from inflate_shrink.benchmark.search.contest import Contestant, choose_peers, compare, path_of
-from inflate_shrink.benchmark.search.measure import SearchBenchmark
-from inflate_shrink.benchmark.search.peers import OURS, PEERS, Numpy, NumpySkylakeX
-from inflate_shrink.benchmark.search.timing import best_and_median, milliseconds
-from inflate_shrink.benchmark.search.worker import Worker, WorkerError
+from benchmark.search import contest, drawn, limit, nearest
+from benchmark.search.contest import Contestant, choose_peers, compare, path_of
+from benchmark.search.measure import SearchBenchmark
+from benchmark.search.peers import OURS, PEERS, Numpy, NumpySkylakeX
+from benchmark.search.timing import best_and_median, milliseconds
+from benchmark.search.worker import Worker, WorkerError
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import PRECISIONS, decode_rows
 
@@ -21,7 +21,7 @@ OWN_PEERS = """
 import os
 import signal
 
-from inflate_shrink.benchmark.search.peers import Numpy
+from benchmark.search.peers import Numpy
 
 class Right(Numpy):
     name = "right"

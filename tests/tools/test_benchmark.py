@@ -66,7 +66,7 @@ def test_bad_input(run_tool, tmp_path, photos, arguments, message):
 
 
 OWN_PEERS = """
-from inflate_shrink.benchmark.search.peers import Numpy
+from benchmark.search.peers import Numpy
 
 class Wrong(Numpy):
     name = "wrong"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Callable
 
-from ... import kernel
-from ...published import published_table
+from inflate_shrink import kernel
+from inflate_shrink.published import published_table
+
 from .drawn import draw_query, draw_rows, first_items, items_that_fit, stored_bytes
 from .timing import best_and_median, milliseconds
 

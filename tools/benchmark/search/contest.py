@@ -12,8 +12,9 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from ...cpu import processor_flags
-from ...errors import InputError
+from inflate_shrink.cpu import processor_flags
+from inflate_shrink.errors import InputError
+
 from .drawn import draw_query, draw_rows, items_that_fit, stored_bytes
 from .peers import OURS, PEERS, Peer
 from .timing import best_and_median, milliseconds

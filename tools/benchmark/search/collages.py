@@ -6,7 +6,7 @@ from typing import Iterator
 
 import numpy as np
 
-from ...data.store import Store
+from inflate_shrink.data.store import Store
 
 BATCH = 256
 

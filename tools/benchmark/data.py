@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Sequence
 
-from ..errors import InputError
+from inflate_shrink.errors import InputError
+
 from .clustering import clustering_section, measure_clustering
 from .environment import describe_environment, environment
 from .loader import loader_section, measure_loader
 from .memory import LEAST, measure_memory, memory_section
 
 if TYPE_CHECKING:
-    from ..extract.extractor import ExtractorSettings
+    from inflate_shrink.extract.extractor import ExtractorSettings
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def measure_data(
 
 
 def _open(images: str, settings: ExtractorSettings) -> tuple:
-    from ..extract.extractor import Extractor
-    from ..extract.photos import PhotoFolder
+    from inflate_shrink.extract.extractor import Extractor
+    from inflate_shrink.extract.photos import PhotoFolder
 
     folder, extractor = PhotoFolder(images), Extractor(settings)
     extractor.check()  # also warms the networks up

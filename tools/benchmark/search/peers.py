@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import kernel
-from ...cpu import AVX512
+from inflate_shrink import kernel
+from inflate_shrink.cpu import AVX512
 
 
 class Peer(ABC):
@@ -109,7 +109,7 @@ class Paddle(Peer):
     def score(self, query, chunk):
         import paddle
 
-        from ...scoring import Fragments, late_interaction
+        from inflate_shrink.scoring import Fragments, late_interaction
 
         with paddle.no_grad():
             products = chunk * len(query) * self.vectors.shape[1]

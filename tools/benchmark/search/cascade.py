@@ -14,17 +14,18 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
-from ...data.store import Store
-from ...engine.checkpoint import Checkpoint
-from ...engine.encode import image_batches
-from ...errors import InputError
-from ...kernel import Rows, encode_codes, encode_rows, scores
-from ...kernel.compiled import thread_count
-from ...search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty, rows_that_count
-from ...search.centroids import SAMPLE, centroid_count
-from ...search.index import IndexWriter
-from ...search.ranking import best
-from ...search.searcher import CENTROIDS, CODES, FRAGMENTS, VECTOR, Searcher
+from inflate_shrink.data.store import Store
+from inflate_shrink.engine.checkpoint import Checkpoint
+from inflate_shrink.engine.encode import image_batches
+from inflate_shrink.errors import InputError
+from inflate_shrink.kernel import Rows, encode_codes, encode_rows, scores
+from inflate_shrink.kernel.compiled import thread_count
+from inflate_shrink.search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty, rows_that_count
+from inflate_shrink.search.centroids import SAMPLE, centroid_count
+from inflate_shrink.search.index import IndexWriter
+from inflate_shrink.search.ranking import best
+from inflate_shrink.search.searcher import CENTROIDS, CODES, FRAGMENTS, VECTOR, Searcher
+
 from ..environment import environment, workspace
 from .cascade_settings import CascadeBenchmark
 from .collages import collages

@@ -11,8 +11,9 @@ from typing import Sequence
 
 import numpy as np
 
-from ..data.vocabulary import SPECIAL_TOKENS
-from ..errors import InputError
+from inflate_shrink.data.vocabulary import SPECIAL_TOKENS
+from inflate_shrink.errors import InputError
+
 from .environment import workspace
 from .table import Row, format_section
 

@@ -12,10 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ...cpu import keep_freed_memory
-from ...errors import InputError, how_it_ended
+from inflate_shrink.cpu import keep_freed_memory
+from inflate_shrink.errors import InputError, how_it_ended
 
-_ROOT = Path(__file__).resolve().parents[3]
+from ..environment import new_process
+
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
@@ -37,13 +38,11 @@ class Worker:
     """
 
     def __init__(self, target: str, threads: int, arguments: dict, environment: dict | None = None):
-        paths = filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # ninja, of PyTorch's extensions
-        variables = {**os.environ, **dict.fromkeys(_THREADS, str(threads)), "PATH": programs, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})}
+        variables = {**dict.fromkeys(_THREADS, str(threads)), "PATH": programs, **(environment or {})}
         command = [sys.executable, "-m", __name__, target]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables, cwd=_ROOT
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(command, **pipes, text=True, **new_process(**variables))
         self.call("__init__", **arguments)
 
     def call(self, name: str, /, **arguments):

@@ -21,19 +21,20 @@ from pathlib import Path
 # Before NumPy is imported: what is measured on one core must not use more. Paddle has threads of its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from ..atomic import atomic_path, write_json
-from ..benchmark.data import DataBenchmark, measure_data
-from ..benchmark.search.cascade_report import cascade_markdown, draw_cascade
-from ..benchmark.search.cascade_settings import CascadeBenchmark
-from ..benchmark.search.latency import LatencyBenchmark, measure_latency
-from ..benchmark.search.latency_report import latency_markdown
-from ..benchmark.search.measure import SECTIONS, SearchBenchmark, measure_search
-from ..benchmark.search.report import search_markdown
-from ..cli import add_command, at_once, run_tool, tool_parser
-from ..errors import InputError
-from ..extract.extractor import ExtractorSettings
-from ..extract.presets import BACKBONES, DETECTORS
-from ..terminal import say
+from inflate_shrink.atomic import atomic_path, write_json
+from inflate_shrink.cli import add_command, at_once, run_tool, tool_parser
+from inflate_shrink.errors import InputError
+from inflate_shrink.extract.extractor import ExtractorSettings
+from inflate_shrink.extract.presets import BACKBONES, DETECTORS
+from inflate_shrink.terminal import say
+
+from .data import DataBenchmark, measure_data
+from .search.cascade_report import cascade_markdown, draw_cascade
+from .search.cascade_settings import CascadeBenchmark
+from .search.latency import LatencyBenchmark, measure_latency
+from .search.latency_report import latency_markdown
+from .search.measure import SECTIONS, SearchBenchmark, measure_search
+from .search.report import search_markdown
 
 
 def main(argv):
@@ -80,7 +81,7 @@ def _data(arguments):
     extractor = None
     if arguments.backbone:
         extractor = ExtractorSettings(arguments.backbone, arguments.backbone_preset, arguments.detector, arguments.detector_preset)
-    prepare = [sys.executable, "-m", f"{__package__}.prepare_data"]
+    prepare = [sys.executable, "-m", "inflate_shrink.commands.prepare_data"]
     return measure_data(amount, prepare, arguments.images, extractor, _show)
 
 
@@ -129,8 +130,8 @@ def _add_cascade(commands):
 
 
 def _cascade(arguments):
-    from ..benchmark.search.cascade import measure_cascade
-    from ..engine.checkpoint import open_checkpoint
+    from .search.cascade import measure_cascade
+    from inflate_shrink.engine.checkpoint import open_checkpoint
 
     names = ("split", "images", "queries", "codes", "seed", "threads")
     amount = CascadeBenchmark(candidates=tuple(arguments.candidates), **{name: getattr(arguments, name) for name in names})

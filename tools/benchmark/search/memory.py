@@ -1,4 +1,4 @@
-"""Memory of a process that searches an index, as its queries go on: ``python -m inflate_shrink.benchmark.search.memory INDEX``.
+"""Memory of a process that searches an index, as its queries go on: ``python -m benchmark.search.memory INDEX``.
 
 Standard input: an .npz of queries, an array (l, d) each. Prints JSON: for growing numbers of queries the MiB that are
 the process's own, and those of mapped files, which the system takes back when it needs them.
@@ -15,18 +15,19 @@ from typing import Sequence
 
 import numpy as np
 
+from ..environment import new_process
+
 
 def memory_of_search(index: Path, fragments: Sequence[np.ndarray]) -> list[dict]:
     """Exact search of every query (l, d) in a fresh process; ``queries``, ``own_mib`` and ``mapped_mib`` as they go on."""
     given = io.BytesIO()
     np.savez(given, *fragments)
     command = [sys.executable, "-m", __name__, str(Path(index).resolve())]
-    root = Path(__file__).resolve().parents[3]  # where python -m finds this package, not another one that happens to be in the working directory
-    return json.loads(subprocess.run(command, input=given.getvalue(), stdout=subprocess.PIPE, check=True, cwd=root).stdout)
+    return json.loads(subprocess.run(command, input=given.getvalue(), stdout=subprocess.PIPE, check=True, **new_process()).stdout)
 
 
 def _main(index: str) -> None:
-    from ...search.searcher import Searcher
+    from inflate_shrink.search.searcher import Searcher
 
     fragments = list(np.load(io.BytesIO(sys.stdin.buffer.read())).values())
     searcher, rows = Searcher(index), []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...kernel import ROW_DTYPE, Rows, encode_rows, row_width
+from inflate_shrink.kernel import ROW_DTYPE, Rows, encode_rows, row_width
 
 _POOL_ROWS = 1 << 16  # really drawn; a larger collection repeats these items in another order
 _OF_FREE_MEMORY = 0.8

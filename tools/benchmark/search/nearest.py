@@ -7,8 +7,9 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from ... import kernel
-from ...search.ranking import best
+from inflate_shrink import kernel
+from inflate_shrink.search.ranking import best
+
 from .drawn import draw_vectors, items_that_fit, stored_bytes
 from .timing import best_and_median, milliseconds
 from .worker import Worker, WorkerError

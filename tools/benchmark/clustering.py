@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from ..data.clustering import MAX_ITERATIONS, cluster_regions
+from inflate_shrink.data.clustering import MAX_ITERATIONS, cluster_regions
+
 from .environment import one_thread
 from .table import Row, format_section
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from ...config import load_config
-from ...errors import InputError
-from ...published import published_table
+from inflate_shrink.config import load_config
+from inflate_shrink.errors import InputError
+from inflate_shrink.published import published_table
+
 from ..environment import environment
 from .encoding import REGIONS
 from .scoring import Shape, measure_scoring, measure_scoring_on_device
@@ -56,7 +57,7 @@ def measure_latency(amount: LatencyBenchmark, show: Callable[[str], None], progr
     threads = amount.threads or found["cores"]
     result: dict = {"environment": found, "seed": amount.seed, "threads": threads, "candidates": list(amount.candidates)}
     progress("encoding: starting Paddle")
-    with Worker("inflate_shrink.benchmark.search.encoding:Encoding", threads, {"threads": threads, "seed": amount.seed}) as worker:
+    with Worker("benchmark.search.encoding:Encoding", threads, {"threads": threads, "seed": amount.seed}) as worker:
         result["device"] = worker.call("device")
         show(describe(result))
         table3 = published_table("table3")["ms"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ...atomic import atomic_path
+from inflate_shrink.atomic import atomic_path
+
 from .report import table
 
 _MARKERS = {"codes": ("s", "#5f5f5f"), "vector": ("^", "#0072b2")}

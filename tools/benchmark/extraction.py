@@ -7,10 +7,11 @@ from collections import deque
 
 import numpy as np
 
-from ..data.clustering import cluster_regions
-from ..errors import InputError
-from ..extract.extractor import Extractor
-from ..extract.photos import PhotoFolder, open_photo
+from inflate_shrink.data.clustering import cluster_regions
+from inflate_shrink.errors import InputError
+from inflate_shrink.extract.extractor import Extractor
+from inflate_shrink.extract.photos import PhotoFolder, open_photo
+
 from .environment import one_thread
 from .table import Row, format_section
 

@@ -10,11 +10,12 @@ from typing import Callable, Iterator
 
 import numpy as np
 
-from ..config import Config, config_from_dict
-from ..data.batches import Batch, epoch_batches, prefetch
-from ..data.tokenized import TokenizedSplit
-from ..data.store import open_store
-from ..data.writer import StoreWriter
+from inflate_shrink.config import Config, config_from_dict
+from inflate_shrink.data.batches import Batch, epoch_batches, prefetch
+from inflate_shrink.data.store import open_store
+from inflate_shrink.data.tokenized import TokenizedSplit
+from inflate_shrink.data.writer import StoreWriter
+
 from .environment import workspace
 from .table import Row, format_section
 
@@ -85,10 +86,10 @@ def training_step(config: Config, dimension: int) -> Callable[[Batch], float]:
     """A function that updates a new model of ``config`` by one batch and returns the loss."""
     import paddle
 
-    from ..engine.checkpoint import new_model
-    from ..engine.objectives import RankingObjective
-    from ..engine.optimizer import build_optimizer
-    from ..engine.precision import Precision
+    from inflate_shrink.engine.checkpoint import new_model
+    from inflate_shrink.engine.objectives import RankingObjective
+    from inflate_shrink.engine.optimizer import build_optimizer
+    from inflate_shrink.engine.precision import Precision
 
     paddle.seed(config.run.seed)
     model, objective = new_model(config, VOCABULARY, dimension), RankingObjective(config.loss)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...config import load_config
-from ...data.vocabulary import SPECIAL_TOKENS
+from inflate_shrink.config import load_config
+from inflate_shrink.data.vocabulary import SPECIAL_TOKENS
+
 from ..environment import workspace
 from .timing import best_and_median, milliseconds
 
@@ -33,9 +34,9 @@ class Encoding:
 
     def query(self, config: str) -> dict:
         """``eager`` and ``exported`` (Paddle Inference, tokenizing included): times of encoding one query by the model of a config file."""
-        from ...engine.checkpoint import open_checkpoint, write_checkpoint
-        from ...search.encoder.encoders import QueryEncoder
-        from ...search.encoder.export import export_encoder
+        from inflate_shrink.engine.checkpoint import open_checkpoint, write_checkpoint
+        from inflate_shrink.search.encoder.encoders import QueryEncoder
+        from inflate_shrink.search.encoder.export import export_encoder
 
         values, model = self._model(config)
         text = " ".join(self.generator.choice(self.words, WORDS))
@@ -53,8 +54,8 @@ class Encoding:
 
     def pairs(self, config: str, pairs: int, seconds: float = 3.0) -> dict:
         """``ms_per_pair``, the median, of a cross-BERT that scores so many candidates with one query."""
-        from ...data.batches import Batch
-        from ...engine.cross import embed_batch, match_pairs
+        from inflate_shrink.data.batches import Batch
+        from inflate_shrink.engine.cross import embed_batch, match_pairs
 
         _, model = self._model(config)
         ids = np.zeros((1, WORDS + 2), np.int64)
@@ -68,7 +69,7 @@ class Encoding:
         return {"pairs": pairs, "ms_per_pair": best_and_median(times)["median_ms"] / pairs}
 
     def _model(self, config: str):
-        from ...engine.checkpoint import new_model
+        from inflate_shrink.engine.checkpoint import new_model
 
         values = load_config(config, ["model.init=none"])
         model = new_model(values, VOCABULARY, REGION_DIM)

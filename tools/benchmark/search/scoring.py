@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import Callable, NamedTuple, Sequence
 
-from ... import kernel
+from inflate_shrink import kernel
+
 from ..environment import workspace
 from .drawn import draw_query, draw_rows, first_items, items_that_fit, stored_bytes
 from .timing import best_and_median, milliseconds
@@ -95,8 +96,8 @@ class OnDevice:
 
     def time(self, fused: bool, candidates: int, fragments: int, dim: int, seconds: float) -> dict:
         """Fragments stored in bf16 (fused: in fp16), products in fp16; the transfer of the query and of the scores is part of it."""
-        from ...search.device.fused import FusedRows
-        from ...search.device.rows import DeviceRows
+        from inflate_shrink.search.device.fused import FusedRows
+        from inflate_shrink.search.device.rows import DeviceRows
 
         rows = draw_rows(candidates, fragments, dim, "bfloat16", self.seed)
         on_device, query = (FusedRows if fused else DeviceRows)(rows), draw_query(fragments, dim, self.seed)

@@ -10,9 +10,10 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..errors import InputError
-from ..hardware import processor_name
+from inflate_shrink.errors import InputError
+from inflate_shrink.hardware import processor_name
 
+_ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = {  # name here -> distributions, the first that is installed counts
     "numpy": ("numpy",),
     "paddle": ("paddlepaddle", "paddlepaddle-gpu"),
@@ -35,6 +36,12 @@ def environment(*more: str) -> dict:
 def describe_environment(found: dict) -> str:
     versions = ", ".join(f"{name} {number or '(not installed)'}" for name, number in found["versions"].items())
     return f"{found['date']}; {found['processor']}, {found['cores']} cores, load {found['load']:g} of other work before\n{versions}"
+
+
+def new_process(**variables: str) -> dict:
+    """Return ``cwd`` and ``env`` with which ``python -m benchmark...`` finds these modules, wherever the user is; ``variables`` are further ones."""
+    paths = filter(None, [str(_ROOT), str(_ROOT / "tools"), os.environ.get("PYTHONPATH")])
+    return {"cwd": _ROOT, "env": {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **variables}}
 
 
 def one_thread():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from ...errors import InputError
-from ...kernel import paths
+from inflate_shrink.errors import InputError
+from inflate_shrink.kernel import paths
+
 from ..environment import environment
 from .contest import choose_peers, measure_contests
 from .limit import measure_limit, paper_bound
