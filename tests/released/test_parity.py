@@ -1,7 +1,10 @@
 """Converted models compute what the authors' code computes, for weights both can rebuild from names.
 
-The reference outputs of the authors' code do not belong to the project: without
-``../shared/parity`` beside the repository these tests are skipped.
+``reference_outputs.npz`` holds numbers alone, what the authors' PyTorch code returned for weights and inputs that are drawn
+here again (CPU, float32, evaluation mode, 3 layers of bert-base, 1,000 words), by mode: base, inflate with 32 codes,
+shrinktobase. ``MODE_scores`` (6, 6), rows images (of shrinktobase: the teacher's; ``_student_scores`` the student's);
+``MODE_loss``, of ranking with margin 0.6 or of distillation; ``MODE_text_fragments`` and ``MODE_image_fragments``, the
+first 4 of 768 dimensions; ``MODE_grad_norms``, the L2 norm of the loss's gradient for each parameter, by sorted name.
 """
 
 import json
@@ -18,9 +21,8 @@ from inflate_shrink.losses.distillation import full_cross_entropy
 from inflate_shrink.losses.ranking import smooth_maximum
 from inflate_shrink.released.convert import convert, parameter_names
 
-REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "parity"
-pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no reference outputs in {REFERENCE.parent.name}/{REFERENCE.name}")
-
+REFERENCE = Path(__file__).with_name("reference_outputs.npz")
+SHAPES_CRC32 = 1499574328  # of the released names and shapes, sorted, as JSON
 SIZES = dict(hidden=768, ffn=3072, layers=3, words=1000, region_dim=2048)
 
 
@@ -33,18 +35,17 @@ def weight(name, shape):
 
 @pytest.fixture(scope="module")
 def reference():
-    with np.load(REFERENCE / "released_reference.npz") as file:
+    with np.load(REFERENCE) as file:
         return dict(file)
 
 
 @pytest.fixture(scope="module")
-def inputs(reference):
+def inputs():
     """ids (6, 32), regions (6, 32, 2048), counts (6,)."""
     random = np.random.RandomState(7)
     ids = np.zeros((6, 32), "int64")
     for row, length in zip(ids, (4, 9, 14, 20, 31, 32)):
         row[:length] = random.randint(1, 1000, length)
-    assert (ids == reference["ids"]).all()
     regions = abs(random.normal(0, 1, (6, 32, 2048))).astype("float32")
     return paddle.to_tensor(ids), paddle.to_tensor(regions), paddle.full([6], 32, "int64")
 
@@ -73,8 +74,8 @@ def files(tmp_path_factory):
 
 
 def test_layout_is_the_released_one():
-    shapes = json.loads((REFERENCE / "released_parameter_shapes.json").read_text())
-    assert released_shapes(["encoder", "encoder2"], 32, **SIZES) == {name: tuple(shape) for name, shape in shapes.items()}
+    shapes = released_shapes(["encoder", "encoder2"], 32, **SIZES)
+    assert len(shapes) == 120 and zlib.crc32(json.dumps(sorted(shapes.items())).encode()) == SHAPES_CRC32
 
 
 @pytest.mark.parametrize("mode", ["base", "inflate"])
@@ -83,7 +84,7 @@ def test_ranking(mode, files, inputs, reference):
     model = convert(files(mode), mode).model
     check_fragments(mode, model, inputs, reference)
     scores = model(ids, regions, counts)
-    check("scores", scores.numpy(), reference[f"{mode}/scores"])
+    check("scores", scores.numpy(), reference[f"{mode}_scores"])
     check_loss(mode, model, smooth_maximum(scores, margin=0.6, include_diagonal=True), reference)
 
 
@@ -93,15 +94,15 @@ def test_distillation(files, inputs, reference):
     student = convert(files("shrinktobase"), "shrinktobase").model
     check_fragments("shrinktobase", student, inputs, reference)
     teacher_scores, student_scores = teacher(ids, regions, counts).detach(), student(ids, regions, counts)
-    check("teacher scores", teacher_scores.numpy(), reference["shrinktobase/scores"])
-    check("student scores", student_scores.numpy(), reference["shrinktobase/student_scores"])
+    check("teacher scores", teacher_scores.numpy(), reference["shrinktobase_scores"])
+    check("student scores", student_scores.numpy(), reference["shrinktobase_student_scores"])
     check_loss("shrinktobase", student, full_cross_entropy(teacher_scores, student_scores, 16, 16), reference)
 
 
 def test_base_as_teacher(files, inputs, reference):
     with paddle.no_grad():
         scores = convert(files("shrinktofast"), "shrinktofast", "teacher").model(*inputs)
-    check("scores", scores.numpy(), reference["shrinktobase/student_scores"])
+    check("scores", scores.numpy(), reference["shrinktobase_student_scores"])
 
 
 def test_fast(files, inputs, reference):
@@ -109,7 +110,7 @@ def test_fast(files, inputs, reference):
     ids, regions, counts = inputs
     with paddle.no_grad():
         base = convert(files("base"), "base").model
-        check("scores", base(ids, regions, counts).numpy(), reference["base/scores"])
+        check("scores", base(ids, regions, counts).numpy(), reference["base_scores"])
         text, image = (side.vectors.numpy()[:, 0].astype("float64") for side in (base.encode_text(ids), base.encode_image(regions, counts)))
         norms = np.outer(np.linalg.norm(image, axis=1), np.linalg.norm(text, axis=1))
         for mode in ("fast", "shrinktofast"):
@@ -121,16 +122,17 @@ def check_fragments(mode, model, inputs, reference):
     ids, regions, counts = inputs
     with paddle.no_grad():
         for side, fragments in (("text", model.encode_text(ids)), ("image", model.encode_image(regions, counts))):
-            check(f"{side} fragments", fragments.vectors.numpy()[..., :16], reference[f"{mode}/{side}_fragments"])
+            check(f"{side} fragments", fragments.vectors.numpy()[..., :4], reference[f"{mode}_{side}_fragments"])
 
 
 def check_loss(mode, model, loss, reference):
-    check("loss", loss.numpy(), reference[f"{mode}/loss"])
+    check("loss", loss.numpy(), reference[f"{mode}_loss"])
     loss.backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    expected = json.loads(str(reference[f"{mode}/grad_norms"]))
     names = parameter_names(mode, "student", 3)
-    assert names.keys() == expected.keys()
+    norms = reference[f"{mode}_grad_norms"]
+    assert len(names) == len(norms)
+    expected = dict(zip(sorted(names), norms))
     # a key's bias moves all logits of a row alike: its gradient is rounding noise
     noise = 1e-7 * max(expected.values())
     for name, norm in expected.items():
