@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from paddle import nn
 
 from ..config import Config, config_from_dict
 from ..engine.checkpoint import new_model
 from ..errors import InputError
 from ..model.encoder import DualEncoder
-from .torch_file import read_torch_file
+from ..model.parameter_shapes import parameter_shapes
+from ..weight_files.torch_file import read_torch_file
 
 HEAD_SIZE = 64  # of every released BERT; it cannot be read from the shapes
 
@@ -111,6 +111,8 @@ def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3,
     for name, ours in names.items():
         if name not in weights:
             raise InputError(f"{path}: has no '{name}', which '{ours}' is read from; check mode ({mode}) and layers ({layers})")
+        if not weights[name].size:
+            raise InputError(f"{path}: '{name}' has shape {weights[name].shape}, which holds no numbers")
     hidden = weights["fc.bias"].size
     config = config_from_dict(
         {
@@ -130,8 +132,15 @@ def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3,
         str(path),
     )
     vocab_size = weights["encoder.embeddings.word_embeddings.weight"].size // hidden
-    model = new_model(config, vocab_size, region_dim=weights["fc.weight"].size // hidden)
-    _fill(path, model, weights, names)
+    region_dim = weights["fc.weight"].size // hidden
+    values = {ours: _as_ours(weights[name], ours) for name, ours in names.items()}
+    shapes = parameter_shapes(config.model, vocab_size, region_dim)
+    for name, ours in names.items():  # before the model takes memory
+        if list(values[ours].shape) != shapes[ours]:
+            raise InputError(f"{path}: '{name}' has shape {weights[name].shape}, '{ours}' needs {tuple(shapes[ours])}")
+    model = new_model(config, vocab_size, region_dim)
+    for ours, parameter in model.state_dict().items():
+        parameter.set_value(values[ours].astype("float32"))
     model.eval()
     return Conversion(config, model, _report(model, weights, names, released.stack))
 
@@ -164,15 +173,9 @@ def _read(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: not a released checkpoint: expected a dict with a list of weights in 'model'") from None
 
 
-def _fill(path, model: DualEncoder, weights, names) -> None:
-    # PyTorch keeps a Linear's weight as (out, in), Paddle as (in, out)
-    transposed = {f"{name}.weight" for name, layer in model.named_sublayers() if isinstance(layer, nn.Linear)}
-    parameters = model.state_dict()
-    for name, ours in names.items():
-        value = weights[name].T if ours in transposed else weights[name]
-        if list(value.shape) != list(parameters[ours].shape):
-            raise InputError(f"{path}: '{name}' has shape {weights[name].shape}, '{ours}' needs {tuple(parameters[ours].shape)}")
-        parameters[ours].set_value(value.astype("float32"))
+def _as_ours(value: np.ndarray, ours: str) -> np.ndarray:
+    """PyTorch keeps a Linear's weight as (out, in), Paddle as (in, out)."""
+    return value.T if ours.startswith(("transformer.", "region_embedding.")) else value
 
 
 def _report(model: DualEncoder, weights, names, stack: str) -> list[str]:

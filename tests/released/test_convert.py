@@ -120,6 +120,8 @@ def without(name):
     [
         (without("norm.bias"), {}, "has no 'norm.bias', which 'region_embedding.norm.bias' is read from"),
         ({**without("fc.weight"), "fc.weight": np.ones((3, 128))}, {}, "'fc.weight' has shape"),
+        ({**without("fc.bias"), "fc.bias": np.ones(1 << 14)}, {}, "has shape .* needs"),  # 30 GiB of weights, were they made
+        ({**without("fc.bias"), "fc.bias": np.ones(0)}, {}, r"'fc.bias' has shape \(0,\), which holds no numbers"),
         (weights_of("base", False), dict(mode="inflate"), "has no 'poly_code_embeddings_t.weight'"),
         (weights_of("base", False), dict(mode="shrinktobase"), "has no 'encoder2.encoder.layer.0"),
         (weights_of("base", False), dict(layers=13), r"has no 'encoder.encoder.layer.12"),

@@ -2,13 +2,15 @@
 
 import collections
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
 from released_files import Call, Global, Storage, contiguous, save_legacy, save_zip, tensor
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.released.torch_file import Placeholder, read_torch_file
+from inflate_shrink.weight_files.pickles import Placeholder
+from inflate_shrink.weight_files.torch_file import read_torch_file
 
 both_formats = pytest.mark.parametrize("save", [save_zip, save_legacy])
 
@@ -95,9 +97,11 @@ class Options:
 def test_objects_of_other_classes_are_placeholders(save, tmp_path):
     save(tmp_path / "file", {"opt": Options(), "class": Options, "dtype": Global("torch", "float16"), "kept": 1})
     content = read_torch_file(tmp_path / "file")
-    assert isinstance(content["opt"], Placeholder) and type(content["opt"]).__name__ == "Options"
-    assert issubclass(content["class"], Placeholder) and content["class"] is not Options
-    assert issubclass(content["dtype"], Placeholder)
+    assert {key: value.name for key, value in content.items() if isinstance(value, Placeholder)} == {
+        "opt": f"{__name__}.Options",
+        "class": f"{__name__}.Options",
+        "dtype": "torch.float16",
+    }
     assert content["kept"] == 1
 
 
@@ -118,6 +122,29 @@ def test_tensor_beyond_its_storage(save, tmp_path):
         save(tmp_path / "file", wrong)
         with pytest.raises(InputError, match="truncated, or not a checkpoint"):
             read_torch_file(tmp_path / "file")
+
+
+@both_formats
+def test_expanded_tensor_that_would_fill_the_memory(save, tmp_path):
+    save(tmp_path / "file", tensor(Storage("FloatStorage", np.zeros(4, "float32")), (1 << 30, 4), (0, 1)))
+    with pytest.raises(InputError, match=r"file: truncated, or not a checkpoint .*a tensor \(1073741824, 4\) of only 4 numbers"):
+        read_torch_file(tmp_path / "file")
+
+
+@both_formats
+def test_storage_larger_than_the_file(save, tmp_path, peak_memory):
+    save(tmp_path / "file", tensor(Storage("FloatStorage", np.zeros(4, "float32"), size=1 << 31), (4,), (1,)))
+    with peak_memory(at_most=1 << 26), pytest.raises(InputError, match="file: truncated, or not a checkpoint .*bytes"):
+        read_torch_file(tmp_path / "file")
+
+
+def test_parts_that_grow_when_they_are_read(tmp_path, peak_memory):
+    save_zip(tmp_path / "stored", tensor(Storage("FloatStorage", np.zeros(1 << 24, "float32")), (1 << 24,), (1,)))
+    with zipfile.ZipFile(tmp_path / "stored") as stored, zipfile.ZipFile(tmp_path / "file", "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    with peak_memory(at_most=1 << 25), pytest.raises(InputError, match="its parts are compressed"):
+        read_torch_file(tmp_path / "file")
 
 
 def test_files_that_are_no_checkpoints(tmp_path):
