@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
 import zlib
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from .errors import InputError
-from .json_values import JsonMapping
+from .json_values import JsonMapping, parse_json
 
 SMALL = 1 << 20  # bytes: reading a file up to this size costs nothing
 ALL, NONE = float("inf"), -1
@@ -30,6 +31,32 @@ class FileList(NamedTuple):
     name: str  # manifest.json
     whole: str  # index
     again: str = "copy or build it again"
+
+    def write(self, directory: Path, content: dict | None = None, without: tuple[str, ...] = ()) -> None:
+        """Write the list: ``content``, all files that are in ``directory`` by now as its ``files``, and its own checksum."""
+        files = {path.name: measure(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name not in (self.name, *without)}
+        content = {**(content or {}), "files": files}
+        text = json.dumps({"crc32": _checksum_of(content), **content}, indent=1, ensure_ascii=False)
+        (directory / self.name).write_text(text + "\n", encoding="utf-8")
+
+    def read(self, directory: Path) -> dict:
+        """Read what :meth:`write` wrote, each of the ``files`` as :class:`FileEntry`; raises InputError if the list itself is damaged."""
+        path = directory / self.name
+        try:
+            kept = parse_json(path.read_bytes(), path, self.again)
+        except OSError as error:
+            raise self.unreadable(error, path) from None
+        content = {key: value for key, value in kept.value.items() if key != "crc32"}
+        if kept.text("crc32") != _checksum_of(content):
+            raise InputError(f"{path}: damaged (its checksum is wrong); {self.again}")
+        return {**content, "files": parse_files(kept.mapping("files"))}
+
+    def check_all(self, directory: Path, contents: Callable[[str, FileEntry], bool] = lambda name, entry: True) -> dict:
+        """Read the list and compare all sizes with it, and the contents of the files that ``contents`` says; raises InputError."""
+        content = self.read(directory)
+        for name, entry in content["files"].items():
+            self.check_within(directory, {name: entry}, ALL if contents(name, entry) else NONE)
+        return content
 
     def check(self, path: Path, expected: FileEntry, contents: bool) -> None:
         """Compare a file's size, or all its ``contents``; raises InputError if it is missing, unreadable or another."""
@@ -109,6 +136,10 @@ def parse_files(kept: JsonMapping) -> dict[str, FileEntry]:
             raise kept.damaged(name, "no size and checksum")
         files[name] = FileEntry(*value)
     return files
+
+
+def _checksum_of(content: dict) -> str:
+    return f"{zlib.crc32(json.dumps(content, sort_keys=True).encode()):08x}"
 
 
 def measure(path: Path) -> FileEntry:

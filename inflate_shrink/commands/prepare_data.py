@@ -4,6 +4,7 @@
   python tools/prepare_data.py --captions dataset_flickr30k.json --format karpathy \\
       --regions flickr30k.tsv --regions-format tsv --vocab vocab.txt --out data/flickr30k
   python tools/prepare_data.py --captions train=train.csv val=val.csv --format csv --regions features --regions-format npz --out data/own
+  python tools/prepare_data.py --verify data/own    # compare what is on disk with its checksums
 
 Splits come from SPLIT=FILE, from the captions' own file, from lists of images (--split), or, where
 none of them says, by seeded proportion. An interrupted call goes on when repeated.
@@ -22,6 +23,8 @@ from ..data.captions import CaptionOptions, caption_files, duplicate_captions, f
 from ..data.captions.splits import assign_splits
 from ..data.prepare import prepare, region_source, split_sizes
 from ..data.region_files import FORMATS as REGION_FORMATS
+from ..data.store import LISTED
+from ..data.verify import verify_store
 from ..data.vocabulary import build_vocabulary, read_vocabulary
 from ..data.wordpiece import words
 from ..errors import InputError
@@ -29,8 +32,11 @@ from ..terminal import say
 
 
 def main(argv):
-    parser = _parser()
+    parser = _parser(making=not any(argument.split("=")[0] == "--verify" for argument in argv))
     arguments = parser.parse_args(argv)
+    if arguments.verify:
+        _refuse(parser, arguments, ("captions", "format", "regions", "out"), "with --verify, which makes nothing")
+        return _verify(arguments.verify)
     for allowed, names in ((("csv", "tsv"), ("image_column", "caption_column", "split_column")), (("karpathy",), ("without_restval",))):
         if arguments.format not in allowed:
             _refuse(parser, arguments, names, f"on --format {arguments.format}")
@@ -85,14 +91,21 @@ def _refuse(parser, arguments, names, where):
             raise InputError(f"--{name.replace('_', '-')} has no effect {where}; leave it out")
 
 
-def _parser():
+def _verify(directory):
+    store = verify_store(directory)
+    rest = "" if (store.directory / LISTED.name).exists() else f"; it has no {LISTED.name}, so only its features have a checksum"
+    print(f"{directory}: as it was written, {len(store.image_ids)} images and {len(store.captions)} captions{rest}")
+
+
+def _parser(making=True):
     parser = tool_parser(__doc__)
-    parser.add_argument("--captions", nargs="+", required=True, metavar="[SPLIT=]FILE", help="caption files (for scan and released: or their folder)")
-    parser.add_argument("--format", required=True, choices=CAPTION_FORMATS, help="of the captions")
-    parser.add_argument("--regions", nargs="+", required=True, metavar="PATH", help="region files or folders, or what tools/extract_regions.py made")
+    parser.add_argument("--verify", metavar="DIR", help="compare a whole data set with its checksums, and make none")
+    parser.add_argument("--captions", nargs="+", required=making, metavar="[SPLIT=]FILE", help="caption files (for scan and released: or their folder)")
+    parser.add_argument("--format", required=making, choices=CAPTION_FORMATS, help="of the captions")
+    parser.add_argument("--regions", nargs="+", required=making, metavar="PATH", help="region files or folders, or what tools/extract_regions.py made")
     parser.add_argument("--regions-format", choices=REGION_FORMATS, default="store", help="of the regions (default: %(default)s, of tools/extract_regions.py)")
     parser.add_argument("--extractor", default="", help="what made the regions, for the record (with store: known)")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the new data set")
+    parser.add_argument("--out", required=making, metavar="DIR", help="the new data set")
     parser.add_argument("--split", nargs="+", default=[], metavar="SPLIT=FILE", help="lists of images, one name a line")
     parser.add_argument("--val", type=float, default=0.1, help="share of the images, where nothing else gives splits (default: %(default)s)")
     parser.add_argument("--test", type=float, default=0.1, help="likewise (default: %(default)s)")

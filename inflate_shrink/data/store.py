@@ -6,11 +6,12 @@
     region_counts.npy  (N,) int32 valid regions of each image, 1..R
     boxes.npy          (N, R, 4) float32 x1, y1, x2, y2 in pixels, for display only
     vocab.txt          optional WordPiece vocabulary of the data set
-    meta.json          format version, origin, shapes
+    meta.json          format version, origin, shapes, checksum of the features
+    files.json         size and checksum of each of the others; absent in older data sets
 
 :mod:`.writer` makes such a directory; this module opens and checks it. Everything that
-can be checked without reading the features is checked on opening; the features are
-checked as they are read.
+can be checked without reading the features and boxes is checked on opening, the checksums of those by
+:mod:`.verify`. That features are numbers is checked as they are read.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..checked_files import FileList
 from ..errors import InputError
 from .npy import open_npy
 from .tsv import read_rows
 
 FORMAT = 1
+LISTED = FileList("files.json", "data set", "copy or build it again, or remove files.json if you edited it")
 CAPTIONS_HEADER = ("split", "image_id", "caption")
 IMAGES_HEADER = ("image_id", "width", "height", "file")
 
@@ -148,7 +151,7 @@ def open_store(directory: str | os.PathLike) -> Store:
     """Open and validate a data set directory without reading its features.
 
     Raises:
-        InputError: a file is missing, truncated or malformed, or two files disagree.
+        InputError: a file is missing, truncated or malformed, not as it was written, or two files disagree.
     """
     directory = Path(directory)
     if not directory.is_dir():
@@ -163,6 +166,8 @@ def open_store(directory: str | os.PathLike) -> Store:
     regions, region_counts, boxes = _open_arrays(directory, meta)
     image_ids, image_sizes, image_files = _read_images(directory / "images.tsv", len(regions))
     caption_splits, caption_rows, captions = _read_captions(directory / "captions.tsv", image_ids, meta)
+    if (directory / LISTED.name).exists():  # last: what is wrong in a line is the better message
+        LISTED.check_all(directory, lambda name, entry: name != "boxes.npy")
     return Store(
         directory=directory,
         meta=meta,

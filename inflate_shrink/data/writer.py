@@ -16,7 +16,7 @@ from ..errors import InputError
 from .growing import GrowingNpy, GrowingTable
 from .npy import read_header
 from .partial import partial_path
-from .store import CAPTIONS_HEADER, FORMAT, IMAGES_HEADER
+from .store import CAPTIONS_HEADER, FORMAT, IMAGES_HEADER, LISTED
 from .tsv import format_row
 
 
@@ -243,6 +243,8 @@ class StoreWriter:
             **self._extra,
         )
         (self.directory / "meta.json").write_bytes(self._json(meta))
+        self._captions_file.flush()
+        LISTED.write(self.directory, without=("regions.npy",))  # its checksum was made as it was written
 
     def _json(self, meta: dict) -> bytes:
         try:

@@ -165,8 +165,27 @@ def test_not_utf8(animals):
     rejected(animals, "captions.tsv", "not UTF-8")
 
 
+@pytest.mark.parametrize("name, old, new", [("captions.tsv", "A cat.", "A hat."), ("images.tsv", "480\towl", "481\towl"), ("meta.json", "a test", "a nest")])
+def test_edited_file(animals, name, old, new):
+    edit(animals / name, old, new)
+    rejected(animals, f"{animals / name}: its checksum is not the one in files.json", "or remove files.json if you edited it")
+    (animals / "files.json").unlink()
+    open_store(animals)
+
+
+def test_counts_that_are_possible_but_not_those_that_were_written(animals):
+    np.save(animals / "region_counts.npy", np.array([2, 2, 2], np.int32))
+    rejected(animals, "region_counts.npy: its checksum")
+
+
+def test_damaged_list(animals):
+    edit(animals / "files.json", '"captions.tsv"', '"captions.csv"')
+    rejected(animals, "files.json: damaged (its checksum is wrong)")
+
+
 def test_windows_line_ends_are_read(animals):
     data = (animals / "captions.tsv").read_bytes()
+    (animals / "files.json").unlink()
     (animals / "captions.tsv").write_bytes(data.replace(b"\n", b"\r\n"))
     assert open_store(animals).captions[0] == "An owl."
 
@@ -174,6 +193,7 @@ def test_windows_line_ends_are_read(animals):
 def test_fingerprint(animals):
     before = open_store(animals).fingerprint()
     assert before == open_store(animals).fingerprint() and len(before) == 16
+    (animals / "files.json").unlink()
     edit(animals / "captions.tsv", "A cat.", "A hat.")
     assert open_store(animals).fingerprint() != before
 
@@ -189,6 +209,7 @@ def test_fingerprint_tells_features_of_one_size_apart(tmp_path):
 
 def test_as_many_captions_as_coco(animals):
     n = 616_767
+    (animals / "files.json").unlink()
     (animals / "captions.tsv").write_text("split\timage_id\tcaption\n" + "train\tcat\tA man on a small moped on a dirt road.\n" * n)
     meta = json.loads((animals / "meta.json").read_text())
     (animals / "meta.json").write_text(json.dumps({**meta, "captions": n}))

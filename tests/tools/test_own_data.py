@@ -340,6 +340,18 @@ def test_no_training_captions_to_make_a_vocabulary_of(prepare_main, regions, fli
     assert not list(tmp_path.glob("*out*"))
 
 
+def test_verify(prepare_main, capsys, tiny_data, own_data):
+    run_main(prepare_main, ["--verify", str(tiny_data)])
+    assert capsys.readouterr().out == f"{tiny_data}: as it was written, 42 images and 210 captions\n"
+    with open(own_data / "regions.npy", "r+b") as file:
+        file.seek(-5000, os.SEEK_END)
+        file.write(b"\x01\x02")
+    for arguments, message in (([own_data], f"{own_data}/regions.npy: .*it is damaged, .*"), ([tiny_data, "--out", "x"], "--out has no effect with --verify.*")):
+        with pytest.raises(SystemExit) as end:
+            run_main(prepare_main, ["--verify", *map(str, arguments)])
+        assert end.value.code == 2 and re.fullmatch(f"error: {message}\n", capsys.readouterr().err)
+
+
 # ---- in a process of its own ----
 
 
