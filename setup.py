@@ -42,6 +42,8 @@ setup(
         # Draws the figures and the attention pictures.
         "matplotlib",
         "tqdm",
+        # Weights in files that cannot run code.
+        "safetensors",
         # The last release that runs on both Paddle 2.6 and Paddle 3.
         "paddlenlp==2.8.1",
         # The rest is what paddlenlp 2.8.1 asks for without an upper bound.

@@ -13,7 +13,7 @@ FLOORS = (
     {"errors", "cpu", "hardware", "predictor", "published", "signals", "terminal"},
     {"lock"},
     {"__init__", "atomic", "config", "json_values", "kernel", "metrics"},
-    {"checked_files"},
+    {"checked_files", "weight_files"},
     {"data"},
     {"extract"},
     {"losses", "scoring"},
@@ -121,7 +121,7 @@ def test_a_tool_is_its_command():
 
 
 def test_help_is_instant_because_what_tools_import_first_is_light():
-    parts = ("config", "errors", "atomic", "cpu", "cli", "metrics", "data", "extract", "kernel")
+    parts = ("config", "errors", "atomic", "checked_files", "weight_files", "cpu", "cli", "metrics", "data", "extract", "kernel")
     light = [path for path in sources(*parts) if path.name != "networks.py"]  # imports it in a function
     assert not [path for path in light if {name.split(".")[0] for name in imports(path)} & HEAVY]
 
@@ -138,3 +138,16 @@ def test_the_page_names_the_floors():
     block = page.partition("## Imports point one way\n\n")[2].partition("\n\n")[0]
     floors = [{part.strip() for part in floor.split(",")} for floor in block.split("->")]
     assert floors == [{"tools"}, *(floor - {"__init__"} for floor in reversed(FLOORS))]
+
+
+RUNS_CODE = {"pickle.load", "pickle.loads", "pickle.Unpickler", "paddle.load", "torch.load", "joblib.load", "yaml.unsafe_load", "yaml.full_load"}
+
+
+def test_no_file_is_opened_by_what_can_run_code():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                own = path.name == "parallel.py" and called == "pickle.loads"  # what its own worker processes send
+                assert own or called not in RUNS_CODE and not called.endswith(".from_pretrained"), f"{path}: {called}"
+                assert not any(keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False" for keyword in node.keywords), path

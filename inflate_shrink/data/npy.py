@@ -19,16 +19,28 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         InputError: not a .npy file, another shape or type than expected, or a file shorter
             or longer than its own header promises.
     """
-    found_shape, found_dtype, expected_size = read_header(path)
+    found_shape, found_dtype, _ = read_header(path)
     if found_shape != tuple(shape) or found_dtype != np.dtype(dtype):
         raise InputError(
             f"{path}: holds {found_dtype} {found_shape}, but meta.json says {dtype} {tuple(shape)}; the files belong to different builds"
         )
+    return map_npy(path)
+
+
+def map_npy(path: Path) -> np.ndarray:
+    """Map ``path`` read-only, whatever its shape and type.
+
+    Raises:
+        InputError: not a .npy file of numbers, or one shorter or longer than its own header promises.
+    """
+    shape, dtype, expected_size = read_header(path)
     size = os.path.getsize(path)
     if size != expected_size:
         raise InputError(f"{path}: its header promises {expected_size} bytes, the file has {size}; it is damaged, copy or build it again")
-    if 0 in found_shape:
-        return np.empty(found_shape, found_dtype)  # an empty file cannot be mapped
+    if dtype.hasobject:
+        raise InputError(f"{path}: holds Python objects, which are pickles and are not opened")
+    if 0 in shape:
+        return np.empty(shape, dtype)  # an empty file cannot be mapped
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 

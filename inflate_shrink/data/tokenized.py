@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import NamedTuple
 
 import numpy as np
 
 from ..atomic import atomic_path
+from ..checked_files import FileList
 from ..config import DataConfig
 from ..errors import InputError
 from .npy import open_npy
 from .store import Split, Store, open_store
 from .text import CaptionTokenizer
+
+
+_LISTED = FileList("files.json", "cache")
 
 
 class TokenizedSplit(NamedTuple):
@@ -61,16 +66,18 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
 def tokenize_split(store: Store, name: str, tokenizer: CaptionTokenizer) -> TokenizedSplit:
     """Return a split with its captions as ids, which are kept in the data set's directory where it can be written."""
     split = store.split(name)
-    cache = store.directory / ".ids" / f"{name}-{store.fingerprint()}-{tokenizer.key}.npy"
-    if cache.exists():
-        try:
-            return TokenizedSplit(split, np.array(open_npy(cache, (len(split.captions), tokenizer.length), "int64")))
-        except InputError:
-            pass  # damaged: it is made again
+    cache = store.directory / ".ids" / f"{name}-{store.fingerprint()}-{tokenizer.key}"
+    try:
+        _LISTED.check_all(cache)
+        return TokenizedSplit(split, np.array(open_npy(cache / "ids.npy", (len(split.captions), tokenizer.length), "int64")))
+    except InputError:
+        shutil.rmtree(cache, ignore_errors=True)  # not there, or damaged
     ids = tokenizer(split.captions)
     try:
-        with atomic_path(cache) as temporary, open(temporary, "wb") as file:
-            np.save(file, ids)
+        with atomic_path(cache) as temporary:
+            temporary.mkdir()
+            np.save(temporary / "ids.npy", ids)
+            _LISTED.write(temporary)
     except InputError:
         pass  # a read-only data set: tokenise every time
     return TokenizedSplit(split, ids)

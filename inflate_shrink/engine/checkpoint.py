@@ -1,15 +1,17 @@
 """Checkpoints: directories that appear whole, with everything that is needed to go on.
 
-    RUN/step-000500/model.pdparams   the weights
-                    train.pdopt      optimizer and loss scaler (absent in converted checkpoints)
-                    config.yaml      the resolved configuration
-                    vocab.txt        the WordPiece vocabulary
-                    state.json       step, sizes of the inputs, best result, history
-    RUN/last, RUN/best               symbolic links to two of them
-    RUN/lock                         held by the process that trains here
+    RUN/step-000500/model.safetensors  the weights
+                    train.safetensors  optimizer and loss scaler (absent in converted checkpoints)
+                    config.yaml        the resolved configuration
+                    vocab.txt          the WordPiece vocabulary
+                    state.json         step, sizes of the inputs, best result, history
+                    files.json         size and checksum of each of them
+    RUN/last, RUN/previous, RUN/best   symbolic links to three of them
+    RUN/lock                           held by the process that trains here
 
 A new checkpoint gets a new name and the links are replaced by rename, so a run that is
-killed at any moment, or a full disk, leaves the previous ones as they were.
+killed at any moment, or a full disk, leaves the previous ones as they were. What is read is compared with
+``files.json``; whoever edits a checkpoint removes that list. Nothing in a checkpoint can run.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import paddle
 import yaml
 
@@ -31,8 +35,10 @@ from ..data.store import Store, open_store
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
 from ..model.encoder import DualEncoder
+from ..model.parameter_shapes import check_shapes
+from . import checkpoint_files as files
 
-LINKS = ("last", "best")
+LINKS = ("last", "previous", "best")  # newest first, but for best
 
 
 class Checkpoint(NamedTuple):
@@ -73,14 +79,30 @@ class Checkpoint(NamedTuple):
     def origin(self) -> dict:
         """What an index or an exported encoder says of the model it is made of; ``fingerprint`` changes with the weights."""
         model = self.config.model
-        weights = hashlib.sha256((self.directory / "model.pdparams").read_bytes()).hexdigest()[:16]
         shape = {"codes": model.codes, "fragments": model.fragments, "score_padding": model.score_padding}
-        return {"name": self.config.name, "checkpoint": str(self.directory), "fingerprint": weights, **shape}
+        return {"name": self.config.name, "checkpoint": str(self.directory), "fingerprint": self.fingerprint()[:16], **shape}
+
+    @property
+    def weights_file(self) -> Path:
+        return files.find(self.directory, files.WEIGHTS)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the file of weights, 64 hexadecimal digits: other weights have another."""
+        return hashlib.sha256(self.weights_file.read_bytes()).hexdigest()
+
+    def read_weights(self) -> dict[str, np.ndarray]:
+        """Name -> array of every parameter; raises InputError if the file is damaged or the arrays are not the model's."""
+        weights = files.read_weights(self.directory)
+        shapes = {name: array.shape for name, array in weights.items()}
+        check_shapes(self.weights_file, shapes, self.config.model, self.state["vocab_size"], self.state["region_dim"])
+        return weights
 
     def load_model(self) -> DualEncoder:
         """The model with its weights, in evaluation mode."""
+        with _offering_others(self.directory):
+            weights = self.read_weights()  # first: sizes that are wrong must take no memory
         model = new_model(self.config, self.state["vocab_size"], self.state["region_dim"])
-        load_weights(model, self.directory)
+        set_weights(model, weights)
         model.eval()
         return model
 
@@ -103,23 +125,27 @@ def write_checkpoint(directory: Path, model: DualEncoder, config: Config, vocabu
     state = {**state, "vocab_size": model.vocab_size, "region_dim": model.region_dim, "paddle": paddle.__version__}
     with atomic_path(directory) as temporary:
         temporary.mkdir()
-        paddle.save(model.state_dict(), str(temporary / "model.pdparams"))
+        files.write_weights(temporary, model.state_dict())
         if train_state is not None:
-            paddle.save(train_state, str(temporary / "train.pdopt"))
+            files.write_training(temporary, train_state)
         (temporary / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
         if vocabulary is not None:
             (temporary / "vocab.txt").write_bytes(vocabulary)
         (temporary / "state.json").write_text(json.dumps(state, indent=1))
+        files.write_list(temporary)
 
 
 def point(run_dir: Path, link: str, checkpoint: Path) -> None:
-    """Let RUN/last or RUN/best be ``checkpoint``, and delete checkpoints that no link names."""
+    """Let RUN/last or RUN/best be ``checkpoint``, and delete checkpoints that no link names. What was last is then RUN/previous."""
+    replaced = os.readlink(run_dir / link) if (run_dir / link).is_symlink() else checkpoint.name
+    if link == "last" and replaced != checkpoint.name:
+        atomic_symlink(replaced, run_dir / "previous")
     atomic_symlink(checkpoint.name, run_dir / link)
     discard_unlinked(run_dir)
 
 
 def discard_unlinked(run_dir: Path) -> None:
-    """Delete the checkpoints that neither link names, and what a killed run left half-written."""
+    """Delete the checkpoints that no link names, and what a killed run left half-written."""
     kept = {os.readlink(run_dir / name) for name in LINKS if (run_dir / name).is_symlink()}
     for old in run_dir.glob("step-*"):
         if old.name not in kept:
@@ -139,51 +165,91 @@ def open_checkpoint(path: str | Path, any_extractor: bool = False) -> Checkpoint
     Args:
         any_extractor: take regions of another extractor than the training's, too.
 
-    Raises InputError if there is none or it is not complete.
+    Raises InputError if there is none, it is not complete, or a file but those of arrays is not as it was written.
     """
     path = Path(path)
-    directory = next((path / link for link in ("best", "last") if (path / link).exists()), path)
     if not path.is_dir():
         raise InputError(f"{path}: no such checkpoint directory; tools/train.py and tools/distill.py make them in run.dir")
-    for name in ("model.pdparams", "config.yaml", "state.json"):
-        if not (directory / name).is_file():
-            raise InputError(f"{directory}: not a checkpoint: {name} is missing")
+    directory = next((path / link for link in ("best", "last") if (path / link).exists()), path)
+    with _offering_others(directory):
+        return _open(directory)._replace(any_extractor=any_extractor)
+
+
+def _open(directory: Path) -> Checkpoint:
+    for names in (files.WEIGHTS, ("config.yaml",), ("state.json",)):
+        if not files.find(directory, names):
+            raise InputError(f"{directory}: not a checkpoint: {names[0]} is missing")
+    files.check_files(directory)
     try:
-        state = json.loads((directory / "state.json").read_text())
+        state = json.loads((directory / "state.json").read_bytes())
         values = read_yaml(directory / "config.yaml")
-        if not values or not isinstance(state, dict) or not {"vocab_size", "region_dim"} <= state.keys():
+        if not values or not isinstance(state, dict):
             raise ValueError("keys are missing")
-    except ValueError as error:
+        for key in ("vocab_size", "region_dim"):
+            if type(state.get(key)) is not int or state[key] < 1:
+                raise ValueError(f"{key} is {state.get(key)!r}, expected a number of 1 or more")
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{directory}: state.json or config.yaml is damaged: {error}") from None
-    return Checkpoint(directory, config_from_dict(values, str(directory / "config.yaml")), state, any_extractor)
+    return Checkpoint(directory, config_from_dict(values, str(directory / "config.yaml")), state)
 
 
-def load_weights(model: DualEncoder, directory: Path) -> None:
-    """Fill ``model`` from a checkpoint; every parameter must be there with its shape."""
-    path = directory / "model.pdparams"
-    weights = _load(path)
-    expected = {name: list(parameter.shape) for name, parameter in model.state_dict().items()}
-    for name in sorted(expected.keys() | weights.keys()):
-        shape = getattr(weights.get(name), "shape", None)
-        found = None if shape is None else list(shape)
-        if found != expected.get(name):
-            raise InputError(f"{path}: weights of another model: {name} has shape {found}, expected {expected.get(name)}")
-    model.set_state_dict(weights)
+class Resumable(NamedTuple):
+    """Everything that a run goes on from."""
+
+    checkpoint: Checkpoint
+    weights: dict[str, np.ndarray]
+    training: dict  # states of optimizer and scaler
+    damaged: dict[str, InputError]  # links to newer checkpoints, and what is wrong with them
 
 
-def load_train_state(directory: Path) -> dict:
-    """Optimizer and scaler states of a checkpoint made by a training run."""
-    path = directory / "train.pdopt"
-    if not path.is_file():
-        raise InputError(f"{directory}: holds no optimizer state, so training cannot be resumed from it")
-    return _load(path)
+def open_newest(run_dir: Path) -> Resumable:
+    """The newest checkpoint of a run that is as it was written: RUN/last, RUN/previous or RUN/best.
+
+    Raises InputError if there is none; it names what is wrong with RUN/last.
+    """
+    damaged = {}
+    for link in LINKS:
+        if link != "last" and not (run_dir / link).exists():
+            continue
+        try:
+            checkpoint = _open(run_dir / link)
+            return Resumable(checkpoint, checkpoint.read_weights(), files.read_training(run_dir / link), damaged)
+        except InputError as error:
+            damaged[link] = error
+    raise damaged["last"]
 
 
-def _load(path: Path):
+def drop_damaged(run_dir: Path, found: Resumable) -> None:
+    """Let RUN/last be the checkpoint that was found, and delete those that are damaged."""
+    whole, damaged = found.checkpoint.directory.resolve(), {(run_dir / link).resolve() for link in found.damaged}
+    for link in LINKS:
+        if (run_dir / link).resolve() in damaged:
+            (run_dir / link).unlink()
+    point(run_dir, "last", whole)
+
+
+@contextmanager
+def _offering_others(directory: Path):
+    """Name another checkpoint of the run, if one is whole, in an InputError of the block."""
     try:
-        values = paddle.load(str(path))
-        if not isinstance(values, dict):
-            raise TypeError
-        return values
-    except Exception as error:  # pickle raises almost anything on damaged bytes
-        raise InputError(f"{path}: damaged or not written by Paddle ({type(error).__name__})") from None
+        yield
+    except InputError as error:
+        for link in LINKS:
+            other = directory.parent / link
+            if other.exists() and other.resolve() != directory.resolve() and _is_whole(other):
+                raise InputError(f"{error}; {other} is whole") from None
+        raise
+
+
+def _is_whole(directory: Path) -> bool:
+    try:
+        _open(directory).read_weights()
+    except InputError:
+        return False
+    return True
+
+
+def set_weights(model: DualEncoder, weights: dict[str, np.ndarray]) -> None:
+    """Fill every parameter of ``model``, in the type that it has."""
+    for name, parameter in model.state_dict().items():
+        parameter.set_value(paddle.to_tensor(weights[name]).astype(parameter.dtype))

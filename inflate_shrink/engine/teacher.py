@@ -14,15 +14,18 @@ import paddle
 from tqdm import tqdm
 
 from ..atomic import atomic_path
+from ..checked_files import FileList
 from ..config import DistillConfig
 from ..data.batches import Batch
-from ..data.npy import create_npy
+from ..data.npy import create_npy, map_npy
 from ..data.tokenized import TrainingData
+from ..errors import InputError
 from ..scoring import Fragments
 from .checkpoint import Checkpoint
 from .cross import embed_batch, match_all
 from .encode import image_batches, text_batches
 
+_LISTED = FileList("files.json", "cache", "it is made again")
 CACHE_DTYPE = np.float16  # cosines move by 1e-4, and half the disk
 
 
@@ -51,7 +54,7 @@ class Teacher:
             return
         self.cache = _FragmentCache(cache_dir, self._cache_key(data))
         if not self.cache.complete:
-            log(f"teacher: writing its fragments to {cache_dir} once ({needed:.2f} GB)")
+            log(f"teacher: writing its fragments to {cache_dir} once ({needed:.2f} GB){self.cache.why}")
             self.cache.write(self.model, data)
 
     def scores(self, batch: Batch) -> paddle.Tensor:
@@ -81,12 +84,19 @@ class Teacher:
 
 
 class _FragmentCache:
-    """A directory with text.npy and image.npy (n, l, D), their masks if any, and the key they belong to."""
+    """A directory with text.npy and image.npy (n, l, D), their masks if any, and a list of them with the key they belong to.
+
+    ``complete``: whether the files were there, of the same key and as they were written; ``why``: how they are damaged, or "".
+    """
 
     def __init__(self, directory: Path, key: str):
         self.directory, self.key, self.arrays = directory, key, {}
-        key_file = directory / "key"
-        self.complete = key_file.exists() and key_file.read_text() == key
+        self.complete, self.why = False, ""
+        if (directory / _LISTED.name).exists():
+            try:
+                self.complete = _LISTED.read(directory).get("key") == key and bool(_LISTED.check_all(directory))
+            except InputError as error:
+                self.why = f": {error}"
         if self.complete:
             self._open()
 
@@ -97,7 +107,7 @@ class _FragmentCache:
             temporary.mkdir()
             _write_side(temporary, "text", text_batches(model.encode_text, data.train.ids), len(data.train.ids))
             _write_side(temporary, "image", image_batches(model.encode_image, data.store, split.image_rows), len(split.image_rows))
-            (temporary / "key").write_text(self.key)
+            _LISTED.write(temporary, {"key": self.key})
         self._open()
 
     def read(self, batch: Batch) -> tuple[Fragments, Fragments]:
@@ -108,7 +118,7 @@ class _FragmentCache:
         return Fragments(*tensors)
 
     def _open(self) -> None:
-        self.arrays = {path.stem: np.load(path, mmap_mode="r") for path in self.directory.glob("*.npy")}
+        self.arrays = {path.stem: map_npy(path) for path in self.directory.glob("*.npy")}
 
 
 def _write_side(directory: Path, side: str, batches, n: int) -> None:

@@ -18,7 +18,7 @@ from ..data.batches import Batch, batches_per_epoch, epoch_batches, prefetch
 from ..data.tokenized import TrainingData
 from ..errors import InputError
 from ..model.encoder import DualEncoder
-from .checkpoint import discard_unlinked, load_train_state, load_weights, open_checkpoint, point, write_checkpoint
+from .checkpoint import discard_unlinked, drop_damaged, open_newest, point, set_weights, write_checkpoint
 from .evaluate import describe, evaluate
 from .objectives import Objective
 from .optimizer import build_optimizer, learning_rate
@@ -43,8 +43,8 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
 
     Args:
         model: with its initial weights; trained in place.
-        resume: go on from RUN/last if there is one. Without it, a run directory that
-            holds checkpoints is refused.
+        resume: go on from RUN/last if there is one, or from the checkpoint before where it is damaged. Without
+            it, a run directory that holds checkpoints is refused.
 
     Raises:
         InputError: another config or other data than the run was started with, a disk that is full, or a loss or
@@ -60,8 +60,8 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
 
     # 2. Where the run stands: at its beginning, or at its last checkpoint.
     state = RunState(data=data.store.fingerprint())
-    if (run_dir / "last").exists():
-        state = _restore(config, run_dir, state.data, model, optimizer, precision)
+    if (run_dir / "last").is_symlink():  # also one whose checkpoint is lost
+        state = _restore(config, run_dir, state.data, model, optimizer, precision, progress)
     else:
         discard_unlinked(run_dir)  # of a run that was killed before its first RUN/last
     if state.finished:
@@ -172,16 +172,19 @@ def _interrupt(progress: Progress, run_dir: Path, step: int) -> None:
     raise KeyboardInterrupt
 
 
-def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision) -> RunState:
-    """Fill everything from RUN/last; returns its state."""
-    checkpoint = open_checkpoint(run_dir / "last")
+def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision, progress: Progress) -> RunState:
+    """Fill everything from RUN/last, or the newest checkpoint that is not damaged; returns its state."""
+    found = open_newest(run_dir)
+    checkpoint = found.checkpoint
     changed = differences(checkpoint.config, config, ignore=keys_deciding(RESULT, NOTHING))
     if changed:
         raise InputError(f"{run_dir} was started with another config ({'; '.join(changed)}): choose another run.dir")
     if checkpoint.state.get("data") != data:
         raise InputError(f"{run_dir} was started on other data than {config.data.dir} now holds: choose another run.dir")
-    load_weights(model, checkpoint.directory)
-    states = load_train_state(checkpoint.directory)
-    optimizer.set_state_dict(states["optimizer"])
-    precision.scaler.load_state_dict(states["scaler"])
+    if found.damaged:
+        progress.log(f"{found.damaged['last']}: going on from {checkpoint.directory} instead")
+        drop_damaged(run_dir, found)
+    set_weights(model, found.weights)
+    optimizer.set_state_dict(found.training["optimizer"])
+    precision.scaler.load_state_dict(found.training["scaler"])
     return RunState(**{key.name: checkpoint.state[key.name] for key in fields(RunState)})

@@ -1,25 +1,35 @@
-"""Start from BERT: word embeddings and the lowest Transformer layers of a pretrained one."""
+"""Start from BERT: word embeddings and the lowest Transformer layers of a pretrained one.
+
+A BERT is a directory with ``config.json`` (older ones of paddlenlp: ``model_config.json``) and its weights, in
+paddlenlp's layout or in Hugging Face's. No library loads it: the files are read as arrays.
+"""
 
 from __future__ import annotations
 
-from operator import attrgetter
+import json
 from pathlib import Path
+from typing import Mapping
 
-from paddle import nn
+import numpy as np
+import paddle
 
 from ..errors import InputError
+from ..weight_files.paddle_file import arrays_of, read_paddle_file
+from ..weight_files.safetensors_file import read_safetensors
+from ..weight_files.torch_file import read_torch_file
 from .encoder import DualEncoder
 from .inputs import MAX_POSITIONS
 
 DOWNLOADED = "bert-base-uncased"
+_CONFIGS = ("config.json", "model_config.json")
+_WEIGHTS = ("model.safetensors", "model_state.pdparams", "pytorch_model.bin")
 
-_EMBEDDINGS = {  # ours -> paddlenlp's
+_EMBEDDINGS = {  # ours -> theirs
     "word": "word_embeddings",
     "position": "position_embeddings",
     "token_type": "token_type_embeddings",
-    "norm": "layer_norm",
 }
-_LAYER = {
+_PADDLENLP = {
     "query": "self_attn.q_proj",
     "key": "self_attn.k_proj",
     "value": "self_attn.v_proj",
@@ -29,6 +39,16 @@ _LAYER = {
     "output": "linear2",
     "output_norm": "norm2",
 }
+_HUGGING_FACE = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "attention_output": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "intermediate": "intermediate.dense",
+    "output": "output.dense",
+    "output_norm": "output.LayerNorm",
+}
 
 
 def load_bert(model: DualEncoder, source: str) -> None:
@@ -37,50 +57,120 @@ def load_bert(model: DualEncoder, source: str) -> None:
     The region projection and the codes stay as they are.
 
     Args:
-        source: "bert-base-uncased", which paddlenlp downloads, or a directory that
-            its ``save_pretrained`` wrote.
+        source: "bert-base-uncased", which paddlenlp downloads, or a directory that paddlenlp's or
+            Hugging Face's ``save_pretrained`` wrote.
 
-    Raises InputError if there is no such BERT, or if it has other sizes than ``model``.
+    Raises InputError if there is no such BERT, if it is damaged, or if it has other sizes than ``model``.
     """
-    if source != DOWNLOADED and not Path(source).is_dir():
+    if Path(source).is_dir():
+        config, file = _read_config(Path(source)), _weights_file(Path(source))
+    elif source == DOWNLOADED:
+        config, file = _download()
+    else:
         raise InputError(f"model.init: no such directory: {source}; give {DOWNLOADED} or a directory with a BERT's weights")
-    from paddlenlp.transformers import BertModel  # seconds to import: only where it is needed
+    _check_sizes(model, config, source)
+    weights = _read_weights(file)
+    for name, value in _ours(model, weights, file).items():
+        model.state_dict()[name].set_value(paddle.to_tensor(value.astype("float32")))
+
+
+def _read_config(directory: Path) -> dict:
+    file = next((directory / name for name in _CONFIGS if (directory / name).is_file()), None)
+    if file is None:
+        raise InputError(f"model.init: {directory} has no {_CONFIGS[0]}, so its sizes are not known; give a directory that save_pretrained wrote")
+    try:
+        config = json.loads(file.read_bytes())
+        return {**config, **(config.get("init_args") or [{}])[0]}  # paddlenlp 2.0 has the sizes there
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        raise InputError(f"model.init: {file}: damaged ({error})") from None
+
+
+def _weights_file(directory: Path) -> Path:
+    for name in _WEIGHTS:
+        if (directory / name).is_file():
+            return directory / name
+    raise InputError(f"model.init: {directory} has no weights: expected one of {', '.join(_WEIGHTS)}")
+
+
+def _download() -> tuple[dict, Path]:
+    """Sizes and weights that paddlenlp knows; its file is kept where paddlenlp keeps it."""
+    from paddlenlp.transformers.bert.configuration import BERT_PRETRAINED_INIT_CONFIGURATION as configs  # seconds to import
+    from paddlenlp.transformers.bert.configuration import BERT_PRETRAINED_RESOURCE_FILES_MAP as files
+    from paddlenlp.utils import download
 
     try:
-        bert = BertModel.from_pretrained(source)
-    except Exception as error:  # no network, a full disk, damaged weights: each raises its own
+        return configs[DOWNLOADED], Path(download.resolve_file_path(DOWNLOADED, [files["model_state"][DOWNLOADED]]))
+    except Exception as error:  # no network, a full disk: each raises its own
         raise InputError(
-            f"model.init: {source} could not be loaded ({type(error).__name__}: {error}); "
-            "without network access, give a directory that paddlenlp's save_pretrained wrote"
+            f"model.init: {DOWNLOADED} could not be loaded ({type(error).__name__}: {' '.join(str(error).split())}); "
+            "without network access, give a directory that save_pretrained wrote"
         ) from None
-    _check_sizes(model, bert.config, source)
-    for ours, theirs in _EMBEDDINGS.items():
-        _copy(getattr(bert.embeddings, theirs), getattr(model.text_embedding, ours))
-    for layer, pretrained in zip(model.transformer.layers, bert.encoder.layers):
-        for ours, theirs in _LAYER.items():
-            _copy(attrgetter(theirs)(pretrained), getattr(layer, ours))
 
 
-def _check_sizes(model: DualEncoder, bert, source: str) -> None:
+def _read_weights(file: Path) -> dict[str, np.ndarray]:
+    """Name -> array, without the prefix ``bert.``."""
+    if file.suffix == ".safetensors":
+        content = read_safetensors(file)[0]
+    elif file.suffix == ".bin":
+        content = read_torch_file(file)
+        content = content if isinstance(content, dict) else {}
+    else:
+        content = arrays_of(read_paddle_file(file))
+    renamed = {}
+    for name, value in content.items():
+        if isinstance(name, str) and isinstance(value, np.ndarray):
+            name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")  # of TensorFlow's BERT
+            renamed[name.removeprefix("bert.")] = value
+    return renamed
+
+
+def _check_sizes(model: DualEncoder, bert: dict, source: str) -> None:
     config = model.config
-    for name, found, expected in (
-        ("hidden size", bert.hidden_size, config.hidden),
-        ("attention heads", bert.num_attention_heads, config.heads),
-        ("ffn size", bert.intermediate_size, config.ffn),
-        ("vocabulary size", bert.vocab_size, model.vocab_size),
+    for name, key, expected in (
+        ("model type", "model_type", "bert"),
+        ("activation", "hidden_act", "gelu"),
+        ("position embedding", "position_embedding_type", "absolute"),
     ):
-        if found != expected:
-            raise InputError(f"model.init: {source} has {name} {found}, the model {expected}; they must be equal")
-    for name, found, expected in (
-        ("layers", bert.num_hidden_layers, config.layers),
-        ("positions", bert.max_position_embeddings, MAX_POSITIONS),
-        ("token types", bert.type_vocab_size, 2),
+        if bert.get(key, expected) != expected:
+            raise InputError(f"model.init: {source} has {name} {bert[key]!r}, expected {expected!r}: it is no BERT, or one of another kind")
+    for name, key, expected in (
+        ("hidden size", "hidden_size", config.hidden),
+        ("attention heads", "num_attention_heads", config.heads),
+        ("ffn size", "intermediate_size", config.ffn),
+        ("vocabulary size", "vocab_size", model.vocab_size),
     ):
-        if found < expected:
+        if bert.get(key) != expected:
+            raise InputError(f"model.init: {source} has {name} {bert.get(key)}, the model {expected}; they must be equal")
+    for name, key, expected in (
+        ("layers", "num_hidden_layers", config.layers),
+        ("positions", "max_position_embeddings", MAX_POSITIONS),
+        ("token types", "type_vocab_size", 2),
+    ):
+        found = bert.get(key)
+        if not isinstance(found, int) or found < expected:
             raise InputError(f"model.init: {source} has only {found} {name}, the model {expected}")
 
 
-def _copy(pretrained: nn.Layer, layer: nn.Layer) -> None:
-    weights = pretrained.state_dict()
-    for name, parameter in layer.state_dict().items():
-        parameter.set_value(weights[name][: len(parameter)])  # of positions and token types there may be more
+def _ours(model: DualEncoder, weights: Mapping[str, np.ndarray], file: Path) -> dict[str, np.ndarray]:
+    """Our names of the parameters that a BERT has -> its arrays, as we have them."""
+    torch = any(".attention.self." in name for name in weights)  # its Linear weights are (out, in), Paddle's (in, out)
+    names = {f"text_embedding.{ours}": f"embeddings.{theirs}" for ours, theirs in _EMBEDDINGS.items()}
+    names["text_embedding.norm"] = "embeddings.LayerNorm" if torch else "embeddings.layer_norm"
+    for number in range(model.config.layers):
+        for ours, theirs in (_HUGGING_FACE if torch else _PADDLENLP).items():
+            names[f"transformer.layers.{number}.{ours}"] = f"encoder.{'layer' if torch else 'layers'}.{number}.{theirs}"
+    found = {}
+    for name, parameter in model.state_dict().items():
+        ours, _, kind = name.rpartition(".")
+        if ours not in names:
+            continue
+        theirs = f"{names[ours]}.{kind}"
+        if theirs not in weights:
+            raise InputError(f"model.init: {file} has no '{theirs}', which '{name}' is read from; it is not the BERT that its config tells of")
+        value = weights[theirs].T if torch and name.startswith("transformer.") else weights[theirs]
+        more = ours in ("text_embedding.position", "text_embedding.token_type") and value.ndim
+        rows = value[: len(parameter)] if more else value
+        if list(rows.shape) != list(parameter.shape):
+            raise InputError(f"model.init: {file}: '{theirs}' has shape {weights[theirs].shape}, '{name}' needs {tuple(parameter.shape)}")
+        found[name] = rows
+    return found

@@ -241,7 +241,7 @@ def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, dat
         elif is_checkpoint(source):
             checkpoint = open_checkpoint(source)
             _check_fit(name, key, config, checkpoint.config)
-            content[key] = hashlib.sha256((checkpoint.directory / "model.pdparams").read_bytes()).hexdigest()
+            content[key] = checkpoint.fingerprint()
     content.update({"data": data.of(config.data), **({"threads": threads} if threads > 1 else {})})
     directory = runs / "steps" / f"{name}-{_digest(content)}"
     teacher, init = (str(made[source].directory) if source in made else source for source in (config.distill.teacher, config.model.init))

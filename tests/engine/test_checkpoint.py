@@ -1,8 +1,10 @@
-"""Checkpoints: what is written is read back, and a writer that dies leaves the ones before it."""
+"""Checkpoints: what is written is read back, a writer that dies leaves the ones before it, and what is damaged is named."""
 
 import errno
+import hashlib
 import json
 import os
+import pickle
 import shutil
 
 import numpy as np
@@ -11,16 +13,11 @@ import pytest
 import yaml
 
 from inflate_shrink.config import to_dict
-from inflate_shrink.engine.checkpoint import (
-    discard_unlinked,
-    load_train_state,
-    load_weights,
-    new_model,
-    open_checkpoint,
-    point,
-    write_checkpoint,
-)
+from inflate_shrink.engine import checkpoint_files
+from inflate_shrink.engine.checkpoint import discard_unlinked, new_model, open_checkpoint, open_newest, point, write_checkpoint
+from inflate_shrink.engine.checkpoint_files import read_training
 from inflate_shrink.errors import InputError
+from inflate_shrink.weight_files.safetensors_file import write_safetensors
 
 VOCABULARY = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\n"
 
@@ -60,14 +57,14 @@ def test_round_trip(run, model, tiny_config):
     assert checkpoint.tokenizer().vocab_size == 5 and checkpoint.tokenizer().length == 32
     loaded = checkpoint.load_model()
     assert same(loaded, model) and not loaded.training
-    assert load_train_state(checkpoint.directory) == {"optimizer": {}, "scaler": {}}
+    assert read_training(checkpoint.directory) == {"optimizer": {}, "scaler": {}}
 
 
 def test_without_optimizer_state_it_can_be_used_but_not_resumed(tmp_path, model, tiny_config):
     write_checkpoint(tmp_path / "converted", model, tiny_config(), VOCABULARY, {})
     assert same(open_checkpoint(tmp_path / "converted").load_model(), model)
     with pytest.raises(InputError, match="converted: holds no optimizer state"):
-        load_train_state(tmp_path / "converted")
+        read_training(tmp_path / "converted")
 
 
 def test_run_directory_means_its_best_else_its_last(run, model, tiny_config):
@@ -78,7 +75,11 @@ def test_run_directory_means_its_best_else_its_last(run, model, tiny_config):
             point(run, link, run / f"step-{step:06d}")
     assert open_checkpoint(run).state["step"] == 2
     assert open_checkpoint(run / "last").state["step"] == 3
-    assert names(run) == ["best", "last", "step-000002", "step-000003"]  # the first is not needed any more
+    assert names(run) == ["best", "last", "previous", "step-000001", "step-000002", "step-000003"]
+    write_checkpoint(run / "step-000004", model, tiny_config(), VOCABULARY, {"step": 4})
+    point(run, "last", run / "step-000004")
+    assert names(run) == ["best", "last", "previous", "step-000002", "step-000003", "step-000004"]  # the first is not needed any more
+    assert {link: os.readlink(run / link) for link in ("last", "previous", "best")} == {"last": "step-000004", "previous": "step-000003", "best": "step-000002"}
 
 
 def test_killed_writer_leaves_the_old_checkpoint(run, model, tiny_config, monkeypatch):
@@ -86,8 +87,8 @@ def test_killed_writer_leaves_the_old_checkpoint(run, model, tiny_config, monkey
         raise KeyboardInterrupt
 
     before = names(run)
-    monkeypatch.setattr(json, "dumps", killed)  # the last file of a checkpoint
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(json, "dumps", killed)  # of the last files of a checkpoint
         write_checkpoint(run / "step-000002", model, tiny_config(), VOCABULARY, {"step": 2})
     assert names(run) == before
     assert same(open_checkpoint(run).load_model(), model)
@@ -102,7 +103,7 @@ def test_half_written_leftovers_are_ignored_and_removed(run, model, tiny_config)
     write_checkpoint(run / "step-000002", model, tiny_config(), VOCABULARY, {"step": 2})
     point(run, "last", run / "step-000002")
     assert open_checkpoint(run).state["step"] == 2
-    assert not leftover.exists() and not (run / "step-000001").exists()
+    assert not leftover.exists() and os.readlink(run / "previous") == "step-000001"
 
 
 def test_discarding_keeps_what_is_linked(run):
@@ -111,7 +112,7 @@ def test_discarding_keeps_what_is_linked(run):
     assert names(run) == ["last", "step-000001"]
 
 
-@pytest.mark.parametrize("function", [(os, "fsync"), (paddle, "save")])
+@pytest.mark.parametrize("function", [(os, "fsync"), (checkpoint_files, "write_safetensors")])
 def test_full_disk_is_an_error_of_one_line_and_the_old_checkpoint_stays(run, model, tiny_config, monkeypatch, function):
     before = names(run)
     with monkeypatch.context() as patch:
@@ -127,7 +128,7 @@ def test_missing_directory(tmp_path):
         open_checkpoint(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "model.pdparams", "state.json"])
+@pytest.mark.parametrize("name", ["config.yaml", "model.safetensors", "state.json"])
 def test_missing_file(run, name):
     (run / "step-000001" / name).unlink()
     with pytest.raises(InputError, match=f"last: not a checkpoint: {name} is missing"):
@@ -142,42 +143,160 @@ def test_without_vocabulary_it_gives_a_model_but_no_tokenizer(tmp_path, model, t
         checkpoint.tokenizer()
 
 
+def old(directory):
+    """Make a checkpoint what it was before there were lists and safetensors."""
+    model, training = open_checkpoint(directory).load_model(), read_training(directory)
+    for name in ("files.json", "model.safetensors", "train.safetensors"):
+        (directory / name).unlink()
+    paddle.save(model.state_dict(), str(directory / "model.pdparams"))
+    paddle.save(training, str(directory / "train.pdopt"))
+    return directory
+
+
+def test_old_checkpoint(run, model):
+    old(run / "last")
+    checkpoint = open_checkpoint(run)
+    assert same(checkpoint.load_model(), model)
+    assert read_training(checkpoint.directory) == {"optimizer": {}, "scaler": {}}
+    content = (run / "last" / "model.pdparams").read_bytes()
+    assert checkpoint.origin()["fingerprint"] == hashlib.sha256(content).hexdigest()[:16] == checkpoint.fingerprint()[:16]
+
+
+def test_fingerprint_changes_with_the_weights_alone(run, model, tiny_config, tmp_path):
+    write_checkpoint(tmp_path / "again", model, tiny_config(), None, {"step": 7})
+    assert open_checkpoint(tmp_path / "again").fingerprint() == open_checkpoint(run).fingerprint()
+    write_checkpoint(tmp_path / "other", new_model(tiny_config(), 5, 7), tiny_config(), VOCABULARY, {"step": 1})
+    assert open_checkpoint(tmp_path / "other").fingerprint() != open_checkpoint(run).fingerprint()
+
+
+def use(run):
+    checkpoint = open_checkpoint(run)
+    checkpoint.tokenizer()
+    checkpoint.load_model()
+    read_training(checkpoint.directory)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "files.json", "model.safetensors", "state.json", "train.safetensors", "vocab.txt"])
+def test_every_flipped_bit_and_cut_is_noticed(run, name):
+    path = run / "last" / name
+    whole = path.read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 25)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=name) as caught:
+            use(run)
+        assert "\n" not in str(caught.value)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=name):
+        use(run)
+    path.unlink()
+    if name != "files.json":  # removed by whoever edits a checkpoint
+        with pytest.raises(InputError, match=name):
+            use(run)
+
+
+def test_whole_checkpoint_of_the_run_is_offered(run, model, tiny_config):
+    write_checkpoint(run / "step-000002", model, tiny_config(), VOCABULARY, {"step": 2}, {"optimizer": {}, "scaler": {}})
+    point(run, "last", run / "step-000002")
+    os.truncate(run / "last" / "state.json", 10)
+    with pytest.raises(InputError, match=f"last/state.json: has 10 bytes, .*; {run}/previous is whole$"):
+        open_checkpoint(run)
+    os.truncate(run / "previous" / "model.safetensors", 10)
+    with pytest.raises(InputError, match="last/state.json: has 10 bytes, [^;]*; it is damaged, copy it again, or remove files.json if you edited it$"):
+        open_checkpoint(run)
+
+
+def test_newest_whole_checkpoint(run, model, tiny_config):
+    for step, links in ((2, ["best"]), (3, ["last"])):
+        write_checkpoint(run / f"step-{step:06d}", model, tiny_config(), VOCABULARY, {"step": step}, {"optimizer": {}, "scaler": {}})
+        for link in links:
+            point(run, link, run / f"step-{step:06d}")
+    for step, link, name in ((3, "last", "vocab.txt"), (1, "previous", "train.safetensors"), (2, "best", "state.json")):
+        found = open_newest(run)
+        assert found.checkpoint.state["step"] == step and len(found.damaged) == (3, 1, 2).index(step)
+        os.truncate(run / link / name, 5)
+    with pytest.raises(InputError, match="last/vocab.txt"):
+        open_newest(run)
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pdparams"])
+@pytest.mark.parametrize("key, value", [("vocab_size", 10**12), ("region_dim", 10**12), ("vocab_size", 0), ("vocab_size", "5"), ("region_dim", None)])
+def test_sizes_of_another_model_take_no_memory(run, form, key, value):
+    path = (run if form == "safetensors" else old(run / "last").parent) / "last" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    (path.parent / "files.json").unlink(missing_ok=True)
+    with pytest.raises(InputError, match=f"{key} is|weights of another model: .* expected .*1000000000000"):
+        open_checkpoint(run).load_model()
+
+
+def test_training_state(tmp_path):
+    """Tensors keep their type, and their own names where Paddle needs them."""
+    layer = paddle.nn.Linear(2, 3)
+    copy = paddle.ones([2, 3])
+    copy.name = "linear_0.w_0_fp32_master_0"
+    half = paddle.to_tensor([1.0, -2.5]).astype("bfloat16")
+    half.name = "moment"
+    scaler = {"scale": np.array([1024.0], "float32"), "incr_count": 3, "use": True, "ratio": 2.0, "none": None}
+    state = {"optimizer": {"moment": half, "beta": 0.5, "master_weights": {layer.weight.name: copy}}, "scaler": scaler}
+    checkpoint_files.write_training(tmp_path, state)
+    found = read_training(tmp_path)
+    assert found["scaler"].pop("scale").tolist() == [1024] and found["scaler"] == {key: scaler[key] for key in scaler if key != "scale"}
+    optimizer = found["optimizer"]
+    assert optimizer["beta"] == 0.5 and optimizer["master_weights"][layer.weight.name].name == copy.name
+    assert (optimizer["moment"].name, optimizer["moment"].dtype) == ("moment", paddle.bfloat16)
+    assert optimizer["moment"].astype("float32").tolist() == [1.0, -2.5]
+
+
+def test_weights_of_bfloat16(tmp_path):
+    checkpoint_files.write_weights(tmp_path, {"a": paddle.to_tensor([1.0, -2.5]).astype("bfloat16")})
+    assert checkpoint_files.read_weights(tmp_path)["a"].tolist() == [1.0, -2.5]
+
+
+@pytest.mark.parametrize("values", ["[", "[1]", '{"a": 1, "a/b": 2}', '{"scaler": 1, "scaler/a": 2}'])
+def test_training_state_that_is_none(tmp_path, values):
+    write_safetensors(tmp_path / "train.safetensors", {}, {"values": values, "names": "{}"})
+    with pytest.raises(InputError, match="train.safetensors: damaged"):
+        read_training(tmp_path)
+
+
 @pytest.mark.parametrize(
     "name, content",
     [
         ("state.json", "{"),
         ("state.json", "[]"),
         ("state.json", "{}"),
+        ("state.json", "[" * 100000),
         ("config.yaml", "model: {"),
         ("config.yaml", ""),
         ("config.yaml", "model: {colour: red}"),
     ],
 )
 def test_damaged_description(run, name, content):
+    (run / "last" / "files.json").unlink()
     (run / "last" / name).write_text(content)
-    with pytest.raises(InputError, match=name):
+    with pytest.raises(InputError, match=name) as caught:
         open_checkpoint(run)
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x80\x04garbage", b"not a pickle at all"])
-def test_damaged_weights(run, content):
-    (run / "last" / "model.pdparams").write_bytes(content)
+@pytest.mark.parametrize("content", [b"", b"\x80\x04garbage", b"not a pickle at all", pickle.dumps([1, 2])])
+def test_damaged_weights_without_a_list(run, content):
+    (old(run / "last") / "model.pdparams").write_bytes(content)
     with pytest.raises(InputError, match="model.pdparams: damaged or not written by Paddle"):
         open_checkpoint(run).load_model()
 
 
-def test_truncated_weights(run):
-    path = run / "last" / "model.pdparams"
-    os.truncate(path, path.stat().st_size // 2)
-    with pytest.raises(InputError, match="model.pdparams: damaged"):
-        open_checkpoint(run).load_model()
+@pytest.mark.parametrize("name, read", [("model.pdparams", lambda run: open_checkpoint(run).load_model()), ("train.pdopt", lambda run: read_training(run / "last"))])
+def test_nothing_in_an_old_checkpoint_runs(run, tmp_path, name, read):
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'trap'}",)
 
-
-@pytest.mark.parametrize("content, message", [([1, 2], "damaged or not written by Paddle"), ({"optimizer": {}}, "weights of another model")])
-def test_weights_file_that_holds_something_else(run, content, message):
-    paddle.save(content, str(run / "last" / "model.pdparams"))
-    with pytest.raises(InputError, match=f"model.pdparams: {message}"):
-        open_checkpoint(run).load_model()
+    (old(run / "last") / name).write_bytes(pickle.dumps({"optimizer": {}, "codes.text": Evil()}))
+    try:
+        read(run)
+    except InputError as error:
+        assert name in str(error)
+    assert not (tmp_path / "trap").exists()
 
 
 @pytest.mark.parametrize(
@@ -189,13 +308,14 @@ def test_weights_file_that_holds_something_else(run, content, message):
     ],
 )
 def test_weights_of_another_model_name_the_parameter(run, tiny_config, override, message):
-    with pytest.raises(InputError, match=f"model.pdparams: weights of another model: {message}"):
-        load_weights(new_model(tiny_config(override), 5, 7), run / "last")
+    checkpoint = open_checkpoint(run)._replace(config=tiny_config(override))
+    with pytest.raises(InputError, match=f"model.safetensors: weights of another model: .*({message})"):
+        checkpoint.load_model()
 
 
 def test_weights_that_the_model_lacks_are_refused(run, tiny_config):
-    config = tiny_config("model.codes=2")
-    paddle.save(new_model(config, 5, 7).state_dict(), str(run / "last" / "model.pdparams"))
+    checkpoint_files.write_weights(run / "last", new_model(tiny_config("model.codes=2"), 5, 7).state_dict())
+    (run / "last" / "files.json").unlink()
     with pytest.raises(InputError, match=r"codes.image has shape \[2, 16\], expected None"):
         open_checkpoint(run).load_model()
 

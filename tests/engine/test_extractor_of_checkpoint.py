@@ -18,6 +18,7 @@ REFUSED = r"own: its regions are of the extractor 'cells of .*', .* was trained 
 def other_data(own_data):
     """The tiny data set, as if another extractor had made its regions."""
     meta = json.loads((own_data / "meta.json").read_text())
+    (own_data / "files.json").unlink(missing_ok=True)
     (own_data / "meta.json").write_text(json.dumps({**meta, "extractor": OTHER}))
     return own_data
 
@@ -42,6 +43,7 @@ def test_a_checkpoint_that_does_not_say_it_is_taken(trained, other_data, regions
 
 def test_data_that_do_not_say_it_are_taken(trained, own_data):
     meta = json.loads((own_data / "meta.json").read_text())
+    (own_data / "files.json").unlink(missing_ok=True)
     (own_data / "meta.json").write_text(json.dumps({**meta, "extractor": None}))
     open_checkpoint(trained()).open_data(own_data)
 

@@ -89,6 +89,7 @@ def test_fragments_of_the_same_weights_in_another_model_are_replaced(make, train
     make(run)
     shutil.copytree(open_checkpoint(run).directory, fewer)
     config = (fewer / "config.yaml").read_text()
+    (fewer / "files.json").unlink()
     (fewer / "config.yaml").write_text(config.replace("fragments: all", "fragments: 1"))
     teacher, lines = make(fewer)
     assert len(lines) == 1
@@ -105,8 +106,25 @@ def test_leftovers_of_a_killed_writer_are_removed(make, trained, tmp_path):
 
 def test_unfinished_cache_is_not_used(make, trained, tmp_path):
     make(trained(*COUNTED))
-    (tmp_path / CACHE / "key").unlink()
+    (tmp_path / CACHE / "files.json").unlink()
     assert len(make(trained(*COUNTED))[1]) == 1
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "missing"])
+@pytest.mark.parametrize("name", ["text.npy", "image_mask.npy", "files.json"])
+def test_damaged_fragments_are_written_again(make, trained, batch, tmp_path, damage, name):
+    run, path = trained(*MASKED), tmp_path / CACHE / name
+    expected = make(run)[0].scores(batch).numpy()
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes({"flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :], "cut": whole[:-9], "empty": b""}.get(damage, b""))
+    if damage == "missing":
+        path.unlink()
+    teacher, lines = make(run)
+    assert len(lines) == 1 and "writing its fragments" in lines[0]
+    assert str(path) in lines[0] or (damage, name) == ("missing", "files.json")
+    np.testing.assert_array_equal(teacher.scores(batch).numpy(), expected)
+    assert make(run)[1] == []
 
 
 @pytest.mark.parametrize("cache_gb, said", [(0, []), (1e-6, ["encoding every batch instead"])])
@@ -162,6 +180,7 @@ def test_teacher_with_another_text_length(tiny_config, tmp_path, trained):
 
 
 def test_teacher_with_another_vocabulary(tiny_config, tmp_path, trained, own_data):
+    (own_data / "files.json").unlink()
     with open(own_data / "vocab.txt", "a") as file:
         file.write("xylophone\n")
     message = "distill.teacher: the vocabulary of .* is .*, the data's is"
@@ -171,6 +190,7 @@ def test_teacher_with_another_vocabulary(tiny_config, tmp_path, trained, own_dat
 def test_teacher_of_other_features(tiny_config, tmp_path, trained):
     teacher = shutil.copytree(open_checkpoint(trained(*COUNTED)).directory, tmp_path / "teacher")
     state = (teacher / "state.json").read_text()
+    (teacher / "files.json").unlink()
     (teacher / "state.json").write_text(state.replace('"region_dim": 128', '"region_dim": 2048'))
     message = "distill.teacher: the region dimension of .* is 2048, the data's is 128"
     refused(tiny_config, tmp_path, message, f"distill.teacher={teacher}")

@@ -10,8 +10,9 @@ import pytest
 
 from inflate_shrink.config import AmpConfig
 from inflate_shrink.data.batches import epoch_batches
-from inflate_shrink.engine import objectives, trainer
-from inflate_shrink.engine.checkpoint import load_train_state, new_model, open_checkpoint, point
+from inflate_shrink.engine import checkpoint_files, objectives, trainer
+from inflate_shrink.engine.checkpoint import new_model, open_checkpoint, point
+from inflate_shrink.engine.checkpoint_files import read_training
 from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.engine.objectives import Loss, RankingObjective
 from inflate_shrink.engine.precision import Precision
@@ -123,7 +124,7 @@ def test_what_a_run_leaves_behind(tiny_config, tmp_path, monkeypatch):
     assert set(state["history"][0]) == {"epoch", "step", "protocol", "images", "captions", "t2i", "i2t", "rsum"}
     assert state["finished"] and state["best_rsum"] == 30 and state["step"] == 60
     assert os.readlink(run / "best") == "step-000030" and os.readlink(run / "last") == "step-000060"
-    assert sorted(path.name for path in run.iterdir()) == ["best", "last", "lock", "status.json", "step-000030", "step-000060", "train.log"]
+    assert sorted(path.name for path in run.iterdir()) == ["best", "last", "lock", "previous", "status.json", "step-000030", "step-000045", "step-000060", "train.log"]
     assert "(best so far)" in (run / "train.log").read_text()
 
 
@@ -244,14 +245,53 @@ def test_the_loss_scaler_goes_on_where_it_was(tiny_config, tmp_path, monkeypatch
     with pytest.raises(Stopped):
         train(config)
     train(config, resume=True)
-    assert load_train_state(tmp_path / "run" / "last")["scaler"] == {"scale": 2.0**6, "count": 15}
+    assert read_training(tmp_path / "run" / "last")["scaler"] == {"scale": 2.0**6, "count": 15}
+
+
+@pytest.mark.parametrize("steps, damaged, says", [
+    (21, {"last": "model.safetensors"}, "last/model.safetensors: its checksum is not the one in files.json"),
+    (30, {"last": "state.json"}, "last/state.json: its checksum"),  # the best one too
+    (21, {"last": "train.safetensors", "previous": "train.safetensors"}, "last/train.safetensors: its checksum"),
+])  # fmt: skip
+def test_damaged_last_is_replaced_by_the_newest_whole_one(tiny_config, tmp_path, stop_after, capsys, steps, damaged, says):
+    """After 21 updates RUN/last is at 20, RUN/previous at 18 and RUN/best at 15; after 30 all but RUN/previous, at 28, are at 30."""
+    overrides = ["run.save_steps=2", "optim.epochs=3"]
+    train(tiny_config(*overrides, f"run.dir={tmp_path / 'whole'}"))
+    run = tmp_path / "run"
+    config = tiny_config(*overrides, f"run.dir={run}")
+    stop_after(steps)
+    with pytest.raises(Stopped):
+        train(config)
+    for link, name in damaged.items():
+        content = bytearray((run / link / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (run / link / name).write_bytes(content)
+    train(config, resume=True)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "instead" in line]
+    assert len(lines) == 1 and says in lines[0] and f": going on from {run / ('best' if len(damaged) == 2 else 'previous')} instead" in lines[0]
+    for link in ("last", "previous", "best"):
+        assert_equal(weights(run / link), weights(tmp_path / "whole" / link))
+        assert open_checkpoint(run / link).state == open_checkpoint(tmp_path / "whole" / link).state
+
+
+def test_run_whose_checkpoints_are_all_damaged(tiny_config, tmp_path, stop_after):
+    config = tiny_config("run.save_steps=2", f"run.dir={tmp_path / 'run'}")
+    stop_after(5)
+    with pytest.raises(Stopped):
+        train(config)
+    for path in (tmp_path / "run").glob("step-*/state.json"):
+        path.write_text("{}")
+    before = sorted((tmp_path / "run").rglob("*"))
+    with pytest.raises(InputError, match="last/state.json: has 2 bytes"):
+        train(config, resume=True)
+    assert sorted((tmp_path / "run").rglob("*")) == before
 
 
 def test_names_in_the_optimizer_state_do_not_depend_on_earlier_runs(tiny_config, tmp_path):
     names = []
     for run in ("one", "two"):
         train(tiny_config("optim.epochs=1", f"run.dir={tmp_path / run}"))
-        names.append(set(paddle.load(str(tmp_path / run / "last" / "train.pdopt"))["optimizer"]))
+        names.append(set(read_training(tmp_path / run / "last")["optimizer"]))
     assert names[0] == names[1]
 
 
@@ -322,6 +362,7 @@ def test_changed_data_is_refused(tiny_config, own_data, tmp_path, stop_after):
     stop_after(3)
     with pytest.raises(Stopped):
         train(config)
+    (own_data / "files.json").unlink()
     captions = (own_data / "captions.tsv").read_text()
     (own_data / "captions.tsv").write_text(captions.replace(" red ", " blue "))
     with pytest.raises(InputError, match="was started on other data than .* now holds"):
@@ -359,18 +400,18 @@ def test_weights_that_are_not_finite_are_never_saved(tiny_config, tmp_path, expl
 
 
 def test_full_disk_while_training_keeps_the_last_checkpoint(tiny_config, tmp_path, monkeypatch):
-    run, save = tmp_path / "run", paddle.save
+    run, write = tmp_path / "run", checkpoint_files.write_safetensors
 
-    def full(values, path):
-        if "step-000006" in path:
+    def full(path, *arguments):
+        if "step-000006" in str(path):
             raise OSError(28, "No space left on device")
-        save(values, path)
+        write(path, *arguments)
 
-    monkeypatch.setattr(paddle, "save", full)
-    with pytest.raises(InputError, match="step-000006: cannot be written: No space left on device"):
-        train(tiny_config("run.save_steps=3", f"run.dir={run}"))
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_files, "write_safetensors", full)
+        with pytest.raises(InputError, match="step-000006: cannot be written: No space left on device"):
+            train(tiny_config("run.save_steps=3", f"run.dir={run}"))
     assert open_checkpoint(run / "last").state["step"] == 3
-    monkeypatch.setattr(paddle, "save", save)
     train(tiny_config("run.save_steps=3", f"run.dir={run}"), resume=True)
     assert open_checkpoint(run / "last").state["finished"]
 

@@ -83,6 +83,7 @@ def test_a_directory_stands_for_all_that_decides_the_weights(pipeline, own_data)
     for changed in (longer, other_teacher):
         assert changed[0] != first[0] and changed[1] != first[1]
     captions = (own_data / "captions.tsv").read_text()
+    (own_data / "files.json").unlink()
     (own_data / "captions.tsv").write_text(captions.replace(" red ", " blue "))
     assert directories(f"data.dir={own_data}")[0] != first[0]
 

@@ -163,6 +163,7 @@ def test_photos_of_two_folders(own_index, checkpoint, own_data, tiny_data):
 
 def with_files(data):
     """Give every image of a data set a file of its id in /elsewhere."""
+    (data / "files.json").unlink(missing_ok=True)
     meta = json.loads((data / "meta.json").read_text())
     (data / "meta.json").write_text(json.dumps({**meta, "image_root": "/elsewhere"}))
     header, *lines = (data / "images.tsv").read_text().splitlines()
@@ -176,6 +177,7 @@ def with_files(data):
 def same_root(data, index):
     """Say that the photos of a data set are those of an index."""
     meta = json.loads((data / "meta.json").read_text())
+    (data / "files.json").unlink(missing_ok=True)
     (data / "meta.json").write_text(json.dumps({**meta, "image_root": open_index(index).settings.origin["data"]["image_root"]}))
 
 
@@ -269,6 +271,7 @@ def other_words(checkpoint, tmp_path_factory):
     """B with one word more in its vocabulary."""
     of = checkpoint("B")
     directory = shutil.copytree(of.directory, tmp_path_factory.mktemp("words") / "step")
+    (directory / "files.json").unlink()
     with open(directory / "vocab.txt", "a") as file:
         file.write("xylophone\n")
     return open_checkpoint(directory)
@@ -314,6 +317,7 @@ def test_data_that_do_not_fit(own_index, checkpoint, own_data, tmp_path):
 def narrow(data):
     """Cut the regions of a data set to three dimensions."""
     meta = json.loads((data / "meta.json").read_text())
+    (data / "files.json").unlink(missing_ok=True)
     regions = np.load(data / "regions.npy")[..., :3]
     np.save(data / "regions.npy", regions)
     (data / "meta.json").write_text(json.dumps({**meta, "regions_shape": list(regions.shape)}))

@@ -80,6 +80,7 @@ def test_missing_teacher(refused, train, tmp_path):
 
 
 def test_teacher_that_reads_other_words(refused, train, trained, own_data):
+    (own_data / "files.json").unlink()
     with open(own_data / "vocab.txt", "a") as file:
         file.write("xylophone\n")
     refused(["vocabulary", trained()], "distill", *train[1:], "-o", f"distill.teacher={trained()}", "-o", f"data.dir={own_data}")
@@ -87,15 +88,16 @@ def test_teacher_that_reads_other_words(refused, train, trained, own_data):
 
 def test_weights_of_another_model(refused, trained, tmp_path):
     directory = shutil.copytree(open_checkpoint(trained()).directory, tmp_path / "mixed")
-    shutil.copy(open_checkpoint(trained("model.hidden=8")).directory / "model.pdparams", directory / "model.pdparams")
-    refused([directory / "model.pdparams", "another model", "has shape"], "eval", "--checkpoint", directory, "--json", tmp_path / "out.json")
+    shutil.copy(open_checkpoint(trained("model.hidden=8")).directory / "model.safetensors", directory / "model.safetensors")
+    (directory / "files.json").unlink()
+    refused([directory / "model.safetensors", "another model", "has shape"], "eval", "--checkpoint", directory, "--json", tmp_path / "out.json")
     assert not (tmp_path / "out.json").exists()
 
 
 def test_damaged_weights(refused, trained, tmp_path):
     directory = shutil.copytree(open_checkpoint(trained()).directory, tmp_path / "damaged")
-    os.truncate(directory / "model.pdparams", 100)
-    refused([directory / "model.pdparams", "damaged"], "eval", "--checkpoint", directory)
+    os.truncate(directory / "model.safetensors", 100)
+    refused([directory / "model.safetensors", "damaged"], "eval", "--checkpoint", directory)
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,7 @@ def test_what_an_inverted_index_does_not_do(tool, index, tiny_data, arguments, p
 def narrow(data):
     """Cut the regions of a data set to three dimensions."""
     meta = json.loads((data / "meta.json").read_text())
+    (data / "files.json").unlink()
     regions = np.load(data / "regions.npy")[..., :3]
     np.save(data / "regions.npy", regions)
     (data / "meta.json").write_text(json.dumps({**meta, "regions_shape": list(regions.shape)}))

@@ -105,6 +105,7 @@ def test_bad_input(visualize, tmp_path, arguments, message):
 )
 def test_models_that_have_nothing_to_show(visualize, checkpoint, tmp_path, command, key, value, message):
     directory = shutil.copytree(open_checkpoint(checkpoint).directory, tmp_path / "copy")
+    (directory / "files.json").unlink()
     config = (directory / "config.yaml").read_text().splitlines()
     (directory / "config.yaml").write_text("\n".join(f"  {key}: {value}" if line.strip().startswith(f"{key}:") else line for line in config))
     with pytest.raises(InputError, match=f"{directory}: .*{message}"):
@@ -113,6 +114,7 @@ def test_models_that_have_nothing_to_show(visualize, checkpoint, tmp_path, comma
 
 def test_data_of_other_regions(visualize, checkpoint, tmp_path):
     directory = shutil.copytree(open_checkpoint(checkpoint).directory, tmp_path / "copy")
+    (directory / "files.json").unlink()
     state = directory / "state.json"
     state.write_text(state.read_text().replace('"region_dim": 128', '"region_dim": 2048'))
     with pytest.raises(InputError, match="regions have 128 dimensions, .*copy was trained on 2048"):
