@@ -17,6 +17,12 @@ from .lock import locked, take_lock
 _LOCK = "lock"
 
 
+def require_new(path: str | os.PathLike) -> None:
+    """Raise InputError if something is at ``path`` already, be it a broken link: nothing is replaced."""
+    if os.path.lexists(path):
+        raise InputError(f"{path}: already exists and is not replaced; remove it or choose another directory")
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike):
     """Yield a temporary place beside ``path``; on success fsync what is there and rename it to ``path``.

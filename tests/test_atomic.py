@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from inflate_shrink import atomic, lock
-from inflate_shrink.atomic import atomic_path, atomic_symlink
+from inflate_shrink.atomic import atomic_path, atomic_symlink, require_new
 from inflate_shrink.errors import InputError
 
 
@@ -183,6 +183,15 @@ def test_a_name_with_signs_of_patterns(tmp_path):
         write(tmp_path / "[ab]*")
         assert temporary.exists()
     assert names(tmp_path) == ["[ab]*"]
+
+
+def test_what_exists_is_not_replaced(tmp_path):
+    require_new(tmp_path / "new")
+    (tmp_path / "file").touch()
+    os.symlink("nowhere", tmp_path / "broken link")
+    for name in ("file", "broken link", "."):
+        with pytest.raises(InputError, match="already exists and is not replaced; remove it or choose another directory"):
+            require_new(tmp_path / name)
 
 
 def test_symbolic_link_that_cannot_be_made(tmp_path):

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import pytest
 
 from inflate_shrink.config import load_config
-from inflate_shrink.data.demo.build import demo_scenes
+from inflate_shrink.data.demo.build import draw_scene
+from inflate_shrink.data.demo.spec import DemoSpec
 from inflate_shrink.errors import InputError
 from inflate_shrink.pipeline.plan import read_pipeline
 
@@ -221,5 +222,6 @@ def test_refused_arguments(arguments, parse, capsys):
 
 def test_the_readmes_query_is_a_caption_of_the_demo():
     query = re.search(r'search\.py --index indexes/demo "(.*)"', (ROOT / "README.md").read_text(encoding="utf-8"))[1]
-    ((caption, scene),) = [(caption, scene) for scene, captions in demo_scenes("test") for caption in captions if caption.text == f"{query}."]
+    drawn = [draw_scene("test", index, 0, DemoSpec()) for index in range(DemoSpec.test)]
+    ((caption, scene),) = [(caption, scene) for scene, captions, _ in drawn for caption in captions if caption.text == f"{query}."]
     assert caption.holds(scene)

@@ -36,6 +36,9 @@ def main(argv):
     parser.add_argument("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
     parser.add_argument("--regions", type=int, default=32, help="clusters that they are reduced to (default: %(default)s)")
     parser.add_argument("--workers", type=at_once, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
+    parser.add_argument(
+        "--reuse", metavar="DIR", default="", help="data set made by the same networks and options; its photos that are still the same are not described again"
+    )
     parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photo or is damaged, instead of leaving it out")
     arguments = parser.parse_args(argv)
     for name in ("detector_preset", "boxes"):
@@ -47,12 +50,14 @@ def main(argv):
     )
     bad = BadRecords(skip=not arguments.strict, hint="without --strict such files are left out")
     start = time.perf_counter()
-    photos, before = extract_collection(
-        PhotoFolder(arguments.images), arguments.out, settings, regions=arguments.regions, workers=arguments.workers, bad=bad
+    photos, before, reused = extract_collection(
+        PhotoFolder(arguments.images), arguments.out, settings,
+        regions=arguments.regions, workers=arguments.workers, bad=bad, reuse=arguments.reuse,
     )
     seconds = time.perf_counter() - start
-    resumed = f" ({before} of them in an earlier call)" if before else ""
-    say(f"{arguments.out}: {photos} photos{resumed}, {bad.count} files left out, {seconds:.0f} s, {(photos - before) / seconds:.1f} photos/s")
+    of_them = [f"{before} of them in an earlier call"] * bool(before) + [f"{reused} of them as in {arguments.reuse}"] * bool(arguments.reuse)
+    known = f" ({', '.join(of_them)})" if of_them else ""
+    say(f"{arguments.out}: {photos} photos{known}, {bad.count} files left out, {seconds:.0f} s, {(photos - before) / seconds:.1f} photos/s")
 
 
 if __name__ == "__main__":

@@ -27,41 +27,34 @@ MOST_REGIONS = 2048  # of an image, 100 in the paper: their distances, n x n, th
 _SAME_POINT = 1e-12  # squared distance, relative to the largest, below which regions coincide
 
 
-def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tuple[np.ndarray, np.ndarray, int]:
+def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tuple[np.ndarray, np.ndarray]:
     """Cluster the regions of one image by deterministic k-means.
 
     Args:
         features: (n, D) region features, n >= 1, finite.
         boxes: (n, 4) x1, y1, x2, y2 in pixels.
-        k: number of slots.
+        k: most clusters.
 
     Returns:
-        ``(centres, boxes, count)``: (k, D) float32 cluster means, (k, 4) float32 box of
-        each cluster's most central member, and the number of clusters. Slots from
-        ``count`` on are zeros. With n <= k the regions are kept as they are, in their
-        order, and count = n; with fewer than k distinct regions among n > k, count is
-        the number of distinct ones.
+        ``(centres, boxes)``: (count, D) float32 cluster means, and (count, 4) float32 box of
+        each cluster's most central member. With n <= k the regions are kept as they are, in
+        their order; with fewer than k distinct regions among n > k, count is the number of
+        distinct ones; otherwise it is k.
 
     Raises:
         InputError: no region, more than MOST_REGIONS, shapes that do not match, or a NaN or infinite feature.
     """
     features, boxes = np.asarray(features, np.float32), np.asarray(boxes, np.float32)
     _check(features, boxes)
-    n, dimension = features.shape
-    if n <= k:
-        count, centres, central = n, features, np.arange(n)
-    else:
-        gram = _gram(features - features.mean(0))  # a smaller norm leaves less to cancel in the distances
-        members = _lloyd(gram, _initial_members(gram, k))
-        distance = _distances(gram, members)
-        order = np.lexsort((members.argmax(1), -members.sum(1)))  # the largest first; of equals, the one with the smallest index
-        members, central = members[order], np.where(members, distance, np.inf).argmin(1)[order]
-        count = len(members)
-        centres = members.astype(np.float32) @ features / members.sum(1, keepdims=True, dtype=np.float32)
-    padded_centres = np.zeros((k, dimension), np.float32)
-    padded_boxes = np.zeros((k, 4), np.float32)
-    padded_centres[:count], padded_boxes[:count] = centres, boxes[central]
-    return padded_centres, padded_boxes, count
+    if len(features) <= k:
+        return features, boxes
+    gram = _gram(features - features.mean(0))  # a smaller norm leaves less to cancel in the distances
+    members = _lloyd(gram, _initial_members(gram, k))
+    distance = _distances(gram, members)
+    order = np.lexsort((members.argmax(1), -members.sum(1)))  # the largest first; of equals, the one with the smallest index
+    members, central = members[order], np.where(members, distance, np.inf).argmin(1)[order]
+    centres = members.astype(np.float32) @ features / members.sum(1, keepdims=True, dtype=np.float32)
+    return centres, boxes[central]
 
 
 def _check(features: np.ndarray, boxes: np.ndarray) -> None:

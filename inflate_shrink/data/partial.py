@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..atomic import fsync, fsync_tree
+from ..atomic import fsync, fsync_tree, require_new
 from ..errors import InputError
 from ..lock import locked
 
@@ -33,8 +33,7 @@ def partial_path(target: Path, settings: dict):
     try:
         with locked(partial / "lock", target):
             try:
-                if os.path.lexists(target):  # of a process that held the lock just now
-                    raise InputError(f"{target}: already exists and is not replaced; remove it or choose another directory")
+                require_new(target)  # the process that held the lock just now may have made it
                 _begin(partial, content, settings)
                 yield content
                 fsync_tree(content)

@@ -7,26 +7,23 @@ processes, one image at a time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Callable, Collection, Iterator, NamedTuple, Sequence
 
-import numpy as np
-
+from ..atomic import require_new
+from ..digest import hex_digest
 from ..errors import InputError
 from .bad_records import BadRecords
 from .captions.records import Caption
-from .clustering import cluster_regions
+from .fill import Reader, fill_store
 from .image_ids import ImageIds
-from .parallel import ordered_map
 from .region_files import FORMATS
 from .region_files.records import RegionItem
 from .reporting import reported
-from .store import Store, open_store
+from .store import open_store
 from .writer import StoreWriter
 
 
@@ -60,7 +57,7 @@ def region_source(paths: Sequence[str], format: str, extractor: str) -> RegionSo
     if format == "store":
         stores = [open_store(path) for path in paths]
         extractor = _the_same(paths, "extractor", [str(store.meta.get("extractor") or "") for store in stores])
-        root = _the_same(paths, "image_root", [_image_root(store) for store in stores])
+        root = _the_same(paths, "image_root", [str(store.image_root) if any(store.image_files) else "" for store in stores])
     return RegionSource([Path(path) for path in paths], format, extractor, root)
 
 
@@ -71,11 +68,6 @@ def _the_same(paths: Sequence[str], key: str, found: list[str]) -> str:
             " regions of different extractors do not mix, nor photos of different folders"
         )
     return found[0]
-
-
-def _image_root(store: Store) -> str:
-    """What its ``image_files`` are relative to, wherever they are written next; "" if it names none."""
-    return str((store.directory / store.meta.get("image_root", "")).resolve()) if any(store.image_files) else ""
 
 
 def prepare(
@@ -111,8 +103,7 @@ def prepare(
     """
     if regions < 1:
         raise InputError(f"the number of clusters must be 1 or more, found {regions}")
-    if os.path.lexists(directory):  # StoreWriter says so too, but the first pass may take minutes
-        raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
+    require_new(directory)  # StoreWriter says so too, but the first pass may take minutes
     wanted, without = _match(captions, source, bad, unused)
     tokens = vocabulary([caption for caption in captions if caption.image_id in wanted])
     with StoreWriter(
@@ -127,16 +118,8 @@ def prepare(
         extra={"image_root": source.image_root, "caption_files": list(caption_files)},
         inputs={"files": [_fingerprint(path) for path in source.paths], "format": source.format, "images": _digest(list(wanted))},
     ) as writer:
-        left = (item for item in _items(source, wanted) if item.image_id not in writer)
-        results = ordered_map(_decode, left, workers, initializer=_open, initargs=(source.format, regions))
-        with closing(reported(results, "prepare", len(wanted), len(writer))) as results:  # an error ends the workers at once
-            for item, result in results:
-                try:
-                    if isinstance(result, InputError):
-                        raise result
-                    writer.add_image(item.image_id, *result)
-                except InputError as error:
-                    bad.report(error if isinstance(result, InputError) else f"{item.where}: {error}")
+        items, arguments = _items(source, wanted), (source.format,)
+        fill_store(writer, items, len(wanted), _decoder, arguments, task="prepare", workers=workers, bad=bad)
         if not len(writer):
             raise InputError(f"{_names(source)}: none of the {len(wanted)} images with captions has usable regions; nothing was written")
         kept = [caption for caption in captions if caption.image_id in writer]
@@ -193,23 +176,8 @@ class _Silent(BadRecords):
         pass
 
 
-_process: tuple[Callable, int]  # decode and number of clusters, in each process
-
-
-def _open(format: str, regions: int) -> None:
-    global _process
-    _process = FORMATS[format].decode, regions
-
-
-def _decode(item: RegionItem) -> tuple:
-    """Width, height, file, clustered regions (n, D) and boxes (n, 4): what StoreWriter.add_image takes after the id."""
-    decode, regions = _process
-    found = decode(item)
-    try:
-        centres, boxes, count = cluster_regions(found.features, found.boxes, regions)
-    except InputError as error:
-        raise InputError(f"{item.where}: {error}") from error
-    return found.width, found.height, found.file, centres[:count].astype(np.float32), boxes[:count]
+def _decoder(format: str) -> Reader:
+    return FORMATS[format].decode
 
 
 def _names(source: RegionSource) -> str:
@@ -229,4 +197,4 @@ def _fingerprint(path: Path) -> list:
 
 
 def _digest(thing: list | dict) -> str:
-    return hashlib.sha256(json.dumps(thing).encode()).hexdigest()[:16]
+    return hex_digest([json.dumps(thing).encode()])

@@ -16,7 +16,6 @@ can be checked without reading the features and boxes is checked on opening, the
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ..checked_files import FileList
+from ..digest import hex_digest
 from ..errors import InputError
 from .npy import open_npy
 from .tsv import read_rows
@@ -58,7 +58,7 @@ class Store:
     meta: dict
     image_ids: list[str]  # N
     image_sizes: np.ndarray  # (N, 2) int64 width, height in pixels
-    image_files: list[str]  # N, relative to meta's image_root or else to the directory, "" where there is none
+    image_files: list[str]  # N, relative to `image_root`, "" where there is none
     caption_splits: list[str]  # M
     caption_rows: np.ndarray  # (M,) int64 rows of the arrays
     captions: list[str]  # M
@@ -68,19 +68,23 @@ class Store:
 
     @property
     def regions_made_by(self) -> dict[str, str]:
-        """What made the regions: "extractor" and "clustering", each "" where it is not known."""
+        """Return what made the regions: "extractor" and "clustering", each "" where it is not known."""
         return {key: str(self.meta.get(key) or "") for key in ("extractor", "clustering")}
 
     @property
-    def vocabulary(self) -> Path | None:
-        """The data set's own WordPiece vocabulary, if it has one."""
-        path = self.directory / "vocab.txt"
-        return path if path.exists() else None
+    def vocabulary(self) -> Path:
+        """Return where the data set's own WordPiece vocabulary is, if it has one."""
+        return self.directory / "vocab.txt"
+
+    @property
+    def image_root(self) -> Path:
+        """Return what ``image_files`` are relative to, an absolute path: a directory or a .zip archive, which may be gone."""
+        return Path(os.path.abspath(self.directory / self.meta.get("image_root", "")))
 
     def image_path(self, row: int) -> Path | None:
-        """The image file of a row, where it is known. It may be gone, or be a member of a .zip ``image_root``."""
+        """Return the image file of a row, where it is known. It may be gone, or be a member of a .zip ``image_root``."""
         file = self.image_files[row]
-        return self.directory / self.meta.get("image_root", "") / file if file else None
+        return self.image_root / file if file else None
 
     def split(self, name: str) -> Split:
         """The captions and images of one split; raises InputError if no caption belongs to it."""
@@ -139,12 +143,9 @@ class Store:
         ``meta.json`` holds a checksum of the features, so other features of the same
         size give another fingerprint.
         """
-        digest = hashlib.sha256()
-        for name in ("meta.json", "images.tsv", "captions.tsv"):
-            digest.update((self.directory / name).read_bytes())
-        for name in ("regions.npy", "region_counts.npy", "boxes.npy"):
-            digest.update(f"{name} {os.path.getsize(self.directory / name)}".encode())
-        return digest.hexdigest()[:16]
+        read = [self.directory / name for name in ("meta.json", "images.tsv", "captions.tsv")]
+        sizes = [f"{name} {os.path.getsize(self.directory / name)}".encode() for name in ("regions.npy", "region_counts.npy", "boxes.npy")]
+        return hex_digest([*read, *sizes])
 
 
 def open_store(directory: str | os.PathLike) -> Store:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Sequence
 
 import numpy as np
 
+from ..digest import hex_digest
 from ..errors import InputError
 from .vocabulary import SPECIAL_TOKENS, parse_vocabulary
 from .wordpiece import wordpieces, words
@@ -43,7 +43,7 @@ class CaptionTokenizer:
                 raise InputError(f"data.{key}: {token!r} is not in {vocab_file}; name a token of that file, or none with ''")
         self._first, self._last = ([pieces.index(token)] if token else [] for token in (first_token, last_token))
         self.vocab_size = len(pieces)
-        self.fingerprint = hashlib.sha256(self.vocabulary).hexdigest()[:16]
+        self.fingerprint = hex_digest([self.vocabulary])
         self.room = length - len(self._first) - len(self._last)  # for the pieces of a caption's words
         self._ids = {piece: number for number, piece in enumerate(pieces)}
         self._ids_of = lru_cache(KNOWN_WORDS)(self._tokenize)

@@ -55,7 +55,7 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
     Raises InputError if a split is empty or smaller than a batch, or a file is wrong.
     """
     store = open_store(config.dir)
-    tokenizer = CaptionTokenizer(config.vocab or store.directory / "vocab.txt", config.text_length, config.first_token, config.last_token)
+    tokenizer = CaptionTokenizer(config.vocab or store.vocabulary, config.text_length, config.first_token, config.last_token)
     data = TrainingData(store, tokenizer, tokenize_split(store, config.train_split, tokenizer), tokenize_split(store, config.val_split, tokenizer))
     captions = len(data.train.split.captions)
     if captions < batch_size:

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..atomic import atomic_path
+from ..atomic import atomic_path, require_new
 from ..errors import InputError
 from .growing import GrowingNpy, GrowingTable
 from .npy import read_header
 from .partial import partial_path
 from .store import CAPTIONS_HEADER, FORMAT, IMAGES_HEADER, LISTED
 from .tsv import format_row
+
+FILE_HASHES = "file_hashes.npy"  # (N,) uint64, the first 16 hexadecimal digits of the SHA-256 of each image's file; not in every data set
 
 
 class StoreWriter:
@@ -35,17 +37,18 @@ class StoreWriter:
         dtype: ``float16`` or ``float32`` on disk.
         extra: more keys for ``meta.json``.
         inputs: what is read and how, as JSON has it: names, sizes and times of files, options. None: not resumable.
+        file_hashes: also keep the hash of each image's file, in :data:`FILE_HASHES`.
 
     Attributes:
         directory: to put more files of the data set into, inside the context.
         resumed: images taken over from an earlier call.
+        slots: R.
 
     Example::
 
         with StoreWriter("data/mine", name="mine", made_by="...") as writer:
             for ...:
-                centres, boxes, count = cluster_regions(features, boxes)
-                writer.add_image("17", 640, 480, "", centres[:count], boxes[:count])
+                writer.add_image("17", 640, 480, "", *cluster_regions(features, boxes))
                 writer.add_caption("train", "17", "A dog on a sofa.")
     """
 
@@ -63,10 +66,11 @@ class StoreWriter:
         dtype: str = "float16",
         extra: dict | None = None,
         inputs: dict | None = None,
+        file_hashes: bool = False,
     ):
         self.resumed = 0
         self._target = Path(directory)
-        self._slots, self._dimension, self._dtype = regions, dimension, dtype
+        self.slots, self._dimension, self._dtype, self._file_hashes = regions, dimension, dtype, file_hashes
         self._meta = dict(format=FORMAT, name=name, made_by=made_by, seed=seed, extractor=extractor, clustering=clustering)
         self._extra, self._inputs = extra or {}, inputs
         self._ids: set[str] = set()
@@ -86,7 +90,9 @@ class StoreWriter:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def add_image(self, image_id: str, width: int, height: int, file: str, regions: np.ndarray, boxes: np.ndarray) -> None:
+    def add_image(
+        self, image_id: str, width: int, height: int, file: str, regions: np.ndarray, boxes: np.ndarray, file_hash: int = 0
+    ) -> None:
         """Append one image.
 
         Args:
@@ -95,6 +101,7 @@ class StoreWriter:
             file: image file relative to the data set directory, or "".
             regions: (n, D) clustered regions, 1 <= n <= R; the other slots stay zero.
             boxes: (n, 4) x1, y1, x2, y2 in pixels.
+            file_hash: of the image file, kept if the writer keeps file hashes.
 
         Raises:
             InputError: a repeated id, a wrong shape, another dimension than the images before, a negative
@@ -110,18 +117,20 @@ class StoreWriter:
         if min(int(width), int(height)) < 0:
             raise InputError(f"{self._target}: image {image_id!r}: expected width and height in pixels, found {width} and {height}")
         line = self._line((image_id, int(width), int(height), file))
-        block = np.zeros((self._slots, regions.shape[1]), self._dtype)
-        box_block = np.zeros((self._slots, 4), np.float32)
+        block = np.zeros((self.slots, regions.shape[1]), self._dtype)
+        box_block = np.zeros((self.slots, 4), np.float32)
         count = len(regions)
         with np.errstate(over="ignore"):
             block[:count], box_block[:count] = regions, boxes
         if not np.isfinite(block[:count]).all():
-            raise InputError(f"{self._target}: image {image_id!r}: a feature is NaN, infinite or too large for {self._dtype}")
+            raise InputError(f"{self._target}: image {image_id!r}: a feature is NaN, infinite or too large for {self._dtype}; is it of the right extractor?")
         if self._dimension is None:
             self._open_arrays(regions.shape[1])
         self._regions.write(row, block)
         self._boxes.write(row, box_block)
         self._counts.write(row, np.array([count], np.int32))
+        if self._file_hashes:
+            self._arrays[-1].write(row, np.array([file_hash], np.uint64))
         self._images.append(line)  # last: a line promises that the arrays hold its row
         self._ids.add(image_id)
         self._checksum = zlib.crc32(block[:count], self._checksum)
@@ -146,13 +155,12 @@ class StoreWriter:
 
     @contextmanager
     def _open(self):
-        if os.path.lexists(self._target):
-            raise InputError(f"{self._target}: already exists and is not replaced; remove it or choose another directory")
+        require_new(self._target)
         self._json({**self._meta, **self._extra})  # before the work, not after it
         if self._inputs is None:
             place = atomic_path(self._target)
         else:
-            array = dict(regions=self._slots, dimension=self._dimension, dtype=self._dtype)
+            array = dict(regions=self.slots, dimension=self._dimension, dtype=self._dtype)
             place = partial_path(self._target, dict(self._meta, extra=self._extra, inputs=self._inputs, **array))
         with place as self.directory, ExitStack() as self._files:
             self.directory.mkdir(exist_ok=True)
@@ -187,7 +195,7 @@ class StoreWriter:
         ids = _image_ids(lines)[: min(array.rows for array in self._arrays)]
         for row, image_id in enumerate(ids):
             count = int(self._counts.read(row))
-            if not 1 <= count <= self._slots:
+            if not 1 <= count <= self.slots:
                 break  # of a machine that lost its power
             self._checksum = zlib.crc32(self._regions.read(row)[:count], self._checksum)
             self._ids.add(image_id)
@@ -199,19 +207,21 @@ class StoreWriter:
 
     def _open_arrays(self, dimension: int) -> None:
         self._dimension = dimension
-        shapes = dict(regions=(self._slots, dimension), boxes=(self._slots, 4), region_counts=())
-        dtypes = dict(regions=self._dtype, boxes="float32", region_counts="int32")
-        self._arrays = [
-            self._files.enter_context(closing(GrowingNpy(self.directory / f"{name}.npy", shapes[name], dtypes[name]))) for name in shapes
+        rows = [
+            ("regions.npy", (self.slots, dimension), self._dtype),
+            ("boxes.npy", (self.slots, 4), "float32"),
+            ("region_counts.npy", (), "int32"),
+            *([(FILE_HASHES, (), "uint64")] if self._file_hashes else []),
         ]
-        self._regions, self._boxes, self._counts = self._arrays
+        self._arrays = [self._files.enter_context(closing(GrowingNpy(self.directory / name, *row))) for name, *row in rows]
+        self._regions, self._boxes, self._counts = self._arrays[:3]
 
     def _check_shapes(self, image_id: str, regions: np.ndarray, boxes: np.ndarray) -> None:
         expected = "D" if self._dimension is None else self._dimension
         count, dimension = regions.shape if regions.ndim == 2 else (0, 0)
-        if not (1 <= count <= self._slots and dimension and boxes.shape == (count, 4)):
+        if not (1 <= count <= self.slots and dimension and boxes.shape == (count, 4)):
             raise InputError(
-                f"{self._target}: image {image_id!r}: expected regions (n, {expected}) and boxes (n, 4) with n from 1 to {self._slots},"
+                f"{self._target}: image {image_id!r}: expected regions (n, {expected}) and boxes (n, 4) with n from 1 to {self.slots},"
                 f" found {regions.shape} and {boxes.shape}"
             )
         if dimension != (self._dimension or dimension):
@@ -237,7 +247,7 @@ class StoreWriter:
             self._meta,
             images=images,
             captions=self._captions,
-            regions_shape=[images, self._slots, self._dimension],
+            regions_shape=[images, self.slots, self._dimension],
             regions_dtype=self._dtype,
             regions_crc32=self._checksum,
             **self._extra,

@@ -16,7 +16,6 @@ killed at any moment, or a full disk, leaves the previous ones as they were. Wha
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -33,6 +32,7 @@ from ..config import Config, config_from_dict, read_yaml, to_dict
 from ..data.extractors import same_extractor
 from ..data.store import Store, open_store
 from ..data.text import CaptionTokenizer
+from ..digest import hex_digest
 from ..errors import InputError
 from ..model.encoder import DualEncoder
 from ..model.parameter_shapes import check_shapes
@@ -88,7 +88,7 @@ class Checkpoint(NamedTuple):
 
     def fingerprint(self) -> str:
         """SHA-256 of the file of weights, 64 hexadecimal digits: other weights have another."""
-        return hashlib.sha256(self.weights_file.read_bytes()).hexdigest()
+        return hex_digest([self.weights_file], 64)
 
     def read_weights(self) -> dict[str, np.ndarray]:
         """Name -> array of every parameter; raises InputError if the file is damaged or the arrays are not the model's."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Callable
 
@@ -19,6 +19,7 @@ from ..config import DistillConfig
 from ..data.batches import Batch
 from ..data.npy import create_npy, map_npy
 from ..data.tokenized import TrainingData
+from ..digest import hex_digest
 from ..errors import InputError
 from ..scoring import Fragments
 from .checkpoint import Checkpoint
@@ -76,11 +77,9 @@ class Teacher:
         return vectors * c.hidden * np.dtype(CACHE_DTYPE).itemsize
 
     def _cache_key(self, data: TrainingData) -> str:
-        digest = hashlib.sha256()
-        for array in self.model.state_dict().values():
-            digest.update(array.numpy().tobytes())
-        digest.update(json.dumps([asdict(self.model.config), data.store.fingerprint(), data.train.split.name, data.tokenizer.fingerprint, data.tokenizer.length]).encode())
-        return digest.hexdigest()
+        read = [data.store.fingerprint(), data.train.split.name, data.tokenizer.fingerprint, data.tokenizer.length]
+        weights = (array.numpy().tobytes() for array in self.model.state_dict().values())
+        return hex_digest(chain(weights, [json.dumps([asdict(self.model.config), *read]).encode()]), 64)
 
 
 class _FragmentCache:

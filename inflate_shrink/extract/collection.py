@@ -3,82 +3,135 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..data.bad_records import BadRecords
-from ..data.clustering import cluster_regions
-from ..data.parallel import ordered_map
-from ..data.reporting import reported
-from ..data.writer import StoreWriter
+from ..data.extractors import same_extractor
+from ..data.fill import fill_store
+from ..data.npy import open_npy
+from ..data.region_files.records import RegionItem, Regions
+from ..data.store import Store, open_store
+from ..data.verify import verify_store
+from ..data.writer import FILE_HASHES, StoreWriter
+from ..digest import hex_digest
 from ..errors import InputError
 from .extractor import Extractor, ExtractorSettings
 from .photos import PhotoFolder, open_photo
 
 
+class Collected(NamedTuple):
+    """``photos`` described, ``resumed`` of them in an earlier call, and how many are ``reused`` from another data set."""
+
+    photos: int
+    resumed: int
+    reused: int
+
+
 def extract_collection(
-    folder: PhotoFolder, directory: str | os.PathLike, settings: ExtractorSettings, *, regions: int = 32, workers: int = 1, bad: BadRecords
-) -> tuple[int, int]:
+    folder: PhotoFolder,
+    directory: str | os.PathLike,
+    settings: ExtractorSettings,
+    *,
+    regions: int = 32,
+    workers: int = 1,
+    bad: BadRecords,
+    reuse: str | os.PathLike = "",
+) -> Collected:
     """Describe every photo of ``folder`` in a new data set; an interrupted call is taken up by the same call.
 
     Args:
         regions: clusters of a photo.
         workers: processes; each opens the networks itself.
         bad: what to do with files that are no photos or damaged.
-
-    Returns:
-        How many photos the data set holds, and how many of them were there before.
+        reuse: a data set that this function made with the same settings and number of regions. Photos whose files
+            have the same bytes as one of its photos, whatever their names, are taken from there and not described
+            again; what is written is the same.
 
     Raises:
-        InputError: a network that does not fit, no usable photo, or the first bad one if ``bad`` does not skip.
+        InputError: a network that does not fit, a data set to reuse that is of another extractor, no usable photo,
+            or the first bad one if ``bad`` does not skip.
     """
     if regions < 1:
         raise InputError(f"the number of regions must be 1 or more, found {regions}")
-    description = Extractor(settings).check()
+    extractor, clustering = Extractor(settings).check(), f"k-means to {regions}"
+    if reuse:
+        _check_reusable(reuse, extractor, clustering)
     for problem in folder.bad:
         bad.report(problem)
     with StoreWriter(
         directory,
         name=Path(directory).name,
         made_by="tools/extract_regions.py",
-        extractor=description,
-        clustering=f"k-means to {regions}",
+        extractor=extractor,
+        clustering=clustering,
         regions=regions,
         extra={"image_root": str(folder.source.resolve())},
         inputs={"photos": folder.fingerprint()},
+        file_hashes=True,
     ) as writer:
-        left = [name for name in folder.names if name not in writer]
-        results = ordered_map(_describe, left, workers, initializer=_open, initargs=(folder, settings, regions))
-        with closing(reported(results, "extract", len(folder.names), len(writer))) as results:  # an error ends the workers at once
-            for name, result in results:
-                if isinstance(result, InputError):
-                    bad.report(result)
-                else:
-                    writer.add_image(name, *result)
+        items = (RegionItem(name, folder.where(name), None) for name in folder.names)
+        arguments = folder, settings, reuse
+        fill_store(writer, items, len(folder.names), _PhotoReader, arguments, task="extract", workers=workers, bad=bad)
         if not len(writer):
-            raise InputError(f"{folder.source}: none of its {len(folder.names)} files is a photo that can be described; nothing was written")
-        return len(writer), writer.resumed
+            raise InputError(
+                f"{folder.source}: none of its {len(folder.names)} files is a photo that can be described; nothing was written"
+            )
+    reused = np.isin(_file_hashes(open_store(directory)), _file_hashes(open_store(reuse))).sum() if reuse else 0
+    return Collected(len(writer), writer.resumed, int(reused))
 
 
-_process: tuple[PhotoFolder, Extractor, int]  # what each process has opened once
+class _PhotoReader:
+    """Callable: an item whose id is the name of a photo to its regions, described or taken from the data set ``reuse``."""
+
+    def __init__(self, folder: PhotoFolder, settings: ExtractorSettings, reuse: str | os.PathLike):
+        self._folder, self._extractor = folder, Extractor(settings)
+        self._known: dict[int, int] = {}  # the hash of a photo's file -> its row in the data set to reuse
+        if reuse:
+            self._store = open_store(reuse)
+            self._known = {file_hash: row for row, file_hash in enumerate(_file_hashes(self._store).tolist())}
+
+    def __call__(self, item: RegionItem) -> Regions:
+        data = self._folder.read(item.image_id)
+        file_hash = int(hex_digest([data]), 16)
+        row = self._known.get(file_hash)
+        found = self._described(data, item) if row is None else self._reused(row)
+        return found._replace(file=item.image_id, file_hash=file_hash)
+
+    def _described(self, data: bytes, item: RegionItem) -> Regions:
+        photo = open_photo(data, item.where, min_side=self._extractor.settings.size)
+        try:
+            return self._extractor(photo)
+        except InputError as error:
+            raise InputError(f"{item.where}: {error}") from error
+
+    def _reused(self, row: int) -> Regions:
+        features, counts = self._store.read_regions([row])
+        return Regions(features[0, : counts[0]], self._store.boxes[row, : counts[0]], *self._store.image_sizes[row].tolist())
 
 
-def _open(folder: PhotoFolder, settings: ExtractorSettings, regions: int) -> None:
-    global _process
-    _process = folder, Extractor(settings), regions
+def _check_reusable(directory: str | os.PathLike, extractor: str, clustering: str) -> None:
+    """Raise InputError if the regions of a data set are damaged or not what this extractor and clustering would give."""
+    store = open_store(directory)
+    for key, expected in (("extractor", extractor), ("clustering", clustering)):
+        found = store.regions_made_by[key]
+        if not found or not same_extractor(found, expected):
+            raise InputError(
+                f"{store.directory}: its {key} is {found!r}, here it is {expected!r}, so nothing of it can be reused;"
+                " give the same networks and options, or describe all photos again without --reuse"
+            )
+    _file_hashes(store)
+    verify_store(directory)
 
 
-def _describe(name: str) -> tuple:
-    """Width, height, file, clustered regions (n, C) and boxes (n, 4): what StoreWriter.add_image takes after the id."""
-    folder, extractor, regions = _process
-    photo = open_photo(folder.read(name), folder.where(name), min_side=extractor.settings.size)
-    try:
-        found = extractor(photo)
-        centres, boxes, count = cluster_regions(found.features, found.boxes, regions)
-    except InputError as error:
-        raise InputError(f"{folder.where(name)}: {error}") from error
-    if np.abs(centres).max() > np.finfo(np.float16).max:
-        raise InputError(f"{folder.where(name)}: a feature is too large for float16; is --backbone-preset the right one?")
-    return photo.width, photo.height, name, centres[:count].astype(np.float16), boxes[:count]
+def _file_hashes(store: Store) -> np.ndarray:
+    """Return the hash of each photo's file (N,) uint64; raises InputError if the data set has none."""
+    path = store.directory / FILE_HASHES
+    if not path.is_file():
+        raise InputError(
+            f"{path}: missing, so it is not known which photos are unchanged: the data set is of an earlier version or not of"
+            " tools/extract_regions.py; describe all photos again without --reuse"
+        )
+    return open_npy(path, store.region_counts.shape, "uint64")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
+from ..digest import hex_digest
 from ..errors import InputError
 from ..predictor import run_by_turns
 from .onnx_files import external_files
@@ -49,12 +49,7 @@ class Network:
     def fingerprint(self) -> str:
         """File name and the first 16 digits of the SHA-256 of its files, one after the other (with a Paddle model, of its weights)."""
         files = [self.path, *external_files(self.path)] if self.path.suffix == ".onnx" else [self.path.with_suffix(".pdiparams")]
-        digest = hashlib.sha256()
-        for path in files:
-            with open(path, "rb") as file:
-                for part in iter(lambda: file.read(1 << 20), b""):
-                    digest.update(part)
-        return f"{self.path.name} sha256:{digest.hexdigest()[:16]}"
+        return f"{self.path.name} sha256:{hex_digest(files)}"
 
 
 def _open_onnx(path: Path, threads: int):

@@ -11,7 +11,6 @@ A file that is no photo, or a damaged one, costs one InputError and never more t
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import os
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..data.zip_members import check_method
+from ..digest import hex_digest
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -97,11 +97,9 @@ class PhotoFolder:
 
     def fingerprint(self) -> str:
         """16 hex digits that change when a file is added, removed or written."""
-        digest = hashlib.sha256()
-        for name in self.names if self._members is None else [""]:
-            status = os.stat(self.source / name)
-            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-        return digest.hexdigest()[:16]
+        names = self.names if self._members is None else [""]
+        states = ((name, os.stat(self.source / name)) for name in names)
+        return hex_digest(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode() for name, state in states)
 
     def read(self, name: str) -> bytes:
         """The bytes of one of ``names``; raises InputError if it is not one, is too large or cannot be read."""

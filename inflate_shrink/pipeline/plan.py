@@ -17,7 +17,6 @@ two pipelines share runs once.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import reprlib
 from dataclasses import replace
@@ -30,6 +29,7 @@ from ..config import (
     split_reference, student_config, to_dict
 )  # fmt: skip
 from ..data.store import open_store
+from ..digest import hex_digest
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
 from ..engine.steps import check_sizes
 from ..errors import InputError
@@ -78,12 +78,12 @@ class _Fingerprints:
     @staticmethod
     def _read(data: DataConfig) -> str:
         store = open_store(data.dir)
-        vocabulary = Path(data.vocab) if data.vocab else store.directory / "vocab.txt"
+        vocabulary = Path(data.vocab) if data.vocab else store.vocabulary
         if not vocabulary.is_file():
             raise InputError(f"{vocabulary}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt")
         for split in (data.train_split, data.val_split, data.test_split):
             store.split(split)
-        return store.fingerprint() + hashlib.sha256(vocabulary.read_bytes()).hexdigest()
+        return store.fingerprint() + hex_digest([vocabulary], 64)
 
 
 def read_pipeline(reference: str | Path, parents: tuple[tuple[Path, str], ...] = ()) -> PipelineFile:
@@ -290,7 +290,7 @@ def is_finished(step: Step) -> bool:
 
 
 def _digest(content) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:KEY_DIGITS]
+    return hex_digest([json.dumps(content, sort_keys=True).encode()], KEY_DIGITS)
 
 
 def _with_seed(name: str, config: Config) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
+from ..atomic import require_new
 from ..data.partial import partial_path
 from ..data.store import Store
 from ..engine.checkpoint import Checkpoint
@@ -90,8 +91,7 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
         InputError: the directory exists, the data do not fit the models, there is no such split, or the disk is full.
     """
     directory = Path(directory)
-    if os.path.lexists(directory):
-        raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
+    require_new(directory)
     if settings.codes and (settings.items == "captions" or models.first):
         raise InputError("codes are the first stage of an index of images without an F: leave out --codes, or --first and --items captions")
     store = models.open_data(data_dir)
@@ -216,7 +216,7 @@ def _require_the_same(index: Index, names: list[tuple[str, str]]) -> None:
 
 def _describe(store: Store, items: str, split: str) -> dict:
     """Return what an index says of its data; files of images are named from ``image_root``, or with their whole path."""
-    root = os.path.abspath(store.directory / store.meta.get("image_root", "")) if items == "images" else ""
+    root = str(store.image_root) if items == "images" else ""
     return {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
 
 

@@ -38,7 +38,7 @@ def open_scene(store: Store, row: int) -> Scene:
 
 
 def _photo(store: Store, row: int) -> tuple[Image.Image | None, str]:
-    path, root = store.image_path(row), store.directory / store.meta.get("image_root", "")
+    path, root = store.image_path(row), store.image_root
     if path is None:
         return None, "(the data set holds no photos)"
     try:

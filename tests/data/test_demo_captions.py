@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inflate_shrink.data.demo.build import demo_scenes
+from inflate_shrink.data.demo.build import draw_scene
 from inflate_shrink.data.demo.captions import MAX_WORDS, Caption, describe_scene, split_words
 from inflate_shrink.data.demo.scenes import ATTRIBUTES, Object
 from inflate_shrink.data.demo.spec import DemoSpec
@@ -17,7 +17,7 @@ BLUE_RING = replace(RED_STAR, colour="blue", shape="ring", column="right", x=0.8
 
 @pytest.fixture(scope="module")
 def described():
-    return list(demo_scenes("test", 0, SPEC))
+    return [draw_scene("test", index, 0, SPEC)[:2] for index in range(SPEC.test)]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 import json
 import os
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,16 @@ def test_open(animals):
     assert store.caption_rows.tolist() == [2, 1, 0, 1]
     assert store.region_counts.tolist() == [2, 1, 2]
     assert store.boxes[1].tolist() == [[0, 1, 2, 3], [0, 0, 0, 0]]
-    assert store.vocabulary is None
+    assert store.vocabulary == animals / "vocab.txt" and not store.vocabulary.exists()
+
+
+def test_where_the_image_files_are(animals, write_animals, monkeypatch):
+    monkeypatch.chdir(animals.parent)
+    for root, expected in (("", animals), ("../photos", animals.parent / "photos"), ("/photos.zip", Path("/photos.zip"))):
+        write_animals(f"of{len(root)}", extra={"image_root": root} if root else {})
+        store = open_store(f"of{len(root)}")
+        expected = expected if root else animals.parent / "of0"
+        assert (store.image_root, store.image_path(1)) == (expected, expected / "dog.jpg")
 
 
 def test_features_stay_on_disk(animals):

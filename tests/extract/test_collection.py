@@ -12,7 +12,6 @@ from inflate_shrink.data.bad_records import BadRecords
 from inflate_shrink.data.clustering import cluster_regions
 from inflate_shrink.data.store import open_store
 from inflate_shrink.errors import InputError
-from inflate_shrink.extract import collection
 from inflate_shrink.extract.collection import extract_collection
 from inflate_shrink.extract.extractor import Extractor, ExtractorSettings
 from inflate_shrink.extract.photos import PhotoFolder, open_photo
@@ -74,14 +73,14 @@ def interrupted(extract, monkeypatch):
     """A function: the same call, but Ctrl-C is pressed at noise.jpg."""
 
     def interrupted(*arguments):
-        def stop(name):
+        def stop(folder, name):
             if name == "noise.jpg":
                 raise KeyboardInterrupt
-            return describe(name)
+            return read(folder, name)
 
-        describe = collection._describe
+        read = PhotoFolder.read
         with monkeypatch.context() as patch:
-            patch.setattr(collection, "_describe", stop)
+            patch.setattr(PhotoFolder, "read", stop)
             with pytest.raises(KeyboardInterrupt):
                 extract(*arguments)
 
@@ -94,7 +93,7 @@ def contents(directory):
 
 def test_whatever_lies_in_a_folder(source, extract, tmp_path, capsys):
     bad = BadRecords(skip=True)
-    assert extract(source, tmp_path / "out", bad) == (4, 0)
+    assert extract(source, tmp_path / "out", bad) == (4, 0, 0)
     lines = capsys.readouterr().err.splitlines()
     assert bad.count == len(lines) == 3
     for name, line in zip(BAD, lines):
@@ -116,10 +115,10 @@ def test_features_are_those_of_the_extractor(source, extract, settings, tmp_path
     for row, name in enumerate(GOOD):
         found = extractor(open_photo(folder.read(name), name, min_side=256))
         assert len(found.features) == 88  # more than 32
-        centres, boxes, count = cluster_regions(found.features, found.boxes)
+        centres, boxes = cluster_regions(found.features, found.boxes)
         np.testing.assert_array_equal(store.regions[row], centres.astype(np.float16))
         np.testing.assert_array_equal(store.boxes[row], boxes)
-        assert store.region_counts[row] == count
+        assert store.region_counts[row] == len(centres)
 
 
 def test_strict_stops_at_the_first(source, extract, tmp_path, capsys):
@@ -140,8 +139,8 @@ def test_no_photo_at_all(extract, tmp_path, capsys):
 def test_taken_up(source, extract, interrupted, tmp_path, workers):
     interrupted(source, tmp_path / "here" / "out")
     assert os.listdir(tmp_path / "here") == [".out.partial"]
-    assert extract(source, tmp_path / "here" / "out", workers=workers) == (4, 2)
-    assert extract(source, tmp_path / "there" / "out") == (4, 0)
+    assert extract(source, tmp_path / "here" / "out", workers=workers) == (4, 2, 0)
+    assert extract(source, tmp_path / "there" / "out") == (4, 0, 0)
     assert os.listdir(tmp_path / "here") == ["out"] and contents(tmp_path / "here" / "out") == contents(tmp_path / "there" / "out")
 
 
@@ -154,7 +153,7 @@ def test_a_new_photo_or_another_setting_begins_anew(source, extract, interrupted
                     archive.writestr("new.png", encoded("RGB", "PNG"))
             else:
                 unpacked(source, {"new.png": encoded("RGB", "PNG")})
-        images, before = extract(source, tmp_path / "out", **options)
+        images, before, _ = extract(source, tmp_path / "out", **options)
         assert (images, before) == (5, 0)
         os.rename(tmp_path / "out", tmp_path / f"done-{len(os.listdir(tmp_path))}")
 
@@ -181,9 +180,9 @@ def test_features_too_large_cost_a_photo_only(extract, network, tmp_path, capsys
     path = network("Mul", np.float32(1e6), [1, 3, "h", "w"])
     files = {f"{name}.png": encoded_colour(colour) for name, colour in (("black", 0), ("white", 255))}
     out = tmp_path / "out"
-    assert extract(unpacked(tmp_path / "photos", files), out, settings=ExtractorSettings(str(path), "unit", size=32)) == (1, 0)
+    assert extract(unpacked(tmp_path / "photos", files), out, settings=ExtractorSettings(str(path), "unit", size=32)) == (1, 0, 0)
     skipped = capsys.readouterr().err
-    assert "white.png: a feature is too large for float16" in skipped and skipped.count("\n") == 1
+    assert "image 'white.png': a feature is NaN, infinite or too large for float16" in skipped and skipped.count("\n") == 1
     assert open_store(out).image_ids == ["black.png"]
 
 
@@ -191,6 +190,62 @@ def encoded_colour(grey):
     file = io.BytesIO()
     Image.new("L", (4, 4), grey).save(file, "PNG")
     return file.getvalue()
+
+
+def test_photos_of_the_same_bytes_are_reused(source, extract, tmp_path, monkeypatch):
+    """Under another name, too; what is new or changed is described, and the data set is the one made without --reuse."""
+    assert extract(source, tmp_path / "old") == (4, 0, 0)
+    files = {name: data for name, data in photos().items() if name in GOOD}
+    files["renamed.png"] = files.pop("grey.png")
+    files.update({"new.png": encoded_colour(90), "noise.jpg": encoded("RGB", "JPEG", quality=50)})
+    grown = unpacked(tmp_path / "grown", files)
+    assert extract(grown, tmp_path / "anew" / "out") == (5, 0, 0)
+    described, describe = [], Extractor.__call__
+
+    def counted(extractor, photo):
+        described.append((photo.width, photo.height))
+        return describe(extractor, photo)
+
+    monkeypatch.setattr(Extractor, "__call__", counted)
+    assert extract(grown, tmp_path / "with" / "out", reuse=tmp_path / "old") == (5, 0, 3)
+    assert described == [(64, 64), (4, 4), (128, 96)]  # the check of the networks, new.png, noise.jpg
+    assert contents(tmp_path / "with" / "out") == contents(tmp_path / "anew" / "out")
+    monkeypatch.undo()
+    assert extract(grown, tmp_path / "two" / "out", reuse=tmp_path / "old", workers=2) == (5, 0, 3)
+    assert contents(tmp_path / "two" / "out") == contents(tmp_path / "anew" / "out")
+
+
+def of_an_earlier_version(directory):
+    for name in ("file_hashes.npy", "files.json"):
+        os.remove(directory / name)
+
+
+def damaged(directory):
+    features = np.load(directory / "regions.npy", mmap_mode="r+")
+    features[0, 0, 0] += 1
+    features.flush()
+
+
+@pytest.mark.parametrize(
+    "change, options, message",
+    [
+        (None, {"regions": 8}, "old: its clustering is 'k-means to 32', here it is 'k-means to 8', so nothing of it can be reused"),
+        (None, {"size": 64}, r"old: its extractor is 'cells of .*side 256\)', here it is .*side 64\)', so nothing of it can be reused"),
+        (of_an_earlier_version, {}, "file_hashes.npy: missing, so it is not known which photos are unchanged"),
+        (damaged, {}, "old/regions.npy: its checksum is not the one in"),
+        (lambda old: os.rename(old, old.parent / "elsewhere"), {}, "old: no such data set directory"),
+    ],
+)
+def test_what_cannot_be_reused(extract, settings, tmp_path, change, options, message):
+    folder = unpacked(tmp_path / "photos", {"grey.png": photos()["grey.png"]})
+    extract(folder, tmp_path / "old")
+    if change:
+        change(tmp_path / "old")
+    if "size" in options:
+        options = {"settings": ExtractorSettings(settings.backbone, "unit", size=options["size"])}
+    with pytest.raises(InputError, match=message) as caught:
+        extract(folder, tmp_path / "out", reuse=tmp_path / "old", **options)
+    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
 
 
 def test_number_of_regions(source, extract, tmp_path):

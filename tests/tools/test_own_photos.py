@@ -71,6 +71,18 @@ def test_photos_to_regions(extracted, photos):
     assert store.image_ids[-1] == "my trip/caf\u00e9 9.png" and all(store.image_path(row).is_file() for row in range(24))
 
 
+def test_a_folder_that_has_grown(extracted, run_tool, photos, backbone, tmp_path):
+    for name in ("0.jpg", "1.jpg", "new.jpg"):
+        old = photos / "photos" / ("my trip/caf\u00e9 0.png" if name == "0.jpg" else "1.jpg")
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(old.read_bytes() + (b"" if name != "new.jpg" else b"\0"))
+    call = "extract_regions", "--images", tmp_path / "photos", "--backbone", backbone, "--reuse", photos / "regions", "--workers", 1
+    code, stdout, stderr = run_tool(*call, "--size", 64, "--out", tmp_path / "out")
+    assert (code, stderr) == (0, "") and f"out: 3 photos (2 of them as in {photos / 'regions'}), 0 files left out" in stdout
+    code, stdout, stderr = run_tool(*call, "--size", 96, "--out", tmp_path / "other")
+    assert code == 2 and stderr.startswith("error: ") and stderr.count("\n") == 1 and "nothing of it can be reused" in stderr
+
+
 def test_from_photos_to_a_score(extracted, run_tool, photos):
     code, stdout, stderr = run_tool(
         "prepare_data", "--captions", photos / "captions.txt", "--format", "flickr", "--regions", photos / "regions",

@@ -84,8 +84,7 @@ def clustering_section(found: dict) -> str:
 
 
 def _ours(features: np.ndarray, clusters: int) -> np.ndarray:
-    centres, _, count = cluster_regions(features, np.zeros((len(features), 4), np.float32), clusters)
-    return centres[:count]
+    return cluster_regions(features, np.zeros((len(features), 4), np.float32), clusters)[0]
 
 
 def _sklearn(seed: int):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Iterable, Sequence
 
+from ...digest import hex_digest
 from ...errors import InputError
 from ..bad_records import BadRecords
 from ..image_ids import SURROGATE, safe_name
@@ -79,7 +79,7 @@ def caption_files(sources: Sequence[str]) -> list[str]:
     files = []
     for _, path in map(_split_and_path, sources):
         files += sorted(path.glob("*_caps.txt*")) if path.is_dir() else [path]
-    return [f"{file.name} sha256:{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}" for file in files]
+    return [f"{file.name} sha256:{hex_digest([file])}" for file in files]
 
 
 def first_captions(captions: Iterable[Caption], most: int) -> list[Caption]:

@@ -6,7 +6,6 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 from PIL import Image
@@ -58,31 +57,26 @@ def is_built(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = DemoS
     return found == ["demo", seed, json.loads(json.dumps(asdict(spec)))]  # as JSON has it, tuples are lists
 
 
-def demo_scenes(split: str, seed: int = 0, spec: DemoSpec = DemoSpec()) -> Iterator[tuple[list[Object], list[Caption]]]:
-    """The scenes of a split with their captions, the truth behind what :func:`build_demo` writes."""
-    for index in range(getattr(spec, split)):
-        rng = _generator(seed, split, index)
-        scene = sample_scene(rng, spec)
-        yield scene, describe_scene(scene, rng, spec)
+def draw_scene(split: str, index: int, seed: int, spec: DemoSpec) -> tuple[list[Object], list[Caption], np.random.Generator]:
+    """Draw a scene and its captions, the truth behind what :func:`build_demo` writes, and return them with the generator.
+
+    Every scene has a generator of its own, so that one split's size does not change another split.
+    """
+    rng = np.random.default_rng([seed, SPLITS.index(split), index])
+    scene = sample_scene(rng, spec)
+    return scene, describe_scene(scene, rng, spec), rng
 
 
 def _add_scene(writer: StoreWriter, split: str, index: int, seed: int, spec: DemoSpec) -> None:
-    rng = _generator(seed, split, index)
-    scene = sample_scene(rng, spec)
-    captions = describe_scene(scene, rng, spec)
+    scene, captions, rng = draw_scene(split, index, seed, spec)
     image = render(scene, rng, spec.image_side, spec.pixel_noise)
     boxes = propose_boxes(scene, rng, spec)
     features = add_noise(describe_boxes(image, boxes), rng, spec)
-    centres, centre_boxes, count = cluster_regions(features, boxes)
+    centres, centre_boxes = cluster_regions(features, boxes)
 
     image_id = f"{split}-{index:05d}"
     file = f"images/{image_id}.png"
     Image.fromarray(image).save(writer.directory / file, compress_level=1)  # noise hardly compresses
-    writer.add_image(image_id, spec.image_side, spec.image_side, file, centres[:count], centre_boxes[:count])
+    writer.add_image(image_id, spec.image_side, spec.image_side, file, centres, centre_boxes)
     for caption in captions:
         writer.add_caption(split, image_id, caption.text)
-
-
-def _generator(seed: int, split: str, index: int) -> np.random.Generator:
-    """A stream of its own for every scene, so that one split's size does not change another."""
-    return np.random.default_rng([seed, SPLITS.index(split), index])

@@ -20,10 +20,12 @@ class RegionItem(NamedTuple):
 
 class Regions(NamedTuple):
     """``features`` (n, D) float32; ``boxes`` (n, 4) float32 x1, y1, x2, y2 in pixels, zeros where unknown;
-    ``width``, ``height`` of the image in pixels, 0 where unknown; ``file``: the image file, "" where unknown."""
+    ``width``, ``height`` of the image in pixels, 0 where unknown; ``file``: the image file, "" where unknown;
+    ``file_hash``: the first 16 hexadecimal digits of the SHA-256 of its bytes, 0 where unknown."""
 
     features: np.ndarray
     boxes: np.ndarray
     width: int
     height: int
     file: str = ""
+    file_hash: int = 0

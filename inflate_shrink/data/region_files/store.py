@@ -35,4 +35,4 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
 
 def decode(item: RegionItem) -> Regions:
     """Raises InputError if a feature is not finite."""
-    return regions(item.where, *item.payload)
+    return regions(item.where, *item.payload[:5])

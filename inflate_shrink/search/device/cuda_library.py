@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Sequence
 
 from ...atomic import atomic_path
+from ...digest import hex_digest
 from ...errors import InputError
 
 VARIABLE = "INFLATE_SHRINK_CUDA_LIBRARY"
@@ -54,12 +54,10 @@ def find_or_build(architectures: Sequence[str] = ()) -> Path:
     nvcc = find_nvcc()
     if nvcc is None:
         raise InputError(f"the fused kernel needs nvcc (on PATH or in CUDA_HOME) or a built library named by {VARIABLE}; DeviceRows needs neither")
-    hashed = hashlib.sha256("".join(architectures).encode())
-    for source in sorted(SOURCES.glob("late_interaction.cu*")):
-        hashed.update(source.read_bytes())
-    hashed.update(_run([nvcc, "--version"]).encode())
+    sources = sorted(SOURCES.glob("late_interaction.cu*"))
+    key = hex_digest(["".join(architectures).encode(), *sources, _run([nvcc, "--version"]).encode()])
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inflate_shrink"
-    path = cache / f"late_interaction-{hashed.hexdigest()[:16]}.so"
+    path = cache / f"late_interaction-{key}.so"
     if not path.is_file():
         build(path, architectures)
     return path

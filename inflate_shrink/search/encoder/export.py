@@ -14,7 +14,7 @@ import paddle
 from paddle import nn
 from paddle.static import InputSpec
 
-from ...atomic import atomic_path
+from ...atomic import atomic_path, require_new
 from ...engine.checkpoint import Checkpoint
 from ...errors import InputError
 from ...model.encoder import DualEncoder
@@ -41,8 +41,7 @@ def export_encoder(checkpoint: Checkpoint, directory: str | os.PathLike, side: s
         InputError: the directory exists, the model's scoring has no such encoder, there is no vocabulary,
             the ONNX file cannot be made, or a graph does not give the model's fragments.
     """
-    if os.path.lexists(directory):
-        raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
+    require_new(directory)
     config, scoring = checkpoint.config, checkpoint.config.model.scoring
     if scoring in _OTHER_WAYS:
         raise InputError(f"{checkpoint.directory}: its model.scoring is {scoring}, which is not exported: {_OTHER_WAYS[scoring]}")

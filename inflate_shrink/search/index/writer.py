@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...atomic import atomic_path, fsync
+from ...atomic import atomic_path, fsync, require_new
 from ...errors import InputError
 from ...checked_files import measure
 from ...lock import FileLock, take_lock
@@ -42,8 +42,7 @@ def create_index(directory: str | os.PathLike, settings: IndexSettings, prepare:
         InputError: the directory exists or cannot be written.
     """
     directory = Path(directory)
-    if os.path.lexists(directory):
-        raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
+    require_new(directory)
     with atomic_path(directory) as temporary:
         temporary.mkdir()
         if prepare:

@@ -9,13 +9,14 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
+from ...atomic import require_new
 from ...data.store import Store
 from ...engine.checkpoint import Checkpoint
 from ...engine.encode import image_batches
 from ...errors import InputError
 from ...model.encoder import DualEncoder
 from ...scoring import Fragments, visual_sparta
-from .writer import require_new, write_inverted_index
+from .writer import write_inverted_index
 
 
 def build_inverted_index(
@@ -59,7 +60,7 @@ def _piece_scores(model: DualEncoder, store: Store, rows: np.ndarray) -> Iterato
 def _origin(checkpoint: Checkpoint, store: Store, split: str) -> dict:
     """What the index is made of, and what it takes to cut a query into pieces as the model does."""
     text = checkpoint.config.data
-    root = os.path.abspath(store.directory / store.meta.get("image_root", ""))
+    root = str(store.image_root)
     return {
         "tokenizer": {"text_length": text.text_length, "first_token": text.first_token, "last_token": text.last_token},
         "model": checkpoint.origin(),

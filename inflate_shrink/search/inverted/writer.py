@@ -8,18 +8,12 @@ from typing import Iterable, Sequence
 
 import numpy as np
 
-from ...atomic import atomic_path
+from ...atomic import atomic_path, require_new
 from ...data.tsv import format_row
 from ...errors import InputError
 from .files import write_file_list
 from .index import FILES, FORMAT, IMAGES_HEADER, KIND
 from .postings import PostingsWriter
-
-
-def require_new(directory: str | os.PathLike) -> None:
-    """Raise InputError if the directory exists: an index is not replaced."""
-    if os.path.lexists(directory):
-        raise InputError(f"{directory}: already exists and is not replaced; remove it or choose another directory")
 
 
 def write_inverted_index(

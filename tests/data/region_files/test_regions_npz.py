@@ -25,9 +25,9 @@ def test_folder(read, folder):
     bottom_up, uniter = found["b"], found["a"]
     assert bottom_up.features.tolist() == [[0, 1, 2], [3, 4, 5]] and bottom_up.features.dtype == np.float32
     assert bottom_up.boxes.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert bottom_up[2:] == (640, 480, "")
+    assert bottom_up[2:5] == (640, 480, "")
     assert uniter.features.tolist() == [[1, 1, 1]] * 2
-    assert np.allclose(uniter.boxes, [[0.1, 0.2, 0.3, 0.4]] * 2) and uniter[2:] == (0, 0, "")
+    assert np.allclose(uniter.boxes, [[0.1, 0.2, 0.3, 0.4]] * 2) and uniter[2:5] == (0, 0, "")
 
 
 def test_files(read, folder):

@@ -1,0 +1,73 @@
+"""Fill a data set with images: worker processes read and cluster their regions, a writer takes them in order."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Callable, Iterable
+
+from ..errors import InputError
+from .bad_records import BadRecords
+from .clustering import cluster_regions
+from .parallel import ordered_map
+from .region_files.records import RegionItem, Regions
+from .reporting import reported
+from .writer import StoreWriter
+
+Reader = Callable[[RegionItem], Regions]
+
+
+def fill_store(
+    writer: StoreWriter,
+    items: Iterable[RegionItem],
+    total: int,
+    open_reader: Callable[..., Reader],
+    arguments: tuple,
+    *,
+    task: str,
+    workers: int,
+    bad: BadRecords,
+) -> None:
+    """Add the regions of those items that ``writer`` does not hold yet, clustered, in the order of the items.
+
+    Args:
+        writer: its number of slots is the number of clusters.
+        items: the images, each once.
+        total: number of the items, those that the writer holds among them, to report the progress of ``task``.
+        open_reader: called once in each process, with ``arguments``; returns what reads the regions of an item or
+            raises an InputError that names it. Picklable, as are the arguments, the items and their regions.
+        workers: processes; with 1 everything runs in this one.
+        bad: gets the items that cannot be read, clustered or written.
+
+    Raises:
+        InputError: the first bad item if ``bad`` does not skip, or a worker was killed.
+    """
+    left = (item for item in items if item.image_id not in writer)
+    results = ordered_map(_clustered, left, workers, initializer=_open, initargs=(open_reader, arguments, writer.slots))
+    with closing(reported(results, task, total, len(writer))) as results:  # an error ends the workers at once
+        for item, found in results:
+            if isinstance(found, InputError):
+                bad.report(found)
+                continue
+            try:
+                writer.add_image(item.image_id, found.width, found.height, found.file, found.features, found.boxes, found.file_hash)
+            except InputError as error:
+                bad.report(f"{item.where}: {error}")
+
+
+_process: tuple[Reader, int]  # what each process has opened once, and the number of clusters
+
+
+def _open(open_reader: Callable[..., Reader], arguments: tuple, clusters: int) -> None:
+    global _process
+    _process = open_reader(*arguments), clusters
+
+
+def _clustered(item: RegionItem) -> Regions:
+    """Read the regions of an item and cluster them; raises InputError that names the item."""
+    reader, clusters = _process
+    found = reader(item)
+    try:
+        features, boxes = cluster_regions(found.features, found.boxes, clusters)
+    except InputError as error:
+        raise InputError(f"{item.where}: {error}") from error
+    return found._replace(features=features, boxes=boxes)
