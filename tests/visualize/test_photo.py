@@ -21,7 +21,7 @@ def store(tmp_path):
     def make(file="a.png", size=(40, 80), boxes=(BOX, BOX, [0, 0, 0, 0]), root=""):
         made = SimpleNamespace(
             directory=tmp_path,
-            meta={"image_root": root},
+            image_root=tmp_path / root,
             image_files=[file],
             image_sizes=np.array([size]),
             boxes=np.array([boxes], "float32"),
