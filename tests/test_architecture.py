@@ -10,7 +10,7 @@ PACKAGE = ROOT / "inflate_shrink"
 BENCHMARK = ROOT / "tools" / "benchmark"
 # The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
 FLOORS = (
-    {"errors", "cpu", "digest", "hardware", "predictor", "published", "signals", "terminal"},
+    {"errors", "cpu", "digest", "hardware", "lazy", "predictor", "published", "signals", "terminal"},
     {"lock"},
     {"__init__", "atomic", "config", "json_values", "kernel", "metrics"},
     {"checked_files", "weight_files"},

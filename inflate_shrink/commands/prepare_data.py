@@ -85,7 +85,7 @@ def _own_vocabulary(captions):
 
 
 def _refuse(parser, arguments, names, where):
-    """An option that would silently do nothing is a mistake."""
+    """Refuse options that would silently do nothing: they are a mistake."""
     for name in names:
         if getattr(arguments, name) != parser.get_default(name):
             raise InputError(f"--{name.replace('_', '-')} has no effect {where}; leave it out")
@@ -124,7 +124,7 @@ def _parser(making=True):
 
 
 def _lists(arguments):
-    """``SPLIT=FILE ...`` as a dictionary."""
+    """Return ``SPLIT=FILE ...`` as a dictionary."""
     lists = {}
     for argument in arguments:
         split, equals, file = argument.partition("=")

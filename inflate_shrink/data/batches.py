@@ -42,7 +42,7 @@ def epoch_batches(store: Store, data: TokenizedSplit, batch_size: int, seed: int
 
 
 def prefetch(items: Iterable, depth: int = 2) -> Iterator:
-    """The same items, made ahead by one thread (a thread, so that memory-mapped features are not copied)."""
+    """Yield the same items, made ahead by one thread (a thread, so that memory-mapped features are not copied)."""
     ready: queue.Queue = queue.Queue(depth)
     stopped = threading.Event()
 

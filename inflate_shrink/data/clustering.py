@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import InputError
 
 MAX_ITERATIONS = 20
-MOST_REGIONS = 2048  # of an image, 100 in the paper: their distances, n x n, then take a fifth of a GiB
+MOST_REGIONS = 2048  # an image may have, 100 in the paper: their n x n distances then take a fifth of a GiB
 _SAME_POINT = 1e-12  # squared distance, relative to the largest, below which regions coincide
 
 
@@ -76,7 +76,7 @@ def _gram(points: np.ndarray) -> np.ndarray:
 
 
 def _initial_members(gram: np.ndarray, k: int) -> np.ndarray:
-    """Greedy choice of at most ``k`` seeds; returns the (k', n) membership, each region with its nearest seed."""
+    """Choose at most ``k`` seeds greedily and return the (k', n) membership, each region with its nearest seed."""
     norms = np.diag(gram)
     distance = np.maximum(norms[:, None] + norms - 2 * gram, 0)  # (n, n), symmetric
     distance[distance <= _SAME_POINT * distance.max()] = 0
@@ -111,7 +111,7 @@ def _refill(members: np.ndarray, distance: np.ndarray) -> np.ndarray:
 
 
 def _distances(gram: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """(k, n) squared distances of the regions to the cluster means: |x|^2 - 2 x.c + |c|^2 with c = W x."""
+    """Return the (k, n) squared distances of the regions to the cluster means: |x|^2 - 2 x.c + |c|^2 with c = W x."""
     weights = members / members.sum(1, keepdims=True)
     products = weights @ gram  # (k, n) c.x
     squares = (products * weights).sum(1)  # (k,) |c|^2

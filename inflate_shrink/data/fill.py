@@ -49,12 +49,13 @@ def fill_store(
                 bad.report(found)
                 continue
             try:
-                writer.add_image(item.image_id, found.width, found.height, found.file, found.features, found.boxes, found.file_hash)
+                size_and_file = found.width, found.height, found.file
+                writer.add_image(item.image_id, *size_and_file, found.features, found.boxes, found.file_hash)
             except InputError as error:
                 bad.report(f"{item.where}: {error}")
 
 
-_process: tuple[Reader, int]  # what each process has opened once, and the number of clusters
+_process: tuple[Reader, int]  # each process opens its reader once; with the number of clusters
 
 
 def _open(open_reader: Callable[..., Reader], arguments: tuple, clusters: int) -> None:

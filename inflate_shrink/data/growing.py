@@ -49,7 +49,7 @@ class GrowingNpy:
 
     @property
     def rows(self) -> int:
-        """Whole rows in the file."""
+        """Return the number of whole rows in the file."""
         return (os.fstat(self._file.fileno()).st_size - _HEADER_BYTES) // self._row_bytes
 
     def write(self, row: int, values: np.ndarray) -> None:
@@ -57,7 +57,7 @@ class GrowingNpy:
         _write_all(self._file, values.reshape(-1).view(np.uint8), _HEADER_BYTES + row * self._row_bytes)
 
     def read(self, row: int) -> np.ndarray:
-        """One row, of the row's shape and type."""
+        """Read one row, of the row's shape and type."""
         data = os.pread(self._file.fileno(), self._row_bytes, _HEADER_BYTES + row * self._row_bytes)
         return np.frombuffer(data, self._dtype).reshape(self._row_shape)
 
@@ -70,7 +70,7 @@ class GrowingNpy:
         self._file.close()
 
     def _header(self, rows: tuple[int, ...]) -> bytes:
-        """Of version 1.0, with the padding of NumPy, which leaves room for any number of rows."""
+        """Return a header of version 1.0, with the padding of NumPy, which leaves room for any number of rows."""
         descr, shape = np.lib.format.dtype_to_descr(self._dtype), (*rows, *self._row_shape)
         text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
         magic = np.lib.format.magic(1, 0)
@@ -103,7 +103,7 @@ class GrowingTable:
         self._start = self._end = len(header)
 
     def complete_lines(self) -> list[bytes]:
-        """The lines in the file after the header, with their newlines, without a last one that was cut short."""
+        """Return the lines in the file after the header, with their newlines, without a last one that was cut short."""
         self._file.seek(self._start)
         return [line + b"\n" for line in self._file.readall().split(b"\n")[:-1]]
 
@@ -128,5 +128,5 @@ class GrowingTable:
 def _write_all(file, data, offset: int) -> None:
     left = memoryview(data)
     while left:
-        written = os.pwrite(file.fileno(), left, offset)  # on a nearly full disk fewer bytes than given
+        written = os.pwrite(file.fileno(), left, offset)  # a nearly full disk takes fewer bytes than given
         left, offset = left[written:], offset + written

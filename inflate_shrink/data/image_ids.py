@@ -38,7 +38,7 @@ class ImageIds:
                     _note(self._numbers, number, caption_id)
 
     def match(self, region_id: str) -> str | None:
-        """The caption's image id that names the same image, or None."""
+        """Return the caption's image id that names the same image, or None."""
         if region_id in self._exact:
             return region_id
         stem = _stem(region_id)
@@ -51,10 +51,9 @@ class ImageIds:
 
 
 def safe_name(name: str) -> bool:
-    """Whether an image id can be kept: it stays inside a folder when used as a path, and fits in a line of UTF-8 TSV.
+    """Return whether an image id can be kept: it stays in a folder when used as a path, and fits a line of UTF-8 TSV.
 
-    False for an empty or absolute name and for one with a ``..`` part, NUL, a tab, a line end or half a
-    surrogate pair.
+    It cannot if it is empty or absolute, or has a ``..`` part, NUL, a tab, a line end or half a surrogate pair.
     """
     if not name or any(character in name for character in "\0\t\n\r") or SURROGATE.search(name):
         return False

@@ -53,7 +53,7 @@ def create_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 
 def read_header(path: Path) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Shape, type and total file size in bytes that the header promises; raises InputError if there is none."""
+    """Return shape, type and the file size in bytes that the header promises; raise InputError if there is none."""
     with open(path, "rb") as file:
         try:
             shape, _, dtype = parse_header(file)
@@ -63,7 +63,7 @@ def read_header(path: Path) -> tuple[tuple[int, ...], np.dtype, int]:
 
 
 def parse_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether in Fortran order, and type of the array that begins here; ``file`` is then at its numbers.
+    """Read a header: return shape, whether in Fortran order, and type of the array; ``file`` is then at its numbers.
 
     Raises ValueError, with one short line, if this is no .npy header.
     """
@@ -72,5 +72,5 @@ def parse_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
         return readers[np.lib.format.read_magic(file)](file)
     except OSError:
         raise
-    except Exception as error:  # of a damaged header NumPy raises whatever Python's parser does
+    except Exception as error:  # NumPy raises whatever Python's parser does if a header is damaged
         raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from error

@@ -52,7 +52,7 @@ def ordered_map(function: Callable, items: Iterable, workers: int, initializer: 
     threads = ThreadPoolExecutor(workers, "ordered_map")
 
     def answer(item):
-        worker = idle.get()  # as many threads as workers, so one is idle
+        worker = idle.get()  # there are as many threads as workers, so one is idle
         try:
             return worker.ask(item)
         finally:
@@ -91,13 +91,13 @@ class _Worker:
         self.process = _SPAWN.Process(target=_serve, args=(other_end, function, initializer, initargs), daemon=True)
         with _worker_environment():
             self.process.start()
-        other_end.close()  # else the end of the process would not be the end of the pipe
+        other_end.close()  # if it stayed open, the end of the process would not be the end of the pipe
 
     def ask(self, item):
-        """The result of one item or its InputError; raises what else the worker raised, InputError if it is dead."""
+        """Return an item's result or InputError; raise what else the worker raised, and InputError if it is dead."""
         try:
             if not self._ready:
-                self._receive()  # of the initializer
+                self._receive()  # the answer of the initializer
                 self._ready = True
             self._pipe.send(item)
             return self._receive()
@@ -119,7 +119,7 @@ class _Worker:
 
 
 def _serve(pipe, function: Callable, initializer: Callable | None, initargs: tuple) -> None:
-    """What a worker runs, until the other end of the pipe is closed."""
+    """Answer what comes through the pipe, in a worker, until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         pipe.send_bytes(_attempt(lambda: initializer(*initargs) if initializer else None))
@@ -138,7 +138,7 @@ def _result(function: Callable, item):
 
 
 def _attempt(call: Callable) -> bytes:
-    """Pickle of (result, None, "") or of (None, exception, traceback)."""
+    """Pickle the result of a call as (result, None, ""), or what it raised as (None, exception, traceback)."""
     try:
         return pickle.dumps((call(), None, ""), pickle.HIGHEST_PROTOCOL)
     except Exception as error:
@@ -147,14 +147,14 @@ def _attempt(call: Callable) -> bytes:
             data = pickle.dumps((None, error, where))
             pickle.loads(data)  # some exceptions can be pickled but not made again
             return data
-        except Exception:  # of any kind: both run code of the exception's class
+        except Exception:  # both calls run code of the exception's class, which may raise anything
             return pickle.dumps((None, RuntimeError(repr(error)), where))
 
 
 @contextmanager
 def _worker_environment():
-    """What a process started inside inherits: BLAS on one thread, and no Ctrl-C, which its parent acts on."""
-    resource_tracker.ensure_running()  # on its own start it would unblock Ctrl-C
+    """Let a process started inside inherit BLAS on one thread, and no Ctrl-C, which its parent acts on."""
+    resource_tracker.ensure_running()  # if it started later, it would unblock Ctrl-C
     before = {name: os.environ[name] for name in _ONE_THREAD if name in os.environ}
     os.environ.update(_ONE_THREAD)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

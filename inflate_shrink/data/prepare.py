@@ -46,7 +46,7 @@ class Prepared(NamedTuple):
 
 
 def region_source(paths: Sequence[str], format: str, extractor: str) -> RegionSource:
-    """What :func:`prepare` reads regions from; a data set of ours tells its extractor and photos itself.
+    """Return what :func:`prepare` reads regions from; a data set of ours tells its extractor and photos itself.
 
     Raises InputError if a path is missing, or if data sets of different extractors are given.
     """
@@ -57,7 +57,8 @@ def region_source(paths: Sequence[str], format: str, extractor: str) -> RegionSo
     if format == "store":
         stores = [open_store(path) for path in paths]
         extractor = _the_same(paths, "extractor", [str(store.meta.get("extractor") or "") for store in stores])
-        root = _the_same(paths, "image_root", [str(store.image_root) if any(store.image_files) else "" for store in stores])
+        roots = [str(store.image_root) if any(store.image_files) else "" for store in stores]
+        root = _the_same(paths, "image_root", roots)
     return RegionSource([Path(path) for path in paths], format, extractor, root)
 
 
@@ -130,14 +131,18 @@ def prepare(
 
 
 def split_sizes(captions: list[Caption]) -> str:
-    """``train: 6000 images, 30000 captions; ...``."""
+    """Return ``train: 6000 images, 30000 captions; ...``."""
     texts = Counter(caption.split for caption in captions)
     images = Counter(split for split, _ in {(caption.split, caption.image_id) for caption in captions})
     return "; ".join(f"{split}: {images[split]} images, {count} captions" for split, count in texts.items())
 
 
 def _match(captions: list[Caption], source: RegionSource, bad: BadRecords, unused: Collection[str]) -> tuple[dict[str, str], int]:
-    """Image id of the captions -> ``where`` of its regions, and how many images have none. Reports what does not fit."""
+    """Match the images of captions and regions, and report what does not fit.
+
+    Returns:
+        the place (``where``) of the regions of each image id, and how many images with regions have no captions.
+    """
     first_caption: dict[str, str] = {}
     for caption in captions:
         first_caption.setdefault(caption.image_id, caption.where)
@@ -145,7 +150,7 @@ def _match(captions: list[Caption], source: RegionSource, bad: BadRecords, unuse
     for item in reported(FORMATS[source.format].items(source.paths, bad), "find images"):
         image_id = ids.match(item.image_id)
         if image_id is None:
-            without += 1  # as usual: Flickr30K's regions are of 769 images more than Karpathy's captions
+            without += 1  # this is usual: Flickr30K has regions of 769 images that Karpathy's captions leave out
         elif image_id not in first_caption:
             continue
         elif image_id in found:
@@ -161,7 +166,7 @@ def _match(captions: list[Caption], source: RegionSource, bad: BadRecords, unuse
 
 
 def _items(source: RegionSource, wanted: dict[str, str]) -> Iterator[RegionItem]:
-    """The items that the first pass chose, named as the captions name them."""
+    """Yield the items that the first pass chose, named as the captions name them."""
     chosen = {where: image_id for image_id, where in wanted.items()}
     for item in FORMATS[source.format].items(source.paths, _Silent()):
         image_id = chosen.pop(item.where, None)  # once, though a path may be given twice
@@ -185,7 +190,7 @@ def _names(source: RegionSource) -> str:
 
 
 def _fingerprint(path: Path) -> list:
-    """Name, and size and time of the file or of all files in the folder."""
+    """Return a name, and size and time of the file or of all files in the folder."""
     if not path.is_dir():
         return [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
     found = {}

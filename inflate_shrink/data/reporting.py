@@ -12,7 +12,7 @@ SECONDS = 30  # between lines
 
 
 def reported(items: Iterable, what: str, total: int | None = None, done: int = 0) -> Iterator:
-    """The same items, counted from ``done`` to ``total``, where that is known, with throughput and time left."""
+    """Yield the same items; count them from ``done`` to ``total``, if that is known, with throughput and time left."""
     start = last = time.monotonic()
     with tqdm(items, desc=what, total=total, initial=done, unit="image", disable=None, dynamic_ncols=True, leave=False) as bar:
         for number, item in enumerate(bar, 1):

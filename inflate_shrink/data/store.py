@@ -78,7 +78,7 @@ class Store:
 
     @property
     def image_root(self) -> Path:
-        """Return what ``image_files`` are relative to, an absolute path: a directory or a .zip archive, which may be gone."""
+        """Return the absolute path that ``image_files`` start from: a directory or a .zip archive, which may be gone."""
         return Path(os.path.abspath(self.directory / self.meta.get("image_root", "")))
 
     def image_path(self, row: int) -> Path | None:
@@ -87,7 +87,7 @@ class Store:
         return self.image_root / file if file else None
 
     def split(self, name: str) -> Split:
-        """The captions and images of one split; raises InputError if no caption belongs to it."""
+        """Return the captions and images of one split; raise InputError if no caption belongs to it."""
         chosen = [i for i, split in enumerate(self.caption_splits) if split == name]
         if not chosen:
             existing = ", ".join(dict.fromkeys(self.caption_splits)) or "none"
@@ -119,7 +119,7 @@ class Store:
             InputError: a feature read is NaN or infinite.
         """
         rows = np.asarray(rows, np.int64)
-        order = np.argsort(rows, kind="stable")  # in file order, so that a disk is read forwards
+        order = np.argsort(rows, kind="stable")  # file order, so that a disk is read forwards
         regions = np.empty((len(rows), *self.regions.shape[1:]), np.float32)
         for position in order:
             regions[position] = self.regions[rows[position]]
@@ -138,7 +138,7 @@ class Store:
                 )
 
     def fingerprint(self) -> str:
-        """16 hex digits that change with the data; reads the captions but not the features.
+        """Return 16 hex digits that change with the data; the captions are read but not the features.
 
         ``meta.json`` holds a checksum of the features, so other features of the same
         size give another fingerprint.

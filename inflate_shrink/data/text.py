@@ -44,18 +44,18 @@ class CaptionTokenizer:
         self._first, self._last = ([pieces.index(token)] if token else [] for token in (first_token, last_token))
         self.vocab_size = len(pieces)
         self.fingerprint = hex_digest([self.vocabulary])
-        self.room = length - len(self._first) - len(self._last)  # for the pieces of a caption's words
+        self.room = length - len(self._first) - len(self._last)  # positions for the pieces of a caption's words
         self._ids = {piece: number for number, piece in enumerate(pieces)}
         self._ids_of = lru_cache(KNOWN_WORDS)(self._tokenize)
 
     @property
     def key(self) -> str:
-        """What the ids depend on besides the captions, for the name of a file."""
+        """Return what the ids depend on besides the captions, for the name of a file."""
         first, last = (ids[0] if ids else "" for ids in (self._first, self._last))
         return f"{self.fingerprint}-{self.length}-{first}-{last}"
 
     def __call__(self, captions: Sequence[str]) -> np.ndarray:
-        """Ids (n, length) int64: first token, words, last token, then [PAD] = 0. Words that do not fit are cut off."""
+        """Return ids (n, length) int64: first token, words, last token, then [PAD] = 0; cut off words that do not fit."""
         ids = np.zeros((len(captions), self.length), "int64")
         for row, caption in zip(ids, captions):
             pieces = [*self._first, *self.word_ids(caption)[: self.room], *self._last]
@@ -63,13 +63,13 @@ class CaptionTokenizer:
         return ids
 
     def word_ids(self, caption: str) -> list[int]:
-        """The ids of a caption's words, all of them, without first and last token."""
+        """Return the ids of a caption's words, all of them, without first and last token."""
         return [number for word in caption.split(" ") for number in self._ids_of(word)]
 
     def is_cut(self, caption: str) -> bool:
-        """Whether the words have more pieces than there is room for."""
+        """Return whether a caption's words have more pieces than there is room for."""
         return len(self.word_ids(caption)) > self.room
 
     def _tokenize(self, word: str) -> list[int]:
-        """Ids of what stands between two spaces: BERT's tokenizer never looks across one."""
+        """Return the ids of what stands between two spaces: BERT's tokenizer never looks across one."""
         return [number for part in words(word, kept=SPECIAL_TOKENS) for number in wordpieces(part, self._ids)]

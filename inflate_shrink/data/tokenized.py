@@ -26,7 +26,7 @@ class TokenizedSplit(NamedTuple):
     ids: np.ndarray  # (captions, n) int64
 
     def first_images(self, images: int) -> "TokenizedSplit":
-        """The first so many images with their captions; 0: all."""
+        """Return the part of the first so many images with their captions; 0: all."""
         split = self.split
         if not 0 < images < len(split.image_rows):
             return self
@@ -71,7 +71,7 @@ def tokenize_split(store: Store, name: str, tokenizer: CaptionTokenizer) -> Toke
         _LISTED.check_all(cache)
         return TokenizedSplit(split, np.array(open_npy(cache / "ids.npy", (len(split.captions), tokenizer.length), "int64")))
     except InputError:
-        shutil.rmtree(cache, ignore_errors=True)  # not there, or damaged
+        shutil.rmtree(cache, ignore_errors=True)  # it is not there, or damaged
     ids = tokenizer(split.captions)
     try:
         with atomic_path(cache) as temporary:

@@ -34,7 +34,7 @@ def read_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[int, list[s
 
 
 def format_row(fields: tuple) -> str:
-    """One line with its newline; raises InputError if a field holds a tab or a newline."""
+    """Return one line with its newline; raise InputError if a field holds a tab or a newline."""
     texts = [str(field) for field in fields]
     for text in texts:
         if any(separator in text for separator in "\t\n\r"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -12,7 +11,7 @@ from tqdm import tqdm
 from ..errors import InputError
 from .store import LISTED, Store, open_store
 
-_ROWS = 64  # of the features, read at once
+_ROWS = 64  # images whose features are read at once
 
 
 def verify_store(directory: str | os.PathLike) -> Store:

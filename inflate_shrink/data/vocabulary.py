@@ -12,7 +12,7 @@ SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def build_vocabulary(captions: Iterable[str], words: Callable[[str], list[str]], least: int = 2, size: int = 30000) -> list[str]:
-    """The tokens of a new ``vocab.txt``, by id.
+    """Return the tokens of a new ``vocab.txt``, by id.
 
     The special tokens, [PAD] first; every character of the captions' words, first as the start of a word, then
     as its continuation ``##c``; then whole words, the most frequent first, equally frequent ones in the order of
@@ -41,7 +41,7 @@ def build_vocabulary(captions: Iterable[str], words: Callable[[str], list[str]],
 
 
 def read_vocabulary(path: str | Path) -> list[str]:
-    """The tokens of a ``vocab.txt``, by id; raises InputError if there is none or it is no WordPiece vocabulary."""
+    """Read the tokens of a ``vocab.txt``, by id; raise InputError if there is none or it is no WordPiece vocabulary."""
     try:
         return parse_vocabulary(Path(path).read_bytes(), path)
     except FileNotFoundError:
@@ -51,9 +51,9 @@ def read_vocabulary(path: str | Path) -> list[str]:
 
 
 def parse_vocabulary(content: bytes, path: str | Path) -> list[str]:
-    """The tokens of the bytes of a ``vocab.txt``, by id; raises InputError, which names ``path``, if they are no WordPiece vocabulary."""
+    """Parse the bytes of a ``vocab.txt`` to tokens by id; raise InputError, naming ``path``, if they are no WordPiece."""
     try:
-        tokens = content.decode("utf-8").replace("\r\n", "\n").split("\n")  # as BERT's tokenizer reads it: a token may be another line separator
+        tokens = content.decode("utf-8").replace("\r\n", "\n").split("\n")  # BERT's tokenizer reads it so: a token may be another line separator
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a UTF-8 vocabulary file: {error}") from None
     if tokens[-1] == "":

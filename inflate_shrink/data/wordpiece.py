@@ -21,7 +21,7 @@ _SET_APART = {*"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", *"\u00ad\u00b2\u00ba\u3007\
 
 
 def words(text: str, kept: Sequence[str] = ()) -> list[str]:
-    """BERT's words before they are cut into WordPieces: lower case, no accents, punctuation and Chinese characters apart.
+    """Return BERT's words before they are cut into pieces: lower case, no accents, punctuation and Chinese apart.
 
     Args:
         kept: of the special tokens: these stay as they are where they stand alone.
@@ -34,7 +34,7 @@ def words(text: str, kept: Sequence[str] = ()) -> list[str]:
 
 
 def wordpieces(word: str, vocabulary: dict[str, int]) -> list[int]:
-    """Ids of the longest pieces of ``vocabulary``, from the left, that make up one of BERT's words; [UNK] if none do."""
+    """Return ids of the longest pieces of ``vocabulary``, from the left, that make up a word of BERT's, or of [UNK]."""
     pieces, start = [], 0
     while start < len(word) <= LONGEST_WORD:
         prefix = "##" if start else ""
@@ -47,12 +47,12 @@ def wordpieces(word: str, vocabulary: dict[str, int]) -> list[int]:
 
 
 def _lower(text: str) -> str:
-    """Character by character: Σ is σ at the end of a word too."""
+    """Return the text in lower case, character by character: Σ is σ at the end of a word too."""
     return text.replace("Σ", "σ").lower()
 
 
 def _cleaned(character: str) -> str:
-    """Nothing for control characters, a space for white space, spaces around Chinese."""
+    """Return nothing for control characters, a space for white space, spaces around Chinese."""
     category = unicodedata.category(character)
     if character in "\t\n\r" or category == "Zs":
         return " "
@@ -62,7 +62,7 @@ def _cleaned(character: str) -> str:
 
 
 def _apart(character: str) -> str:
-    """Nothing for an accent, spaces around punctuation and symbols."""
+    """Return nothing for an accent, a character with spaces around it for punctuation and symbols."""
     category = unicodedata.category(character)
     if category == "Mn":
         return ""

@@ -156,7 +156,7 @@ class StoreWriter:
     @contextmanager
     def _open(self):
         require_new(self._target)
-        self._json({**self._meta, **self._extra})  # before the work, not after it
+        self._json({**self._meta, **self._extra})  # so that a name that cannot be written is refused before the work
         if self._inputs is None:
             place = atomic_path(self._target)
         else:
@@ -196,7 +196,7 @@ class StoreWriter:
         for row, image_id in enumerate(ids):
             count = int(self._counts.read(row))
             if not 1 <= count <= self.slots:
-                break  # of a machine that lost its power
+                break  # the machine lost its power before this was on disk
             self._checksum = zlib.crc32(self._regions.read(row)[:count], self._checksum)
             self._ids.add(image_id)
         self._images.keep(lines[: len(self._ids)])
@@ -264,12 +264,12 @@ class StoreWriter:
 
 
 def _image_ids(lines: list[bytes]) -> list[str]:
-    """Ids of the lines up to the first that is none of an image."""
+    """Return the ids of the lines up to the first that is none of an image."""
     ids: dict[str, None] = {}
     for line in lines:
         try:
             image_id, width, height, _ = line.decode("utf-8").split("\t")
-        except ValueError:  # of the text or the number of fields
+        except ValueError:  # it is no UTF-8, or has another number of fields
             break
         if image_id in ids or not (width.isdecimal() and height.isdecimal()):
             break

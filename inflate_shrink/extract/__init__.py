@@ -1,0 +1,14 @@
+"""Photos to regions, by networks that are files."""
+
+from ..lazy import lazy_names
+
+__getattr__, __all__ = lazy_names(
+    __name__,
+    {
+        "collection": ("Collected", "extract_collection"),
+        "extractor": ("Extractor", "ExtractorSettings"),
+        "networks": ("Network",),
+        "photos": ("Photo", "PhotoFolder", "open_photo"),
+        "presets": ("BACKBONES", "DETECTORS"),
+    },
+)

@@ -18,7 +18,7 @@ from .photos import Photo
 from .presets import BACKBONES, DETECTORS, Pixels
 from .roi_align import roi_align
 
-LONGEST = 2  # of the sides' ratio in what the backbone sees; longer photos are squeezed to it
+LONGEST = 2  # the greatest ratio of the sides in what the backbone sees; longer photos are squeezed to it
 _PADDING = 114  # grey beside a photo that does not fill the detector's input
 
 
@@ -60,7 +60,7 @@ class Extractor:
         return f"{settings.boxes} boxes of {self.detector.fingerprint()} ({settings.detector_preset}), RoIAlign on {backbone}"
 
     def __call__(self, photo: Photo) -> Regions:
-        """Features (n, C) and boxes in the photo's pixels; with a detector n <= ``settings.boxes``."""
+        """Return features (n, C) and boxes in the photo's pixels; with a detector n <= ``settings.boxes``."""
         feature_map = self._feature_map(photo)
         _, rows, columns = feature_map.shape
         if self.detector is None:
@@ -80,7 +80,7 @@ class Extractor:
         return outputs[0][0]
 
     def _propose(self, photo: Photo) -> np.ndarray:
-        """The best boxes before any suppression, in fractions of the photo; the whole photo where there is none."""
+        """Return the best boxes before suppression, in fractions of the photo; the whole photo if there is none."""
         preset = DETECTORS[self.settings.detector_preset]
         height, width = self.detector.input_size or (preset.size, preset.size)
         image, scale = _letterbox(photo.image, width, height)
@@ -96,14 +96,14 @@ class Extractor:
 
 
 def _backbone_size(photo: Photo, shorter: int) -> tuple[int, int]:
-    """Height and width with the photo's shape, whole multiples of 32."""
+    """Return height and width with the photo's shape, whole multiples of 32."""
     scale = shorter / min(photo.width, photo.height)
     sides = (min(photo.height * scale, LONGEST * shorter), min(photo.width * scale, LONGEST * shorter))
     return tuple(max(1, round(side / 32)) * 32 for side in sides)
 
 
 def _letterbox(image, width: int, height: int):
-    """The photo in the upper left of a grey width x height image, and its extent there (x, y, x, y) in pixels."""
+    """Return a grey width x height image with the photo in its upper left, and its extent (x, y, x, y) in pixels."""
     scale = min(width / image.width, height / image.height)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     canvas = np.full((height, width, 3), _PADDING, np.uint8)
@@ -112,13 +112,13 @@ def _letterbox(image, width: int, height: int):
 
 
 def _input(image, pixels: Pixels) -> np.ndarray:
-    """(1, 3, h, w) float32."""
+    """Return a network's input (1, 3, h, w) float32."""
     array = np.asarray(image, np.float32)[:, :, :: 1 if pixels.channels == "RGB" else -1]
     array = (array - np.float32(pixels.mean)) / np.float32(pixels.std)
     return array.transpose(2, 0, 1)[None]
 
 
 def _grid(rows: int, columns: int) -> np.ndarray:
-    """(rows * columns, 4) cells in fractions of the photo, row by row."""
+    """Return the (rows * columns, 4) cells in fractions of the photo, row by row."""
     y, x = np.mgrid[:rows, :columns]
     return np.stack([x, y, x + 1, y + 1], -1).reshape(-1, 4) / np.array([columns, rows, columns, rows])

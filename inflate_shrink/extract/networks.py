@@ -31,12 +31,12 @@ class Network:
 
     @property
     def input_size(self) -> tuple[int, int] | None:
-        """Height and width that the network insists on, or None if it takes any."""
+        """Return height and width that the network insists on, or None if it takes any."""
         size = self.input_shape[-2:]
         return tuple(size) if len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size) else None
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
-        """Outputs for one image (1, 3, h, w) float32; raises InputError if the network refuses it or gives no arrays."""
+        """Return the outputs for an image (1, 3, h, w) float32; raise InputError if it is refused or they are no arrays."""
         try:
             outputs = self._run(np.ascontiguousarray(image, np.float32))
         except Exception as error:  # onnxruntime and Paddle raise kinds of their own
@@ -47,7 +47,7 @@ class Network:
         return outputs
 
     def fingerprint(self) -> str:
-        """File name and the first 16 digits of the SHA-256 of its files, one after the other (with a Paddle model, of its weights)."""
+        """Return file name and SHA-256 (16 digits) of its files, one after the other; of a Paddle model, of the weights."""
         files = [self.path, *external_files(self.path)] if self.path.suffix == ".onnx" else [self.path.with_suffix(".pdiparams")]
         return f"{self.path.name} sha256:{hex_digest(files)}"
 
@@ -93,5 +93,5 @@ def _check_inputs(path: Path, names: list[str]) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    """The end of its message, where Paddle says what is wrong after a stack; onnxruntime's are short."""
+    """Return the end of a message, where Paddle says what is wrong after a stack; onnxruntime's are short."""
     return " ".join(str(error).split())[-300:] or type(error).__name__

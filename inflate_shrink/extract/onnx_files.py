@@ -23,7 +23,7 @@ _DEEPEST = 100  # messages in each other, protobuf's own limit
 
 
 def external_files(path: Path) -> list[Path]:
-    """The files beside an ``.onnx`` file that hold weights of it, sorted.
+    """Return the files beside an ``.onnx`` file that hold weights of it, sorted.
 
     Raises:
         InputError: it is no ONNX file, or names a file outside its folder or one that is not there.
@@ -42,7 +42,7 @@ def external_files(path: Path) -> list[Path]:
 
 
 def _locations(data: mmap.mmap, place: int, end: int, message: str, depth: int) -> Iterator[bytes]:
-    """Values of the key ``location`` in external_data of all tensors in a message."""
+    """Yield the values of the key ``location`` in external_data of all tensors in a message."""
     if depth > _DEEPEST:
         raise ValueError("messages in messages")
     inner = _MESSAGES[message]
@@ -56,7 +56,7 @@ def _locations(data: mmap.mmap, place: int, end: int, message: str, depth: int) 
 
 
 def _fields(data: mmap.mmap, place: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, begin and end of the fields of a message that have a length."""
+    """Yield number, begin and end of the fields of a message that have a length."""
     while place < end:
         key, place = _number(data, place)
         kind = key & 7
@@ -75,7 +75,7 @@ def _fields(data: mmap.mmap, place: int, end: int) -> Iterator[tuple[int, int, i
 
 
 def _number(data: mmap.mmap, place: int) -> tuple[int, int]:
-    """A number of at most ten bytes, seven bits in each, and the place after it."""
+    """Read a number of at most ten bytes, seven bits in each, and return it with the place after it."""
     number = 0
     for byte in range(10):
         number |= (data[place + byte] & 127) << 7 * byte

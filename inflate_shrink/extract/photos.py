@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 178_956_970  # twice Pillow's limit for a warning, where Pillow itself refuses
-MAX_BYTES = 1 << 28  # of one file, so that neither a video nor a small archive of zeros fills the memory; the largest JPEG of MAX_PIXELS has less
+# Bytes of one file, so that neither a video nor a small archive of zeros fills the memory; the largest JPEG of MAX_PIXELS has less.
+MAX_BYTES = 1 << 28
 
 # Other kinds are no photos, have no signature to tell them from text, or start other programs (EPS).
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF", "PPM", "HEIF")
-_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")  # what follows "ftyp" at the start of a file
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")  # the four bytes after "ftyp" at the start of a file
 _WITH_ALPHA = ("LA", "La", "PA", "P", "RGBA", "RGBa")
 _NOT_PHOTOS = ("__macosx", "thumbs.db", "desktop.ini")
 _UPRIGHT = {  # EXIF orientation -> what undoes it
@@ -75,7 +76,7 @@ class PhotoFolder:
     def __init__(self, source: str | os.PathLike):
         self.source = Path(source)
         self.bad: list[str] = []
-        self._archive: tuple[int, zipfile.ZipFile] | None = None  # of the process with this id
+        self._archive: tuple[int, zipfile.ZipFile] | None = None  # opened by the process with this id
         self._members: dict[str, int] | None = None  # name -> index in the archive
         if os.path.isdir(self.source):
             self.names = sorted(self._walk())
@@ -92,17 +93,17 @@ class PhotoFolder:
         return {**self.__dict__, "_archive": None}
 
     def where(self, name: str) -> str:
-        """How messages call a file."""
+        """Return how messages call a file."""
         return f"{self.source}/{name}" if self._members is None else f"{self.source}: {name}"
 
     def fingerprint(self) -> str:
-        """16 hex digits that change when a file is added, removed or written."""
+        """Return 16 hex digits that change when a file is added, removed or written."""
         names = self.names if self._members is None else [""]
         states = ((name, os.stat(self.source / name)) for name in names)
         return hex_digest(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode() for name, state in states)
 
     def read(self, name: str) -> bytes:
-        """The bytes of one of ``names``; raises InputError if it is not one, is too large or cannot be read."""
+        """Read the bytes of one of ``names``; raise InputError if it is not one, is too large or cannot be read."""
         if name not in self._known:
             raise InputError(f"{self.source}: holds no file {name!r} that can be opened; check the name")
         where = self.where(name)
@@ -163,17 +164,17 @@ class PhotoFolder:
         return members
 
     def _open_archive(self) -> zipfile.ZipFile:
-        if self._archive is None or self._archive[0] != os.getpid():  # after a fork the file offset is shared
+        if self._archive is None or self._archive[0] != os.getpid():  # processes share the file offset after a fork
             try:
                 self._archive = os.getpid(), zipfile.ZipFile(self.source)
-            except Exception as error:  # as in read()
+            except Exception as error:  # zipfile lets many kinds through
                 raise InputError(
                     f"{self.source}: neither a directory nor a whole .zip archive ({_reason(error)}); give one of them, or copy it again"
                 ) from error
         return self._archive[1]
 
     def _can_be_written(self, name: str) -> bool:
-        """Whether a UTF-8 table can hold the name; notes it if not."""
+        """Return whether a UTF-8 table can hold the name; note it if not."""
         try:
             name.encode("utf-8")
         except UnicodeEncodeError:
@@ -260,17 +261,17 @@ def _decode(image: Image.Image, min_side: int | None) -> Photo:
     if min_side is not None:
         image.draft("RGB", (min_side, min_side))  # does nothing but to a JPEG
     image.load()
-    orientation = _orientation(image)  # only now: loading may have turned a TIFF already
+    orientation = _orientation(image)  # read last, because loading may have turned a TIFF already
     image = _to_rgb(image)
     if orientation in _UPRIGHT:
         image = image.transpose(Image.Transpose[_UPRIGHT[orientation]])
-    if orientation > 4:  # on its side
+    if orientation > 4:  # the photo lies on its side
         width, height = height, width
     return Photo(image, width, height)
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8 by EXIF; 1 where that says nothing or nonsense."""
+    """Return the orientation, 1 to 8 by EXIF, or 1 where that says nothing or nonsense."""
     try:
         orientation = int(image.getexif().get(0x0112, 1))
     except Exception:  # a broken EXIF block must not cost the photo
@@ -292,13 +293,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Grey values of 16 or 32 bits or floats to mode L."""
+    """Convert grey values of 16 or 32 bits or floats to mode L."""
     from PIL import Image
 
     values = np.asarray(image)
     flat, grey = values.reshape(-1), np.empty(values.size, np.uint8)
     low, top = 0.0, 65535.0
-    if not image.mode.startswith("I;16") and image.format not in ("PNG", "PPM"):  # where mode I holds 16 bits
+    if not image.mode.startswith("I;16") and image.format not in ("PNG", "PPM"):  # mode I holds 16 bits there
         finite = flat[np.isfinite(flat)]
         least, most = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
         # A resampled image overshoots its range a little.
@@ -315,12 +316,12 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 _LOCK = threading.Lock()
 # Else a process forked meanwhile would wait for ever.
 os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints its errors where logging is not set up
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # Python would print its errors where logging is not set up
 
 
 @contextmanager
 def _quiet():
-    """No warning reaches the user. Threads take turns, or one would restore the filters of another."""
+    """Keep warnings from the user. Threads take turns, or one would restore the filters of another."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -336,6 +337,6 @@ def _check_bytes(size: int, where: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """One short line."""
+    """Return what an error says as one short line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())[:200]

@@ -26,7 +26,7 @@ class Detector(NamedTuple):
 
 
 def decode_yolox(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """YOLOX without its decoding: (1, A, 5 + classes), centre offsets in cells and log sizes, strides 8, 16, 32."""
+    """Decode YOLOX's raw (1, A, 5 + classes): centre offsets in cells and log sizes, strides 8, 16, 32."""
     raw = _single(outputs, "yolox")
     cells = []
     for stride in YOLOX_STRIDES:
@@ -41,7 +41,7 @@ def decode_yolox(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.n
 
 
 def decode_yolov8(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """YOLOv8 and later: (1, 4 + classes, A), centres and sizes in input pixels."""
+    """Decode YOLOv8's and later (1, 4 + classes, A): centres and sizes in input pixels."""
     raw = _single(outputs, "yolov8").T
     if raw.shape[1] < 5 or len(raw) < raw.shape[1]:
         raise InputError(f"yolov8: expected an output (1, 4 + classes, anchors), found {outputs[0].shape}")
@@ -49,7 +49,7 @@ def decode_yolov8(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.
 
 
 def decode_boxes(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Any detector whose first output is (n, 4) x1, y1, x2, y2 in input pixels; an output of n scores, if there is one."""
+    """Take the boxes of any detector whose first output is (n, 4) x1, y1, x2, y2 in input pixels, and scores, if any."""
     if outputs[0].shape[-1:] != (4,):
         raise InputError(f"boxes: expected a first output (n, 4), found {outputs[0].shape}")
     boxes = outputs[0].reshape(-1, 4)

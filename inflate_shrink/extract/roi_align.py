@@ -25,7 +25,7 @@ def roi_align(feature_map: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _weights(start: np.ndarray, end: np.ndarray, cells: int) -> np.ndarray:
-    """(n, cells) mean linear-interpolation weight of each cell over the points between start and end."""
+    """Return the (n, cells) mean linear-interpolation weight of each cell over the points between start and end."""
     inside = (np.arange(SAMPLES) + 0.5) / SAMPLES
     points = start[:, None] + (end - start)[:, None] * inside - 0.5  # cell centres lie at whole numbers now
     points = np.clip(points, 0, cells - 1)

@@ -29,7 +29,7 @@ FORMATS = {
     "released": released.read,
 }
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # with Unicode's own line separators
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # Unicode's own line separators are among them
 
 
 def read_captions(sources: Sequence[str], format: str, bad: BadRecords, options: CaptionOptions = CaptionOptions()) -> list[Caption]:
@@ -94,7 +94,7 @@ def first_captions(captions: Iterable[Caption], most: int) -> list[Caption]:
 
 
 def duplicate_captions(captions: Iterable[Caption]) -> int:
-    """How many captions repeat an earlier one of the same image, letter for letter."""
+    """Return how many captions repeat an earlier one of the same image, letter for letter."""
     texts = [(caption.image_id, caption.text) for caption in captions]
     return len(texts) - len(set(texts))
 
@@ -109,7 +109,7 @@ def _split_and_path(source: str) -> tuple[str | None, Path]:
 
 
 def _problem(caption: Caption) -> str:
-    """What is wrong with a caption, "" if nothing."""
+    """Return what is wrong with a caption, or "" if nothing is."""
     for name, value in (("image", caption.image_id), ("caption", caption.text), ("split", caption.split)):
         if value is None:
             continue

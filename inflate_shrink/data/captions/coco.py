@@ -46,7 +46,7 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
 
 
 def _file_names(path: Path, images: list, bad: BadRecords) -> dict[object, str]:
-    """Image id -> file name."""
+    """Return the file name of each image id; report the images that are not as they should be."""
     name_of: dict[object, str] = {}
     number_of: dict[tuple[str, object], int] = {}
     for number, image in enumerate(images):

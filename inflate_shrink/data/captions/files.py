@@ -15,7 +15,7 @@ _KINDS = {str: "text", list: "a list", dict: "an object", int: "a whole number"}
 LONGEST_LINE = 1 << 24  # bytes; a caption has some hundred
 LARGEST_JSON = 1 << 30  # bytes; Karpathy's of COCO has 0.15 GB, and takes several times that in memory
 _BOM = b"\xef\xbb\xbf"
-_WIDTH = 80  # of a value in a message
+_WIDTH = 80  # characters of a value in a message
 _repr = reprlib.Repr()  # does not walk through all of a long or deep value
 _repr.maxstring = _repr.maxother = _WIDTH
 
@@ -44,7 +44,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_json(path: Path) -> object:
-    """The content of a JSON file.
+    """Read a JSON file and return its content.
 
     Raises:
         InputError: the file is missing, unreadable, empty, not UTF-8 or not JSON, or has more than LARGEST_JSON bytes.
@@ -67,7 +67,7 @@ def read_json(path: Path) -> object:
 
 
 def parse_json(text: str) -> object:
-    """``json.loads`` that raises ValueError, with a message that gives the position, for whatever it cannot read."""
+    """Parse JSON; raise ValueError, with a message that gives the position, for whatever cannot be read."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -77,7 +77,7 @@ def parse_json(text: str) -> object:
 
 
 def read_json_lists(path: Path, keys: tuple[str, ...], like: str) -> list[list]:
-    """The lists under ``keys`` of a JSON file that holds one object; raises InputError, which mentions ``like``."""
+    """Return the lists under ``keys`` of a JSON object in a file; raise InputError, which mentions ``like``."""
     document = read_json(path)
     for key in keys:
         if not isinstance(document, dict) or not isinstance(document.get(key), list):
@@ -87,7 +87,10 @@ def read_json_lists(path: Path, keys: tuple[str, ...], like: str) -> list[list]:
 
 
 def take(place: str, record: object, bad: BadRecords, **kinds: type | tuple[type, ...]) -> list | None:
-    """The values of some keys; or None, after reporting, if one is missing or not of its type. ``place`` precedes the key in messages."""
+    """Return the values of some keys; or None, after reporting, if one is missing or not of its type.
+
+    ``place`` precedes the key in messages.
+    """
     for key, kind in kinds.items():
         expected = " or ".join(_KINDS[one] for one in (kind if isinstance(kind, tuple) else (kind,)))
         if not isinstance(record, dict):
@@ -103,7 +106,7 @@ def take(place: str, record: object, bad: BadRecords, **kinds: type | tuple[type
 
 
 def shown(value: object) -> str:
-    """A value of the file for a message: short, on one line."""
+    """Return a value of the file for a message: short, on one line."""
     text = _repr.repr(value)
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 

@@ -24,7 +24,7 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
 
 
 def read_list(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Caption]:
-    """Yield the captions of a JSON list; raises InputError if the file holds none, bad records as of :func:`_captions`."""
+    """Yield the captions of a JSON list; raise InputError if the file holds none, bad records as :func:`_captions`."""
     records = read_json(path)
     if not isinstance(records, list):
         raise InputError(
@@ -45,7 +45,10 @@ def _lines(path: Path, bad: BadRecords) -> Iterator[tuple[str, object]]:
 
 
 def _captions(records: Iterable[tuple[str, object]], bad: BadRecords) -> Iterator[Caption]:
-    """The captions of ``(where, record)``. What is no such object, a caption that is no text and an image's second list are bad records."""
+    """Yield the captions of ``(where, record)``.
+
+    What is no such object, a caption that is no text and an image's second list are bad records.
+    """
     first: dict[str, str] = {}
     for where, record in records:
         texts = _texts(where, record, bad)
@@ -67,7 +70,7 @@ def _captions(records: Iterable[tuple[str, object]], bad: BadRecords) -> Iterato
 
 
 def _texts(where: str, record: object, bad: BadRecords) -> list | None:
-    """The captions of a record that names its image; None, after reporting, if it is not so."""
+    """Return the captions of a record that names its image; or None, after reporting, if it does not."""
     if take(f"{where}: ", record, bad, image=str) is None:
         return None
     if "caption" in record and "captions" in record:

@@ -77,7 +77,10 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
 
 
 def _without_ends(ids: list[int], words: list[str], expected: _Ends | None) -> tuple[list[int], _Ends]:
-    """The ids between [UNK] or [CLS] and [SEP], without padding; [UNK] begins a caption as a word where no first token is expected."""
+    """Return the ids between [UNK] or [CLS] and [SEP], without padding.
+
+    [UNK] begins a caption as a word where no first token is expected.
+    """
     pieces = [words[number] for number in ids]
     end = len(pieces)
     while end and pieces[end - 1] == "[PAD]":

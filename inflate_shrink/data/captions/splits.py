@@ -126,7 +126,7 @@ def _check_same_split(image: str, lines: Sequence[_Listed]) -> None:
 
 
 def _read_lists(lists: dict[str, Path]) -> dict[str, _Listed]:
-    """Image name -> the line that lists it; a name may be repeated within one split."""
+    """Return the line that lists each image name; a name may be repeated within one split."""
     listed: dict[str, _Listed] = {}
     for split, path in lists.items():
         for number, text in read_lines(Path(path)):
@@ -138,7 +138,7 @@ def _read_lists(lists: dict[str, Path]) -> dict[str, _Listed]:
 
 
 def _stem(name: str) -> str:
-    """The name without its extension; a dot that begins a name begins no extension."""
+    """Return a name without its extension; a dot that begins a name begins no extension."""
     folder, slash, last = name.rpartition("/")
     stem, dot, _ = last.rpartition(".")
     return f"{folder}{slash}{stem}" if dot and stem else name

@@ -31,7 +31,7 @@ def read_tsv(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[C
 
 
 def _read(path: Path, bad: BadRecords, options: CaptionOptions, **dialect) -> Iterator[Caption]:
-    """Rows with another number of fields than the header are bad records; blank rows are passed over.
+    """Yield the captions of a table; rows of another number of fields than the header are bad records, blank ones not.
 
     Raises:
         InputError: the header lacks a column, or has it twice.

@@ -21,7 +21,7 @@ from .spec import DemoSpec
 from .words import vocabulary
 
 SPLITS = ("train", "val", "test")
-FEATURES = 112  # of describe_boxes
+FEATURES = 112  # numbers that describe_boxes gives a box
 
 
 def build_demo(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = DemoSpec()) -> None:
@@ -48,17 +48,19 @@ def build_demo(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = Dem
 
 
 def is_built(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = DemoSpec()) -> bool:
-    """Whether ``directory`` already holds the demo data set of this seed and spec."""
+    """Return whether ``directory`` already holds the demo data set of this seed and spec."""
     try:
         meta = json.loads((Path(directory) / "meta.json").read_text(encoding="utf-8"))
         found = [meta[key] for key in ("name", "seed", "demo")]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return found == ["demo", seed, json.loads(json.dumps(asdict(spec)))]  # as JSON has it, tuples are lists
+    return found == ["demo", seed, json.loads(json.dumps(asdict(spec)))]  # tuples are lists in JSON
 
 
-def draw_scene(split: str, index: int, seed: int, spec: DemoSpec) -> tuple[list[Object], list[Caption], np.random.Generator]:
-    """Draw a scene and its captions, the truth behind what :func:`build_demo` writes, and return them with the generator.
+def draw_scene(
+    split: str, index: int, seed: int, spec: DemoSpec
+) -> tuple[list[Object], list[Caption], np.random.Generator]:
+    """Return a scene and its captions, the truth behind what :func:`build_demo` writes, and the generator that drew them.
 
     Every scene has a generator of its own, so that one split's size does not change another split.
     """

@@ -11,7 +11,7 @@ from .scenes import ATTRIBUTES, Object, relations
 from .spec import DemoSpec
 from .words import ADJECTIVES_AND_NOUN, JOINTS, OPENINGS, PLACE_WORDS, RELATION_WORDS, VERBS
 
-MAX_WORDS = 30  # with [CLS] and [SEP] the 32 text positions of the paper
+MAX_WORDS = 30  # together with [CLS] and [SEP] they fill the paper's 32 text positions
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Caption:
     relation: str | None
 
     def holds(self, scene: list[Object]) -> bool:
-        """Whether different objects of the scene fit all the mentions, in the stated relation."""
+        """Return whether different objects of the scene fit all the mentions, in the stated relation."""
         return _can_cast(self, scene, ())
 
 
@@ -48,12 +48,12 @@ def describe_scene(scene: list[Object], rng: np.random.Generator, spec: DemoSpec
 
 
 def split_words(text: str) -> list[str]:
-    """The words and punctuation marks of a caption, as a BERT tokenizer splits it."""
+    """Split a caption into words and punctuation marks, as a BERT tokenizer does."""
     return text.replace(",", " , ").replace(".", " . ").split()
 
 
 def _can_cast(caption: Caption, scene: list[Object], cast: tuple[Object, ...]) -> bool:
-    """Whether the objects cast for the first mentions can be completed to a cast for all."""
+    """Return whether the objects cast for the first mentions can be completed to a cast for all."""
     if len(cast) == len(caption.mentions):
         return caption.relation is None or caption.relation in relations(cast[0], cast[1])
     mention = caption.mentions[len(cast)]
@@ -96,7 +96,7 @@ def _sentence(mentions: list[dict[str, str]], relation: str | None, rng: np.rand
 
 
 def _clause(phrase: str, where: str, rng: np.random.Generator, first: bool) -> str:
-    """One object and where it is: "there is X above Y", "X sits at the top", or just the two."""
+    """Return a clause of one object and where it is: "there is X above Y", "X sits at the top", or just the two."""
     style = rng.random()
     if first and style < 0.35:
         return f"{_pick(OPENINGS, rng)} {phrase} {where}".strip()

@@ -17,7 +17,7 @@ _LAGS = ((0, 1), (1, 0), (0, 3), (3, 0), (3, 3), (3, -3), (0, 6), (6, 0), (1, 1)
 
 
 def propose_boxes(scene: list[Object], rng: np.random.Generator, spec: DemoSpec) -> np.ndarray:
-    """(boxes, 4) float32 x1, y1, x2, y2 in pixels: half around objects, a fifth around pairs, the rest random."""
+    """Return (boxes, 4) float32 x1, y1, x2, y2 in pixels: half around objects, a fifth around pairs, others random."""
     centres = np.array([(thing.x, thing.y) for thing in scene])
     radii = np.array([thing.radius for thing in scene])
     tight = np.concatenate([centres - radii[:, None], centres + radii[:, None]], 1)  # (objects, 4)
@@ -40,7 +40,7 @@ def propose_boxes(scene: list[Object], rng: np.random.Generator, spec: DemoSpec)
 
 
 def describe_boxes(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Features of the boxes without noise.
+    """Return the features of the boxes without noise.
 
     Args:
         image: (side, side, 3) uint8.
@@ -75,7 +75,7 @@ def add_noise(features: np.ndarray, rng: np.random.Generator, spec: DemoSpec) ->
 
 
 def _inside(boxes: np.ndarray, side: int) -> np.ndarray:
-    """Clip to the image and keep every box at least 4 pixels wide and high."""
+    """Clip boxes to the image and keep every one at least 4 pixels wide and high."""
     low = boxes[:, :2].clip(0, side - 4)
     return np.concatenate([low, np.maximum(boxes[:, 2:], low + 4).clip(None, side)], 1).astype(np.float32)
 
@@ -90,7 +90,7 @@ def _crops(pixels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _cell_means(crops: np.ndarray, cells: int) -> np.ndarray:
-    """(n, S, S, C) -> (n, cells, cells, C) means of a grid whose cells may differ by a pixel."""
+    """Average (n, S, S, C) crops over a grid whose cells may differ by a pixel; return (n, cells, cells, C)."""
     edges = np.linspace(0, crops.shape[1], cells + 1).round().astype(int)
     sums = np.add.reduceat(np.add.reduceat(crops, edges[:-1], axis=1), edges[:-1], axis=2)
     size = np.diff(edges)
@@ -98,7 +98,7 @@ def _cell_means(crops: np.ndarray, cells: int) -> np.ndarray:
 
 
 def _colour_histogram(crops: np.ndarray) -> np.ndarray:
-    """(n, 27): shares of 3 x 3 x 3 colours around the centre, square-rooted so that small shares count."""
+    """Return (n, 27) shares of 3 x 3 x 3 colours around the centre, square-rooted so that small shares count."""
     red, green, blue = np.moveaxis((crops * 2.999).astype(int), -1, 0)
     offset = np.linspace(-1, 1, crops.shape[1]) ** 2
     weights = np.exp(-2 * (offset[:, None] + offset))
@@ -106,7 +106,7 @@ def _colour_histogram(crops: np.ndarray) -> np.ndarray:
 
 
 def _orientations(contrast: np.ndarray) -> np.ndarray:
-    """(n, 24): shares of 6 edge orientations in each quadrant, weighted by gradient."""
+    """Return (n, 24) shares of 6 edge orientations in each quadrant, weighted by gradient."""
     dy, dx = np.gradient(contrast, axis=(1, 2))
     orientation = (np.arctan2(dy, dx) % np.pi * (6 / np.pi)).astype(int) % 6
     half = np.arange(_CROP) // (_CROP // 2)
@@ -116,14 +116,14 @@ def _orientations(contrast: np.ndarray) -> np.ndarray:
 
 
 def _histograms(bins: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
-    """(n, S, S) bin of each pixel -> (n, size) sums of the weights, one histogram a crop."""
+    """Sum the weights of the pixels of each bin: (n, S, S) bins to (n, size), one histogram a crop."""
     n = len(bins)
     flat = bins + size * np.arange(n)[:, None, None]
     return np.bincount(flat.ravel(), np.broadcast_to(weights, bins.shape).ravel(), size * n).reshape(n, size)
 
 
 def _texture(pixels: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(n, 9): mean difference of the image with itself shifted, over the middle of each box."""
+    """Return (n, 9) mean differences of the image with itself shifted, over the middle of each box."""
     grey = pixels.mean(-1)
     maps = np.stack([abs(grey - np.roll(grey, lag, (0, 1))) for lag in _LAGS], -1)
     sums = np.zeros((len(grey) + 1, len(grey) + 1, len(_LAGS)))

@@ -42,7 +42,7 @@ def render(scene: list[Object], rng: np.random.Generator, side: int, noise: floa
 
 
 def _background(side: int) -> np.ndarray:
-    """A dull gradient, redder to the right and greener downwards, so that a patch tells its place."""
+    """Return a dull gradient, redder to the right and greener downwards, so that a patch tells its place."""
     ramp = np.linspace(60, 160, side)
     image = np.empty((side, side, 3))
     image[..., 0], image[..., 1], image[..., 2] = ramp, ramp[:, None], 110
@@ -71,12 +71,12 @@ def _draw(image: np.ndarray, thing: Object, side: int) -> None:
 
 
 def _shade(colour: np.ndarray) -> np.ndarray:
-    """The second colour of a texture: darker, or lighter where the colour is already dark."""
+    """Return the second colour of a texture: darker, or lighter where the colour is already dark."""
     return colour * 0.5 if colour.max() > 100 else colour + 90
 
 
 def _texture(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """True where the second colour goes."""
+    """Return True where the second colour of a texture goes."""
     half = _PERIOD // 2
     if name == "striped":
         return np.broadcast_to(y // half % 2 == 1, np.broadcast(x, y).shape)

@@ -19,8 +19,8 @@ ATTRIBUTES = {"colour": COLOURS, "shape": SHAPES, "size": SIZES, "texture": TEXT
 
 # All lengths are fractions of the image side.
 _RADII = {"small": (0.07, 0.095), "large": (0.135, 0.165)}
-_JITTER = 0.09  # of a centre inside its third of the image, so that places are never borderline
-_MIN_DISTANCE = 0.8  # of the sum of the radii: objects may overlap a little
+_JITTER = 0.09  # moves a centre inside its third of the image, so that places are never borderline
+_MIN_DISTANCE = 0.8  # times the sum of the radii: objects may overlap a little
 _CLEAR = 0.12  # offset from which one object is left of or above another
 _CLOSE = 0.38  # distance up to which two objects are next to each other
 
@@ -57,7 +57,7 @@ def sample_scene(rng: np.random.Generator, spec: DemoSpec) -> list[Object]:
 
 
 def relations(subject: Object, other: Object) -> set[str]:
-    """Those of left, right, above, below, beside that hold: the subject is <relation> the other."""
+    """Return those of left, right, above, below, beside that hold: the subject is <relation> the other."""
     dx, dy = subject.x - other.x, subject.y - other.y
     found = set()
     if abs(dx) >= _CLEAR and abs(dx) >= abs(dy):

@@ -65,7 +65,7 @@ FIXED = ("a", "an", ",", ".")
 
 
 def vocabulary() -> list[str]:
-    """The special tokens, then every word of the grammar once, sorted: the lines of ``vocab.txt``."""
+    """Return the special tokens, then every word of the grammar once, sorted: the lines of ``vocab.txt``."""
     phrases = [*VERBS, *OPENINGS, *JOINTS, *FIXED]
     for lexicon in (*ADJECTIVES_AND_NOUN.values(), PLACE_WORDS, RELATION_WORDS):
         for wordings in lexicon.values():

@@ -18,12 +18,12 @@ _NAMES = "image_id image_w image_h num_boxes boxes features"
 
 
 def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """One item a line; the payload is the line."""
+    """Yield one item a line; its payload is the line."""
     return line_items(paths, bad, range(6, 7), _NAMES)
 
 
 def decode(item: RegionItem) -> Regions:
-    """Raises InputError if a number, the base64 or the byte counts are wrong, or a feature is not finite."""
+    """Decode a line; raise InputError if a number, the base64 or a byte count is wrong, or a feature not finite."""
     where = item.where
     with fields_of(item) as fields:
         width, height, count = (whole_number(where, name, text) for name, text in zip(_NAMES.split()[1:4], fields[1:4]))

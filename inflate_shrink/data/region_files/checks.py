@@ -16,7 +16,7 @@ from ..clustering import MOST_REGIONS
 from ..image_ids import safe_name
 from .records import Regions
 
-MOST_NUMBERS = 1 << 24  # in one array of an image: 64 MiB in float32; 100 boxes of 2048 are a hundredth of it
+MOST_NUMBERS = 1 << 24  # most in one array of an image, 64 MiB in float32; 100 boxes of 2048 are a hundredth of it
 
 
 def check_shape(where: str, name: str, shape: Sequence[int]) -> None:
@@ -29,7 +29,7 @@ def check_shape(where: str, name: str, shape: Sequence[int]) -> None:
 
 @contextmanager
 def reading(where: str | Path, advice: str = ""):
-    """An OSError of the body becomes an InputError that names ``where``."""
+    """Turn an OSError of the body into an InputError that names ``where``."""
     try:
         yield
     except OSError as error:
@@ -37,7 +37,7 @@ def reading(where: str | Path, advice: str = ""):
 
 
 def usable_id(image_id: str, where: str, bad: BadRecords) -> bool:
-    """Whether the id may be kept; reports it if not."""
+    """Return whether an image id may be kept; report it if not."""
     if safe_name(image_id):
         return True
     bad.report(
@@ -48,14 +48,14 @@ def usable_id(image_id: str, where: str, bad: BadRecords) -> bool:
 
 
 def whole_number(where: str, name: str, text: bytes) -> int:
-    """A number > 0 written in digits; raises InputError."""
+    """Return a number above 0 that is written in digits; raise InputError if it is none."""
     if not (text.isdigit() and len(text) <= 9 and int(text) > 0):
         raise InputError(f"{where}: expected {name} to be a whole number above 0, found {_show(text)}")
     return int(text)
 
 
 def base64_floats(where: str, name: str, text: bytes, rows: int, columns: int | None = None) -> np.ndarray:
-    """Little-endian float32 in base64 as (rows, columns) float32; any number of columns if None; raises InputError."""
+    """Decode little-endian float32 in base64 to (rows, columns), any number of columns if None; raise InputError."""
     check_shape(where, name, (rows, max(columns or 1, len(text) * 3 // 16 // rows)))
     try:
         data = base64.b64decode(text, validate=True)
@@ -69,7 +69,7 @@ def base64_floats(where: str, name: str, text: bytes, rows: int, columns: int | 
 
 
 def regions(where: str, features: np.ndarray, boxes: np.ndarray | None = None, width: int = 0, height: int = 0, file: str = "") -> Regions:
-    """Regions with checked shapes and finite float32 numbers; zeros for boxes that are not known.
+    """Return regions with checked shapes and finite float32 numbers; zeros for boxes that are not known.
 
     Raises:
         InputError: not (n, D) features with n, D >= 1 and (n, 4) boxes, not numbers, or NaN or infinite in float32.

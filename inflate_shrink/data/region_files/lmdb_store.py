@@ -21,7 +21,7 @@ _LZ4 = b"\x04\x22\x4d\x18"
 
 
 def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """One item a key, in the order of the keys; the payload is the value.
+    """Yield one item a key, in the order of the keys; its payload is the value.
 
     Raises:
         InputError: lmdb is not installed, a path is no LMDB or is cut short, or its values are msgpack.
@@ -43,7 +43,7 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
 
 
 def decode(item: RegionItem) -> Regions:
-    """Raises InputError as :func:`.npz.decode`."""
+    """Decode the value of a key; raise InputError as :func:`.npz.decode` does."""
     return npz.read(io.BytesIO(item.payload), item.where)
 
 

@@ -33,7 +33,10 @@ _LARGEST = 8 * MOST_NUMBERS + 4096  # bytes of one array in float64, and its hea
 
 
 def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """One item a file, folders in sorted order; the payload is the path. Only one folder's names are in memory at a time.
+    """Yield one item a file, folders in sorted order; its payload is the path.
+
+    Only one folder's names are in memory at a time.
+    
 
     Raises:
         InputError: a path does not exist, or no .npz file is there.
@@ -50,12 +53,12 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
 
 
 def decode(item: RegionItem) -> Regions:
-    """Raises InputError if the file cannot be read, lacks a key, or an array's shape or numbers are wrong."""
+    """Decode a file; raise InputError if it cannot be read, lacks a key, or an array's shape or numbers are wrong."""
     return read(item.payload, item.where)
 
 
 def read(file, where: str) -> Regions:
-    """The regions in the bytes of a .npz file, ``file``: a path or a binary file object; raises InputError."""
+    """Read the regions of a .npz ``file``, a path or a binary file object; raise InputError."""
     try:
         with zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
@@ -123,5 +126,5 @@ def _files(folder: Path, bad: BadRecords) -> Iterator[tuple[Path, str]]:
 
 
 def stem(name: str) -> str:
-    """An image's id: the file's name without .npz."""
+    """Return an image's id: the file's name without .npz."""
     return name[: -len(".npz")] if name.lower().endswith(".npz") else name

@@ -23,7 +23,7 @@ _NAMES = "image_id, then JSON with num_boxes and features, or num_boxes and feat
 
 
 def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """One item a line; the payload is the line. Raises InputError for a .pt file: it is a pickle, which can run code."""
+    """Yield one item a line, which is its payload; raise InputError for a .pt file: a pickle, which can run code."""
     for path in paths:
         if Path(path).suffix in (".pt", ".pth"):
             raise InputError(f"{path}: PyTorch files are pickles and are not opened; export the features as TSV (--regions-format oscar) or .npz")
@@ -31,7 +31,7 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
 
 
 def decode(item: RegionItem) -> Regions:
-    """Raises InputError if the JSON, the base64 or the byte count is wrong, or a feature is not finite."""
+    """Decode a line; raise InputError if JSON, base64 or byte count is wrong, or a feature not finite."""
     with fields_of(item) as fields:
         count, text = _json_fields(item.where, fields[1]) if fields[1].lstrip().startswith(b"{") else _plain_fields(item.where, fields)
         numbers = base64_floats(item.where, "features", text, count, COLUMNS)

@@ -44,17 +44,17 @@ RELEASED = _Layout("_100featc32.npy", "_caps.txt.bt")
 
 
 def scan_items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """Images of SCAN's arrays; a path is an array, or a folder with any number of splits. See :func:`_items`."""
+    """Yield the images of SCAN's arrays as :func:`_items`; a path is an array, or a folder of some splits."""
     return _items(SCAN, paths, bad)
 
 
 def released_items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """Images of the released arrays; a path is an array, or a folder with any number of splits. See :func:`_items`."""
+    """Yield the images of released arrays as :func:`_items`; a path is an array, or a folder of some splits."""
     return _items(RELEASED, paths, bad)
 
 
 def decode(item: RegionItem) -> Regions:
-    """Raises InputError if the row cannot be read or is not finite."""
+    """Decode a row; raise InputError if it cannot be read or is not finite."""
     row: _Row = item.payload
     size = math.prod(row.shape) * np.dtype(row.dtype).itemsize
     with reading(item.where), open(row.path, "rb") as file:
@@ -66,7 +66,7 @@ def decode(item: RegionItem) -> Regions:
 
 
 def _items(layout: _Layout, paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """The payload says where the row lies.
+    """Yield the images of arrays; the payload says where the row lies.
 
     Raises:
         InputError: an array or its captions are missing, malformed or do not fit each other.
@@ -123,7 +123,7 @@ def _is_array(layout: _Layout, path: Path) -> bool:
 
 
 def _count_images(captions: Path) -> int:
-    """A fifth of the lines."""
+    """Return the number of images, a fifth of the lines."""
     lines, last = 0, b"\n"
     with reading(captions, "; the captions must lie beside the array"), open(captions, "rb") as file:
         for part in iter(lambda: file.read(1 << 20), b""):
@@ -135,7 +135,7 @@ def _count_images(captions: Path) -> int:
 
 
 def _header(array: Path) -> tuple[tuple[int, int, int], np.dtype, int]:
-    """Shape, type and size of the header in bytes."""
+    """Return shape and type of an array, and the size of its header in bytes."""
     try:
         with reading(array), open(array, "rb") as file:
             shape, column_order, dtype = parse_header(file)

@@ -19,7 +19,10 @@ from .records import RegionItem, Regions
 
 
 def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """One item a row; the payload is its Regions, not checked yet. Raises InputError if a directory is no whole data set."""
+    """Yield one item a row; its payload is its Regions, not checked yet.
+
+    Raises InputError if a directory is no whole data set.
+    """
     stores = [open_store(path) for path in paths]
     for store in stores:
         check_shape(str(store.directory / "regions.npy"), "rows", store.regions.shape[1:])
@@ -34,5 +37,5 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
 
 
 def decode(item: RegionItem) -> Regions:
-    """Raises InputError if a feature is not finite."""
+    """Return the regions of a row, checked; raise InputError if a feature is not finite."""
     return regions(item.where, *item.payload[:5])

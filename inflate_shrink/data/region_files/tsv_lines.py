@@ -17,7 +17,7 @@ _PACKED = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "gzip", b"BZh": "bzip2",
 
 
 def line_items(paths: Sequence[Path], bad: BadRecords, fields: range, names: str) -> Iterator[RegionItem]:
-    """Items whose payload is the line with its line end and whose id is the first field.
+    """Yield items whose payload is the line with its line end and whose id is the first field.
 
     Empty lines are passed over; the csv module is not used because it would decode every byte.
 
