@@ -31,7 +31,11 @@ setup(
     packages=find_packages(include=["inflate_shrink*"]),
     ext_modules=[kernel],
     entry_points={"console_scripts": ["inflate-shrink = inflate_shrink.commands:main"]},
-    package_data={"inflate_shrink": ["*.yaml", "recipes/*.yaml", "visualize/*.html", "visualize/*.css", "search/device/csrc/*.cu*"]},
+    package_data={
+        "inflate_shrink": [
+            "py.typed", "*.yaml", "recipes/*.yaml", "visualize/*.html", "visualize/*.css", "search/device/csrc/*.cu*",
+        ]  # fmt: skip
+    },
     install_requires=[
         # Paddle 2.6.2 and paddlenlp's tool-helpers are built against NumPy 1.
         "numpy<2",

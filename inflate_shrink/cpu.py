@@ -1,5 +1,8 @@
 """Four switches that make Paddle several times faster on the CPU.
 
+:func:`prepare_for_paddle` sets the three that must be set before Paddle is imported. Every subpackage whose modules
+import Paddle calls it first; ``import inflate_shrink`` and :mod:`inflate_shrink.kernel` change nothing in the process.
+
 Paddle's bundled MKL picks its instruction set by vendor and takes a slow path on AMD.
 The variable ``MKL_DEBUG_CPU_TYPE`` overrides that choice: 7 is AVX-512, 5 is AVX2. It
 forces instructions that the processor must have, so the flags are read first, and it
@@ -18,10 +21,22 @@ from __future__ import annotations
 
 import ctypes
 import os
+import warnings
 from pathlib import Path
 
 AVX512 = frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"})  # of a Skylake-X, and of all since
 _AVX2 = {"avx2", "fma"}
+
+
+def prepare_for_paddle() -> None:
+    """Set what Paddle reads once, when it is imported; what the user has set stays."""
+    import zlib  # noqa: F401  Paddle 2.6's library exports a zlib that would break Python's, were it imported later
+
+    enable_fast_mkl()
+    use_all_cores()
+    transpose_at_once()
+    for message in ("No ccache found", "Setuptools is replacing distutils"):  # nothing here is compiled by Paddle
+        warnings.filterwarnings("ignore", message=message)
 
 
 def processor_flags(cpuinfo: str | None = None) -> frozenset[str]:

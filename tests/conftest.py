@@ -1,7 +1,7 @@
 """A tiny data set and tiny models for the tests of training, evaluation and the tools."""
 
-import inflate_shrink  # noqa: F401  before Paddle
-
+import doctest
+import inspect
 import os
 import shutil
 import signal
@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from inflate_shrink.config import DataConfig, load_config
+from inflate_shrink.cpu import prepare_for_paddle
 from inflate_shrink.data.demo.build import build_demo
 from inflate_shrink.data.demo.spec import DemoSpec
 
+prepare_for_paddle()  # before a test imports Paddle
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tools"))  # holds the package benchmark
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with Ctrl-C ignored, and so would ours be
@@ -70,6 +72,21 @@ def trained(tiny_config, tmp_path_factory):
             runs[overrides] = tmp_path_factory.mktemp("trained") / "run"
             train(tiny_config("optim.epochs=1", *overrides, f"run.dir={runs[overrides]}"))
         return runs[overrides]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def examples():
+    """A function that runs the examples in the docstrings of a module, or of one object: the number of those that failed, and of all."""
+
+    def run(what, **names):
+        module = what if inspect.ismodule(what) else sys.modules[what.__module__]
+        found = doctest.DocTestFinder(recurse=what is module).find(what, what.__name__, module, extraglobs=names)
+        runner = doctest.DocTestRunner()
+        for example in found:
+            runner.run(example)
+        return runner.summarize()
 
     return run
 

@@ -153,6 +153,14 @@ def open_store(directory: str | os.PathLike) -> Store:
 
     Raises:
         InputError: a file is missing, truncated or malformed, not as it was written, or two files disagree.
+
+    >>> store = open_store(DATA)
+    >>> split = store.split("test")
+    >>> len(split.captions), len(split.image_rows)
+    (50, 10)
+    >>> regions, counts = store.read_regions(split.image_rows)
+    >>> regions.shape, counts.shape
+    ((10, 32, 128), (10,))
     """
     directory = Path(directory)
     if not directory.is_dir():

@@ -166,6 +166,10 @@ def open_checkpoint(path: str | Path, any_extractor: bool = False) -> Checkpoint
         any_extractor: take regions of another extractor than the training's, too.
 
     Raises InputError if there is none, it is not complete, or a file but those of arrays is not as it was written.
+
+    >>> checkpoint = open_checkpoint(RUN)
+    >>> checkpoint.config.model.fragments, checkpoint.state["step"]
+    (4, 15)
     """
     path = Path(path)
     if not path.is_dir():

@@ -26,19 +26,18 @@ def encode_images(model: DualEncoder, store: Store, rows: np.ndarray, fragments:
 
 
 def text_batches(encode: Callable, ids: np.ndarray) -> Iterator:
-    """``encode(ids)`` of (B, length) tensors, batch by batch."""
-    for part in _parts(ids):
-        with paddle.no_grad():
-            encoded = encode(paddle.to_tensor(part))
-        yield encoded  # not inside: the caller has its gradients
+    """Yield ``encode(ids)`` of (B, length) tensors, batch by batch."""
+    return _encoded(encode, zip(_parts(ids)))
 
 
 def image_batches(encode: Callable, store: Store, rows: np.ndarray) -> Iterator:
-    """``encode(regions, counts)``, batch by batch."""
-    for regions, counts in prefetch(store.read_regions(part) for part in _parts(rows)):
-        with paddle.no_grad():
-            encoded = encode(paddle.to_tensor(regions), paddle.to_tensor(counts))
-        yield encoded
+    """Yield ``encode(regions, counts)`` of the store's images in ``rows`` (n,), batch by batch, read one batch ahead."""
+    return _encoded(encode, prefetch(store.read_regions(part) for part in _parts(rows)))
+
+
+def region_batches(encode: Callable, regions: np.ndarray, counts: np.ndarray) -> Iterator:
+    """Yield ``encode(regions, counts)`` of images in memory, (n, m, region_dim) and (n,), batch by batch."""
+    return _encoded(encode, zip(_parts(regions), _parts(counts)))
 
 
 def fill(n: int, batches: Iterator):
@@ -53,6 +52,13 @@ def fill(n: int, batches: Iterator):
                 part[start:end] = of_batch
         start = end
     return whole
+
+
+def _encoded(encode: Callable, batches: Iterator) -> Iterator:
+    for arrays in batches:
+        with paddle.no_grad():
+            encoded = encode(*map(paddle.to_tensor, arrays))
+        yield encoded  # not inside: the caller has its gradients
 
 
 def _parts(array: np.ndarray) -> Iterator[np.ndarray]:

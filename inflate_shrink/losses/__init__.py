@@ -1,0 +1,5 @@
+"""Losses: pure functions of scores."""
+
+from ..cpu import prepare_for_paddle
+
+prepare_for_paddle()

@@ -17,25 +17,38 @@ from ..config import LossConfig
 
 
 def sum_of_hinges(scores, margin: float, same_image=None):
-    """Eq. 4: margin violations of all negatives, in both directions.
+    """Sum the margin violations of all negatives, in both directions (Eq. 4).
 
     (The paper prints a minus sign before the sum; read so, it would be maximised.)
+
+    >>> scores = paddle.to_tensor([[1.0, 0.75], [0.5, 1.25]])
+    >>> float(sum_of_hinges(scores, margin=0.5))  # rows: 0.25 + 0, columns: 0 + 0
+    0.25
     """
     by_image, by_text = _violations(scores, margin, _negatives(scores, same_image))
     return by_image.sum() + by_text.sum()
 
 
 def hardest_negative(scores, margin: float, same_image=None):
-    """The largest violation of each image and of each text (VSE++, Faghri et al. 2018)."""
+    """Sum the largest violation of each image and of each text (VSE++, Faghri et al. 2018).
+
+    >>> scores = paddle.to_tensor([[1.0, 0.75, 1.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0]])
+    >>> float(hardest_negative(scores, margin=0.5)), float(sum_of_hinges(scores, margin=0.5))
+    (0.5, 0.75)
+    """
     by_image, by_text = _violations(scores, margin, _negatives(scores, same_image))
     return by_image.max(1).sum() + by_text.max(0).sum()
 
 
 def smooth_maximum(scores, margin: float, same_image=None, power: int = 8, include_diagonal: bool = True):
-    """The authors' released loss: a power mean that tends to the hardest negative.
+    """Sum a power mean of the violations that tends to the hardest negative: the authors' released loss.
 
     ``(sum h^power + 1e-5)^(1/power)`` for each image and text, summed. With the
     diagonal in (as released) every term holds the constant margin^power.
+
+    >>> scores = paddle.to_tensor([[1.0, 0.75], [0.5, 1.25]])
+    >>> round(float(smooth_maximum(scores, margin=0.5)), 3)  # about the margin for each image and each text
+    2.001
     """
     kept = _negatives(scores, same_image)
     if include_diagonal:
@@ -46,7 +59,7 @@ def smooth_maximum(scores, margin: float, same_image=None, power: int = 8, inclu
 
 
 def ranking_loss(config: LossConfig) -> Callable:
-    """The loss that ``config`` describes, as ``f(scores, same_image) -> scalar`` (summed over the batch)."""
+    """Return the loss that ``config`` describes, as ``f(scores, same_image) -> scalar`` (summed over the batch)."""
     if config.ranking == "smooth_max":
         loss = partial(smooth_maximum, margin=config.margin, power=config.power, include_diagonal=config.include_diagonal)
     else:
@@ -55,9 +68,12 @@ def ranking_loss(config: LossConfig) -> Callable:
 
 
 def landmarks(config: LossConfig, batch_size: int) -> tuple[float, float]:
-    """The loss of a batch whose pairs are all separated by the margin, and of one with all scores equal.
+    """Return the loss of a batch whose pairs are all separated by the margin, and of one with all scores equal.
 
     A run that stays at the second has collapsed.
+
+    >>> landmarks(LossConfig(ranking="sum", margin=0.5), batch_size=3)
+    (0.0, 6.0)
     """
     loss = ranking_loss(config)
     separated = paddle.eye(batch_size) * 2 * config.margin
@@ -65,13 +81,13 @@ def landmarks(config: LossConfig, batch_size: int) -> tuple[float, float]:
 
 
 def _negatives(scores, same_image):
-    """(B, B) float32: 1 where a pair is a negative, 0 elsewhere."""
+    """Mark the negatives: (B, B) float32, 1 where a pair is one, 0 elsewhere."""
     off_diagonal = 1 - paddle.eye(scores.shape[0])
     return off_diagonal if same_image is None else off_diagonal * (1 - same_image.astype("float32"))
 
 
 def _violations(scores, margin: float, kept):
-    """Hinges [margin - s(positive) + s(negative)]_+ against each row's and each column's positive."""
+    """Compute the hinges [margin - s(positive) + s(negative)]_+ against each row's and each column's positive."""
     positive = paddle.diagonal(scores)
     by_image = F.relu(margin + scores - positive.unsqueeze(1)) * kept
     by_text = F.relu(margin + scores - positive.unsqueeze(0)) * kept

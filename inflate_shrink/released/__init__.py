@@ -1,0 +1,5 @@
+"""The authors' released checkpoints."""
+
+from ..cpu import prepare_for_paddle
+
+prepare_for_paddle()

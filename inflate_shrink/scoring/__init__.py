@@ -10,6 +10,10 @@ from functools import partial
 from typing import Callable
 
 from ..config import ModelConfig
+from ..cpu import prepare_for_paddle
+
+prepare_for_paddle()
+
 from .fragments import Fragments, normalize
 from .late_interaction import late_interaction
 from .scan import scan

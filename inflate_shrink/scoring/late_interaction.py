@@ -18,7 +18,7 @@ _NEVER_BEST = -2.0  # added to a masked fragment's cosines; below -1, and fine i
 
 
 def late_interaction(text: Fragments, image: Fragments, block_elements: int = BLOCK_ELEMENTS) -> paddle.Tensor:
-    """Scores of every image with every text (Eq. 5).
+    """Score every image with every text (Eq. 5).
 
     Args:
         text: vectors (T, l, d). A masked text fragment adds nothing to the sum.
@@ -29,6 +29,13 @@ def late_interaction(text: Fragments, image: Fragments, block_elements: int = BL
         (I, T) float32: rows images, columns texts. Cosines are computed in the
         vectors' dtype and summed in float32. Differentiable by both vectors; where
         several image fragments are equally good, the first gets the gradient.
+
+    >>> text = Fragments(paddle.to_tensor([[[1.0, 0.0], [0.0, 1.0]]]))  # one text of two fragments
+    >>> image = Fragments(paddle.to_tensor([[[1.0, 0.0], [0.0, -1.0]], [[-1.0, 0.0], [0.0, 1.0]]]))  # two images
+    >>> late_interaction(text, image).tolist()
+    [[1.0], [1.0]]
+    >>> late_interaction(text.first(1), image).tolist()  # the first fragment alone
+    [[1.0], [0.0]]
     """
     with paddle.amp.auto_cast(enable=False):
         return in_blocks(_sum_of_best, text, image, block_elements)

@@ -22,11 +22,16 @@ _ARRAYS = 4  # of the size of the similarities that a block makes
 
 
 def scan(text: Fragments, image: Fragments, query: str, pooling: str, block_elements: int = BLOCK_ELEMENTS) -> paddle.Tensor:
-    """Scores (I, T) float32 of every image with every text; vectors are L2-normalised.
+    """Score every image with every text, (I, T) float32; vectors are L2-normalised.
 
     Args:
         query: "text" (t-i) or "image" (i-t): the side whose fragments attend to the other's.
         pooling: "sum" of the query's similarities, or their "logsumexp".
+
+    >>> text = Fragments(paddle.to_tensor([[[1.0, 0.0], [0.0, 1.0]]]))
+    >>> same, opposite = text, Fragments(-text.vectors)
+    >>> [round(scan(text, image, "text", "sum").item(), 2) for image in (same, opposite)]
+    [2.0, -1.41]
     """
 
     def score(some_texts: Fragments, some_images: Fragments) -> paddle.Tensor:

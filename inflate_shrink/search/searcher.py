@@ -49,11 +49,10 @@ class Searcher:
     Raises:
         InputError: the directory is no whole index.
 
-    Example::
-
-        searcher = Searcher("indexes/demo")
-        for hit in searcher.search("a red ball left of a box", k=5):
-            print(hit.rank, hit.score, hit.id, hit.file)
+    >>> searcher = Searcher(INDEX)
+    >>> hits = searcher.search("a red ball left of a box", k=2)
+    >>> len(hits), hits[0].rank, hits[0].score >= hits[1].score
+    (2, 1, True)
     """
 
     def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "paddle"):

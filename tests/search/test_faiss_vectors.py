@@ -1,7 +1,5 @@
 """The sidecar of an index that faiss searches: the same items and scores as a scan, of this commit or not at all."""
 
-import inflate_shrink  # noqa: F401  first, as everywhere
-
 import json
 import sys
 

@@ -1,5 +1,6 @@
 """Search finds what the model itself finds, whatever the stages, the segments and what is deleted."""
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from inflate_shrink.search.index import IndexWriter, open_index
 from inflate_shrink.search.index import writer as index_writer
 from inflate_shrink.search.searcher import Searcher
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 QUERY = "a red ball left of a box"
 STAGES = {"vector": {"first": True}, "codes": {"codes": 16}}
 GONE = ["train-00003", "val-00000", "val-00005", "test-00009"]
@@ -35,6 +37,21 @@ def reference(checkpoint, tiny_data):
         return score_all(of.load_model(), store, of.tokenizer()(store.captions if texts is None else texts), np.arange(len(store.image_ids)))
 
     return score
+
+
+def test_example(examples, built):
+    assert examples(Searcher, INDEX=built()) == (0, 3)
+
+
+def test_the_readmes_example(built, trained, tiny_data, tmp_path, monkeypatch, capsys):
+    for name, made in (("indexes/demo", built()), ("runs/demo/I-B", trained()), ("data/demo", tiny_data)):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).symlink_to(made)
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    exec(code.replace("range(100)", "range(10)"), found := {})
+    assert len(capsys.readouterr().out.splitlines()) == 5 and list(found["scores"].shape) == [10, 2]
+    np.testing.assert_array_equal(found["scores"], found["ins"].late_interaction(found["texts"], found["images"]))
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 As a script: seed and number of damages; each is reported before it is tried, so that a crash names it.
 """
 
-import inflate_shrink  # noqa: F401  first, as everywhere
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """Commits whose content is known by their number. As a script: one after another, until killed, or crashed at every step."""
 
-import inflate_shrink  # noqa: F401  first, as everywhere
-
 import itertools
 import os
 import shutil

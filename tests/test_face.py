@@ -1,0 +1,103 @@
+"""What ``import inflate_shrink`` offers, and what it leaves alone; the examples of docstrings."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import inflate_shrink as ins
+
+PACKAGE = Path(ins.__file__).parent
+LOSSES, SCORES = ("ranking", "distillation", "matching"), ("late_interaction", "fragments", "visual_sparta", "scan")
+PURE = ("metrics", *(f"losses.{name}" for name in LOSSES), *(f"scoring.{name}" for name in SCORES))
+
+
+@pytest.mark.parametrize("name", ins.__all__)
+def test_a_name_is_imported_at_its_first_use_and_known_to_type_checkers(name):
+    assert getattr(ins, name).__name__ == name and name in dir(ins)
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = [node.body for node in tree.body if isinstance(node, ast.If)]
+    known = {alias.name: node.module for node in block for alias in node.names}
+    assert getattr(ins, name) is getattr(importlib.import_module(f"inflate_shrink.{known[name]}"), name) and set(known) == set(ins.__all__)
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(AttributeError, match="'inflate_shrink' has no attribute 'load'"):
+        ins.load
+
+
+def test_importing_it_or_the_kernel_changes_nothing_in_the_process():
+    code = """
+import os, sys, warnings, numpy
+before = dict(os.environ), list(warnings.filters), len(sys.meta_path)
+import inflate_shrink.kernel
+inflate_shrink.__version__, inflate_shrink.InputError, dir(inflate_shrink)
+assert before == (dict(os.environ), list(warnings.filters), len(sys.meta_path))
+assert "paddle" not in sys.modules and "inflate_shrink.cpu" not in sys.modules
+inflate_shrink.open_store
+assert "paddle" not in sys.modules and before[0] == dict(os.environ)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=True)
+
+
+def test_paddle_is_imported_only_where_it_was_prepared_for():
+    """Each subpackage with a module that imports Paddle calls prepare_for_paddle before anything else in it is imported."""
+    users = [path for path in PACKAGE.rglob("*.py") if re.search(r"^ *(import|from) paddle", path.read_text(encoding="utf-8"), re.M)]
+    rooms = {path.relative_to(PACKAGE).parts[0] for path in users}
+    assert {"engine", "model", "search"} <= rooms and not {"kernel", "data", "config", "metrics.py"} & rooms
+    for room in rooms:
+        statements = ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8")).body
+        imports = [node for node in statements if isinstance(node, (ast.Import, ast.ImportFrom)) and node.module != "__future__"]
+        called = next(node.lineno for node in statements if isinstance(node, ast.Expr) and ast.unparse(node) == "prepare_for_paddle()")
+        light = {"functools", "typing", "cpu", "config", "lazy"}
+        assert {node.module for node in imports if node.lineno < called} <= light, room
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_examples_of_pure_functions(examples, name):
+    failed, run = examples(importlib.import_module(f"inflate_shrink.{name}"))
+    assert run and not failed
+
+
+def test_examples_of_the_face(examples, trained, tiny_data):
+    store = ins.open_store(tiny_data)
+    for what in (ins.load_model, ins.open_checkpoint, ins.open_store):
+        failed, run = examples(what, RUN=trained(), DATA=tiny_data, STORE=store)
+        assert run and not failed
+
+
+def test_a_loaded_model_scores_as_the_evaluation_does(trained, tiny_data):
+    from inflate_shrink.data.tokenized import tokenize_split
+    from inflate_shrink.engine.encode import encode_images, encode_texts
+
+    model, store = ins.load_model(trained()), ins.open_store(tiny_data)
+    split = store.split("test")
+    found = model.score(model.encode_texts(split.captions), model.encode_images(*store.read_regions(split.image_rows)))
+    ids = tokenize_split(store, "test", model.checkpoint.tokenizer()).ids
+    texts, images = encode_texts(model.network, ids), encode_images(model.network, store, split.image_rows)
+    np.testing.assert_array_equal(found.numpy(), ins.late_interaction(texts, images).numpy())
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda model, regions, counts: model.encode_texts([]), "nothing to encode; give one text"),
+        (lambda model, regions, counts: model.encode_texts(["a dog", " "]), "text 1 is empty"),
+        (lambda model, regions, counts: model.encode_images(regions[0], counts), r"shapes \(3\d, \d+\) and \(2,\), expected \(n, m, \d+\) and \(n,\)"),
+        (lambda model, regions, counts: model.encode_images(regions, counts[:1]), "expected"),
+        (lambda model, regions, counts: model.encode_images(regions, counts * 0), "counts must be from 1 to 3., found 0 to 0"),
+    ],
+)
+def test_what_cannot_be_encoded_is_one_line(trained, tiny_data, call, message):
+    with pytest.raises(ins.InputError, match=message):
+        call(ins.load_model(trained()), *ins.open_store(tiny_data).read_regions([0, 1]))
+
+
+def test_a_cross_bert_has_no_fragments(trained):
+    with pytest.raises(ins.InputError, match="a cross-BERT scores pairs and has no fragments"):
+        ins.load_model(trained("model.scoring=cross"))
