@@ -5,11 +5,13 @@ import inspect
 import os
 import shutil
 import signal
-import subprocess
 import sys
-from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes that test at once: a thread each, and each process that they start
+    os.environ.update(MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import pytest
+from tool_process import TOOLS, ToolProcess, start_server
 
 from inflate_shrink.config import DataConfig, load_config
 from inflate_shrink.cpu import prepare_for_paddle
@@ -17,8 +19,7 @@ from inflate_shrink.data.demo.build import build_demo
 from inflate_shrink.data.demo.spec import DemoSpec
 
 prepare_for_paddle()  # before a test imports Paddle
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "tools"))  # holds the package benchmark
+sys.path.append(str(TOOLS))  # holds the package benchmark
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with Ctrl-C ignored, and so would ours be
 
 
@@ -94,13 +95,8 @@ def examples():
 @pytest.fixture(scope="session")
 def start_tool():
     """A function that starts ``tools/NAME.py`` as a user would, and returns the process."""
-
-    def start(name, *arguments):
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, arguments)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
-
-    return start
+    start_server()
+    return lambda name, *arguments: ToolProcess(name, map(str, arguments))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from inflate_shrink.cli import run_tool
 from inflate_shrink.published import published_table
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGES, TRAIN_IMAGES, REGION_DIM, HIDDEN, FFN, CODES = 1003, 4, 16, 64, 32, 2
+IMAGES, TRAIN_IMAGES, REGION_DIM, HIDDEN, FFN, CODES = 1003, 4, 16, 32, 32, 2
 UNK, CLS, SEP = 100, 101, 102  # as in bert-base-uncased
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeiou"]
 CONCEPTS = [a + b for a in SYLLABLES[:15] for b in SYLLABLES]
@@ -65,8 +65,9 @@ def files(regions):
     made, random = {}, np.random.RandomState(2)
     for split, images in (("test", IMAGES), ("train", TRAIN_IMAGES)):
         shown = random.randint(FIRST_CONCEPT, FIRST_PIECE, (images, 2))
+        lines = [caption(random, words) for words in shown for _ in range(5)]
         features = concepts()[shown[:, np.arange(regions) % 2]] + random.normal(0, 0.5, (images, regions, REGION_DIM))
-        made[split] = [caption(random, words) for words in shown for _ in range(5)], features.astype("float32")
+        made[split] = lines, features.astype("float32")
     return made
 
 
