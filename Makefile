@@ -6,7 +6,7 @@ PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python
 VENV ?= .venv
 
 # Asked only when something is to be installed or run; a version given by hand means the CPU build.
-ifneq ($(filter env demo test reproduce-demo,$(MAKECMDGOALS)),)
+ifneq ($(filter env demo test test-fast lint reproduce-demo,$(MAKECMDGOALS)),)
 ifdef PADDLE
 DEVICE ?= cpu
 else
@@ -17,7 +17,11 @@ PADDLE := $(if $(filter gpu,$(DEVICE)),2.6.2,3.3.1)
 endif
 endif
 
+# Processes that test at once, each with one thread: more need more memory (1 GB each), fewer take longer.
+WORKERS ?= 2
+
 PY = $(VENV)/bin/python
+TEST = $(PY) -m pytest -n $(WORKERS) --dist worksteal
 CONSTRAINTS = constraints/paddle-$(PADDLE).txt
 STAMP = $(VENV)/.installed-$(PADDLE)-$(DEVICE)
 OTHER_PADDLE = $(if $(filter gpu,$(DEVICE)),paddlepaddle,paddlepaddle-gpu)
@@ -26,11 +30,13 @@ DEMO_NOTE = Written by `make reproduce-demo`: drawn scenes (docs/data.md), small
 	F, B and what is trained like them start from the captions by linear algebra, inflated models and C from B, students from their teacher; \
 	so an inflated model has had one epoch more than B, and C three in all. One epoch is too little for the hardest negative of VSE++ and for the joint model.
 
-.PHONY: help env demo test reproduce-demo clean
+.PHONY: help env demo test test-fast lint reproduce-demo clean
 
 help:
 	@echo 'make demo    install, then run the whole method on a small synthetic data set'
 	@echo 'make test    install, then run the tests'
+	@echo 'make test-fast    those that take less than a minute together'
+	@echo 'make lint    what ruff finds wrong in the sources'
 	@echo 'make env     install only'
 	@echo 'make clean   remove the demo data and the runs on it'
 	@echo
@@ -39,6 +45,7 @@ help:
 	@echo
 	@echo 'PYTHON=...   the Python 3.11 to use (found by itself where it is on PATH)'
 	@echo 'VENV=...     where to install (.venv)'
+	@echo 'WORKERS=...  processes that test at once (2)'
 	@echo 'PADDLE=...   3.3.1 or 2.6.2, CPU build (by itself: 2.6.2 for a GPU it covers, else 3.3.1 on CPU)'
 
 env: $(STAMP)
@@ -47,7 +54,13 @@ demo: env
 	$(PY) tools/demo.py
 
 test: env
-	$(PY) -m pytest tests
+	$(TEST)
+
+test-fast: env
+	$(TEST) -m 'not slow'
+
+lint: env
+	$(VENV)/bin/ruff check
 
 reproduce-demo: env
 	$(PY) tools/pipeline.py -c configs/pipelines.yaml:all --data demo

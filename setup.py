@@ -75,6 +75,6 @@ setup(
         "qdrant": ["qdrant-client>=1.16"],
         # Peers of tools/benchmark.py search; torch's CPU build is to be installed first. Later pylate releases pin another torch.
         "bench": ["torch==2.13.0", "ninja", "colbert-ai==0.2.22", "pylate==1.2.0", "maxsim-cpu==0.1.0", "faiss-cpu>=1.12,<2"],
-        "test": ["pytest", "onnx", "lmdb", "pillow-heif", "scikit-learn", "faiss-cpu>=1.12,<2", "qdrant-client>=1.16"],
+        "test": ["pytest", "pytest-xdist", "ruff", "onnx", "lmdb", "pillow-heif", "scikit-learn", "faiss-cpu>=1.12,<2", "qdrant-client>=1.16"],
     },
 )
