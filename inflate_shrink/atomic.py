@@ -13,7 +13,6 @@ from pathlib import Path
 from .errors import InputError
 from .lock import locked, take_lock
 
-
 _LOCK = "lock"
 
 

@@ -8,7 +8,7 @@ from typing import Callable
 import numpy as np
 
 
-def run_by_turns(predictor) -> Callable[..., "list[np.ndarray]"]:
+def run_by_turns(predictor) -> Callable[..., list[np.ndarray]]:
     """Return a function of the predictor's inputs, in its order, that gives copies of its outputs; threads take turns in it.
 
     A predictor has one place for its inputs and one for its outputs, so of two threads that share it each would read

@@ -11,12 +11,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes that test at
     os.environ.update(MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import pytest
-from tool_process import TOOLS, ToolProcess, start_server
 
 from inflate_shrink.config import DataConfig, load_config
 from inflate_shrink.cpu import prepare_for_paddle
 from inflate_shrink.data.demo.build import build_demo
 from inflate_shrink.data.demo.spec import DemoSpec
+from tool_process import TOOLS, ToolProcess, start_server
 
 prepare_for_paddle()  # before a test imports Paddle
 sys.path.append(str(TOOLS))  # holds the package benchmark

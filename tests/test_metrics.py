@@ -5,7 +5,14 @@ import pytest
 
 from inflate_shrink import metrics
 from inflate_shrink.errors import InputError
-from inflate_shrink.metrics import Direction, image_to_text_ranks, mean_recalls, protocol_folds, recalls, text_to_image_ranks
+from inflate_shrink.metrics import (
+    Direction,
+    image_to_text_ranks,
+    mean_recalls,
+    protocol_folds,
+    recalls,
+    text_to_image_ranks,
+)
 
 CAPTION_IMAGE = np.array([0, 0, 1])
 SCORES = np.array([[0.9, 0.1, 0.8], [0.2, 0.3, 0.7]])  # 2 images, 3 captions

@@ -23,7 +23,7 @@ def main(argv):
     parser.add_argument("--out", metavar="DIR", default="data/demo", help="the new data set (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other scenes (default: %(default)s)")
     counts = ("TRAIN", "VAL", "TEST")
-    help = "scenes of each split (default: %d %d %d, under a minute)" % defaults
+    help = f"scenes of each split (default: {' '.join(map(str, defaults))}, under a minute)"
     parser.add_argument("--scenes", type=int, nargs=3, metavar=counts, default=defaults, help=help)
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:

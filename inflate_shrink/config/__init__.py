@@ -3,7 +3,18 @@
 from .load import config_from_dict, differences, flatten, load_config, student_config, to_dict
 from .rows import is_row, split_reference
 from .schema import (
-    NOTHING, PLACE, RESULT, WEIGHTS, AmpConfig, Config, DataConfig, DistillConfig, LossConfig, ModelConfig, OptimConfig,
-    RunConfig, keys_deciding
+    NOTHING,
+    PLACE,
+    RESULT,
+    WEIGHTS,
+    AmpConfig,
+    Config,
+    DataConfig,
+    DistillConfig,
+    LossConfig,
+    ModelConfig,
+    OptimConfig,
+    RunConfig,
+    keys_deciding,
 )  # fmt: skip
 from .yaml_files import is_name, parse_yaml, read_yaml

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, Union
 
 from ..errors import InputError
-from .rows import row_layer, row_file, split_reference
+from .rows import row_file, row_layer, split_reference
 from .schema import KEYS, Config, out_of_range
 from .yaml_files import LONGEST_NAME, is_name, parse_yaml, read_yaml
 

@@ -9,7 +9,6 @@ from tqdm import tqdm
 from ..errors import InputError
 from ..terminal import printable
 
-
 LISTED = 20  # bad records, of which one line each is printed
 
 

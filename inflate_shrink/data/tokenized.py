@@ -15,7 +15,6 @@ from .npy import open_npy
 from .store import Split, Store, open_store
 from .text import CaptionTokenizer
 
-
 _LISTED = FileList("files.json", "cache")
 
 
@@ -25,7 +24,7 @@ class TokenizedSplit(NamedTuple):
     split: Split
     ids: np.ndarray  # (captions, n) int64
 
-    def first_images(self, images: int) -> "TokenizedSplit":
+    def first_images(self, images: int) -> TokenizedSplit:
         """Return the part of the first so many images with their captions; 0: all."""
         split = self.split
         if not 0 < images < len(split.image_rows):

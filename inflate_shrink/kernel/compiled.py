@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import warnings
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ def library() -> ctypes.CDLL | None:
     return None if paths() == (NUMPY,) else _load()
 
 
-@lru_cache(maxsize=None)
+@cache
 def paths() -> tuple[str, ...]:
     """The ways to compute that this machine has, the best first: instruction sets of the library, then "numpy".
 
@@ -69,7 +69,7 @@ def not_stored() -> InputError:
     return InputError("the offsets of the items name rows that are not there; they must ascend from 0 to the number of rows")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _load() -> ctypes.CDLL | None:
     for path in sorted(Path(__file__).parent.glob("_kernel*.so")):
         try:
@@ -85,7 +85,7 @@ def _load() -> ctypes.CDLL | None:
     return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _built() -> tuple[str, ...]:
     """Names of the library's paths, by number."""
     names: list[str] = []

@@ -20,7 +20,7 @@ class Embedded(NamedTuple):
     vectors: paddle.Tensor
     mask: paddle.Tensor
 
-    def rows(self, rows: paddle.Tensor) -> "Embedded":
+    def rows(self, rows: paddle.Tensor) -> Embedded:
         """rows: (P,) int, repeats allowed."""
         return Embedded(paddle.gather(self.vectors, rows), paddle.gather(self.mask, rows))
 

@@ -94,7 +94,9 @@ def _weights_file(directory: Path) -> Path:
 
 def _download() -> tuple[dict, Path]:
     """Sizes and weights that paddlenlp knows; its file is kept where paddlenlp keeps it."""
-    from paddlenlp.transformers.bert.configuration import BERT_PRETRAINED_INIT_CONFIGURATION as configs  # seconds to import
+    from paddlenlp.transformers.bert.configuration import (
+        BERT_PRETRAINED_INIT_CONFIGURATION as configs,  # seconds to import
+    )
     from paddlenlp.transformers.bert.configuration import BERT_PRETRAINED_RESOURCE_FILES_MAP as files
     from paddlenlp.utils import download
 

@@ -25,8 +25,19 @@ from pathlib import Path
 from typing import NamedTuple, Sequence
 
 from ..config import (
-    WEIGHTS, Config, DataConfig, DistillConfig, flatten, is_name, is_row, keys_deciding, load_config, read_yaml,
-    split_reference, student_config, to_dict
+    WEIGHTS,
+    Config,
+    DataConfig,
+    DistillConfig,
+    flatten,
+    is_name,
+    is_row,
+    keys_deciding,
+    load_config,
+    read_yaml,
+    split_reference,
+    student_config,
+    to_dict,
 )  # fmt: skip
 from ..data.store import open_store
 from ..digest import hex_digest

@@ -12,7 +12,8 @@ from typing import Iterable, NamedTuple
 
 from ..config import NOTHING, PLACE, RESULT, config_from_dict, flatten, keys_deciding, to_dict
 from ..errors import InputError
-from ..pipeline.result import METRICS, RERANK, RESULT
+from ..pipeline.result import METRICS, RERANK
+from ..pipeline.result import RESULT as RESULT_FILE
 from .runs import Bench, Run, find_results, read_run
 
 # Keys of the config that two seeds of one model may differ in; what lies at a place is compared apart from it.
@@ -80,7 +81,7 @@ def collect(root: Path) -> Collection:
             left_out.append(str(error))
     if not runs:
         found = f"; not read: {'; '.join(left_out)}" if left_out else ""
-        raise InputError(f"{root}: no {RESULT} of a finished run in it or below{found}; train a model first, or give --runs")
+        raise InputError(f"{root}: no {RESULT_FILE} of a finished run in it or below{found}; train a model first, or give --runs")
     groups, second = group_runs(runs)
     return Collection(groups, left_out + second)
 

@@ -13,7 +13,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from ..atomic import atomic_path
 from .collect import Group
-from .complexity import FIGURE_1, FIGURE_3, Point, Series, measured_costs, measured_interactions, published_costs, published_interactions
+from .complexity import (
+    FIGURE_1,
+    FIGURE_3,
+    Point,
+    Series,
+    measured_costs,
+    measured_interactions,
+    published_costs,
+    published_interactions,
+)
 from .runs import Bench
 
 # Colours of Okabe and Ito, told apart by the colour-blind and, with the markers, in grey.

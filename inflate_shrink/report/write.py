@@ -6,9 +6,9 @@ import csv
 import io
 from typing import Iterable
 
+from ..pipeline.result import METRICS, SIDES
 from ..published import published_table
 from .collect import Group, Recalls, mean_recalls
-from ..pipeline.result import METRICS, SIDES
 from .runs import Bench
 from .tables import DATA_SETS, TITLES, Row, Table, label
 

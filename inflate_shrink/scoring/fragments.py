@@ -19,11 +19,11 @@ class Fragments(NamedTuple):
     vectors: paddle.Tensor
     mask: paddle.Tensor | None = None
 
-    def first(self, fragments: int | str) -> "Fragments":
+    def first(self, fragments: int | str) -> Fragments:
         """The first ``fragments`` of each text or image (Table 6); "all" keeps them as they are."""
         return self if fragments == "all" else self._cut((slice(None), slice(fragments)))
 
-    def rows(self, rows: slice) -> "Fragments":
+    def rows(self, rows: slice) -> Fragments:
         """Some of the texts or images."""
         return self._cut(rows)
 
@@ -31,7 +31,7 @@ class Fragments(NamedTuple):
         """(n, l) float32."""
         return paddle.ones(self.vectors.shape[:2]) if self.mask is None else self.mask.astype("float32")
 
-    def _cut(self, index) -> "Fragments":
+    def _cut(self, index) -> Fragments:
         return Fragments(self.vectors[index], None if self.mask is None else self.mask[index])
 
 

@@ -121,7 +121,7 @@ def _whole(directory: Path, made_of: dict):
             if str(partial) not in str(error):
                 raise
             if isinstance(error.__cause__, OSError):
-                raise error.__cause__
+                raise error.__cause__ from None
             raise InputError(str(error).replace(str(partial), str(directory))) from None
 
 

@@ -9,11 +9,22 @@ from types import ModuleType
 import numpy as np
 
 from ..atomic import atomic_path, remove, write_json
+from ..checked_files import FileEntry, FileWriter
 from ..errors import InputError
 from ..kernel.compiled import thread_count
-from ..checked_files import FileEntry, FileWriter
 from ..lock import locked
-from .faiss_vectors import FORMAT, KINDS, PLACE, FaissVectors, StoredVectors, choose_kind, import_faiss, segment_names, sidecar_path, signed
+from .faiss_vectors import (
+    FORMAT,
+    KINDS,
+    PLACE,
+    FaissVectors,
+    StoredVectors,
+    choose_kind,
+    import_faiss,
+    segment_names,
+    sidecar_path,
+    signed,
+)
 from .index import Index
 
 RECALL, AT = 0.99, 10  # that the default effort reaches

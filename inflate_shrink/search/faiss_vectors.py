@@ -17,11 +17,11 @@ from typing import Callable, TypeVar
 
 import numpy as np
 
+from ..checked_files import measure
 from ..errors import InputError
 from ..json_values import parse_json
-from ..kernel import Rows, decode_rows, scores
+from ..kernel import decode_rows, scores
 from ..kernel.compiled import thread_count
-from ..checked_files import measure
 from .index import CODES, Index
 
 FORMAT, PLACE = 1, "faiss"

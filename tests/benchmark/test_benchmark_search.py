@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from inflate_shrink import cpu
 from benchmark.search import contest, drawn, limit, nearest
 from benchmark.search.contest import Contestant, choose_peers, compare, path_of
 from benchmark.search.measure import SearchBenchmark
 from benchmark.search.peers import OURS, PEERS, Numpy, NumpySkylakeX
 from benchmark.search.timing import best_and_median, milliseconds
 from benchmark.search.worker import Worker, WorkerError
+from inflate_shrink import cpu
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import PRECISIONS, decode_rows
 

@@ -14,7 +14,14 @@ import yaml
 
 from inflate_shrink.config import to_dict
 from inflate_shrink.engine import checkpoint_files
-from inflate_shrink.engine.checkpoint import discard_unlinked, new_model, open_checkpoint, open_newest, point, write_checkpoint
+from inflate_shrink.engine.checkpoint import (
+    discard_unlinked,
+    new_model,
+    open_checkpoint,
+    open_newest,
+    point,
+    write_checkpoint,
+)
 from inflate_shrink.engine.checkpoint_files import read_training
 from inflate_shrink.errors import InputError
 from inflate_shrink.weight_files.safetensors_file import write_safetensors

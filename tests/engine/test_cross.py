@@ -6,6 +6,7 @@ import pytest
 
 from inflate_shrink.config import LossConfig
 from inflate_shrink.data.batches import epoch_batches
+from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.engine import cross
 from inflate_shrink.engine.checkpoint import new_model, open_checkpoint
 from inflate_shrink.engine.cross import embed_images, embed_texts, match_all, match_pairs
@@ -13,7 +14,6 @@ from inflate_shrink.engine.evaluate import evaluate, evaluate_checkpoint
 from inflate_shrink.engine.objectives import MatchingObjective, training_objective
 from inflate_shrink.engine.precision import Precision
 from inflate_shrink.engine.steps import distill
-from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.errors import InputError
 from inflate_shrink.losses.matching import matching_loss
 

@@ -7,11 +7,11 @@ import paddle
 import pytest
 
 from inflate_shrink.data.store import open_store
+from inflate_shrink.data.text import CaptionTokenizer
+from inflate_shrink.data.tokenized import tokenize_split
 from inflate_shrink.engine import encode
 from inflate_shrink.engine.checkpoint import new_model
 from inflate_shrink.engine.encode import encode_images, encode_texts, fill, image_batches, text_batches
-from inflate_shrink.data.tokenized import tokenize_split
-from inflate_shrink.data.text import CaptionTokenizer
 from inflate_shrink.scoring import Fragments
 
 

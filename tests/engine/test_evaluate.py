@@ -7,10 +7,10 @@ import paddle
 import pytest
 
 from inflate_shrink.data.store import open_store
+from inflate_shrink.data.tokenized import tokenize_split
 from inflate_shrink.engine import cross, encode
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.engine.evaluate import describe, evaluate, evaluate_checkpoint, score_all
-from inflate_shrink.data.tokenized import tokenize_split
 from inflate_shrink.errors import InputError
 
 MODELS = [("model.fragments=4",), ("model.codes=3", "model.fragments=all", "model.score_padding=masked")]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.engine.checkpoint import new_model
 from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.engine.linear_start import LEAST, RIDGE, LinearModel
-from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.errors import InputError
 
 

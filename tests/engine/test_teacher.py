@@ -11,10 +11,10 @@ import pytest
 from inflate_shrink.config import DataConfig, DistillConfig
 from inflate_shrink.data import npy
 from inflate_shrink.data.batches import epoch_batches
+from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.engine.steps import distill, train
 from inflate_shrink.engine.teacher import Teacher
-from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.errors import InputError
 
 COUNTED = ("model.codes=3", "model.fragments=all")

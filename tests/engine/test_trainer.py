@@ -10,6 +10,7 @@ import pytest
 
 from inflate_shrink.config import AmpConfig
 from inflate_shrink.data.batches import epoch_batches
+from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.engine import checkpoint_files, objectives, trainer
 from inflate_shrink.engine.checkpoint import new_model, open_checkpoint, point
 from inflate_shrink.engine.checkpoint_files import read_training
@@ -17,7 +18,6 @@ from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.engine.objectives import Loss, RankingObjective
 from inflate_shrink.engine.precision import Precision
 from inflate_shrink.engine.steps import distill, train
-from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.errors import InputError
 from inflate_shrink.lock import locked
 from inflate_shrink.losses.ranking import landmarks

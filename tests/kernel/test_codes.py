@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.kernel import as_items, code_scores, code_table, codes, decode_rows, encode_codes, encode_rows, paths
+from inflate_shrink.kernel import (
+    as_items,
+    code_scores,
+    code_table,
+    codes,
+    decode_rows,
+    encode_codes,
+    encode_rows,
+    paths,
+)
 
 LENGTHS = (3, 0, 1, 33, 8, 0)
 OFFSETS = np.cumsum([0, *LENGTHS])

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
-from released_files import contiguous, save_legacy, save_zip
 
 from inflate_shrink.config import ModelConfig
 from inflate_shrink.data.text import CaptionTokenizer
@@ -18,6 +17,7 @@ from inflate_shrink.errors import InputError
 from inflate_shrink.model.encoder import DualEncoder
 from inflate_shrink.model.pretrained import load_bert
 from inflate_shrink.weight_files.safetensors_file import write_safetensors
+from released_files import contiguous, save_legacy, save_zip
 
 SIZES = dict(hidden=32, layers=2, heads=4, ffn=48)
 WORDS = 40

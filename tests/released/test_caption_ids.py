@@ -11,9 +11,9 @@ from inflate_shrink.config import DataConfig, config_from_dict
 from inflate_shrink.data.bad_records import BadRecords
 from inflate_shrink.data.captions import CaptionOptions, read_captions
 from inflate_shrink.data.text import CaptionTokenizer
+from inflate_shrink.data.tokenized import open_training_data, tokenize_split
 from inflate_shrink.data.vocabulary import read_vocabulary
 from inflate_shrink.engine.checkpoint import new_model, open_checkpoint, write_checkpoint
-from inflate_shrink.data.tokenized import open_training_data, tokenize_split
 from inflate_shrink.engine.steps import matching_checkpoint
 from inflate_shrink.errors import InputError
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from released_files import released_shapes, save_released, save_zip
 
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.errors import InputError
 from inflate_shrink.released.convert import convert
+from released_files import released_shapes, save_released, save_zip
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS, REGION_DIM, HIDDEN, FFN, CODES = 30, 20, 64, 96, 5

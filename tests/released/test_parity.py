@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
-from released_files import released_shapes, save_released
 
 from inflate_shrink.losses.distillation import full_cross_entropy
 from inflate_shrink.losses.ranking import smooth_maximum
 from inflate_shrink.released.convert import convert, parameter_names
+from released_files import released_shapes, save_released
 
 REFERENCE = Path(__file__).with_name("reference_outputs.npz")
 SHAPES_CRC32 = 1499574328  # of the released names and shapes, sorted, as JSON

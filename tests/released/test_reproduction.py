@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from released_files import released_shapes, save_released
 
 from inflate_shrink.cli import run_tool
 from inflate_shrink.published import published_table
+from released_files import released_shapes, save_released
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES, TRAIN_IMAGES, REGION_DIM, HIDDEN, FFN, CODES = 1003, 4, 16, 32, 32, 2

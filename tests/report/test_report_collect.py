@@ -47,6 +47,13 @@ def test_other_settings_are_another_row(runs, change, note):
     assert summary(collect(runs(result(), result(seed=1, **change)))) == [("B", [0], ""), ("B", [1], note)]
 
 
+def test_what_is_measured_of_a_model_is_no_setting(runs):
+    other = result(seed=1)
+    other["config"]["data"]["protocols"] = ["full", "fold5"]
+    other["config"]["run"]["test_images"] = 1000
+    assert summary(collect(runs(result(), other))) == [("B", [0, 1], "")]
+
+
 def test_where_a_run_lies_is_no_setting(runs):
     moved = result(seed=1, directory="elsewhere/B")
     moved["config"]["data"]["dir"] = "elsewhere"

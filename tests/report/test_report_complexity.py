@@ -3,8 +3,8 @@
 import pytest
 from report_results import result
 
-from inflate_shrink.report.collect import collect
 from inflate_shrink.model.multiply_adds import interactions, transformer
+from inflate_shrink.report.collect import collect
 from inflate_shrink.report.complexity import (
     UNICODER_VL,
     measured_costs,

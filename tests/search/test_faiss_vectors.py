@@ -6,14 +6,23 @@ import sys
 import numpy as np
 import pytest
 
+import inflate_shrink  # noqa: F401  first, as everywhere
+from inflate_shrink.checked_files import measure
 from inflate_shrink.errors import InputError
-from inflate_shrink.lock import locked
 from inflate_shrink.kernel import scores
+from inflate_shrink.lock import locked
 from inflate_shrink.search import faiss_build, faiss_vectors
 from inflate_shrink.search.faiss_build import build_faiss
 from inflate_shrink.search.faiss_vectors import StoredVectors, choose_kind, open_faiss, signed, verify_faiss
-from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, create_index, open_index, verify_index
-from inflate_shrink.checked_files import measure
+from inflate_shrink.search.index import (
+    CODES,
+    FieldSettings,
+    IndexSettings,
+    IndexWriter,
+    create_index,
+    open_index,
+    verify_index,
+)
 
 DIM, FIRST, SECOND = 30, 900, 300
 GONE = [3, 500, FIRST + 7]  # positions of deleted items

@@ -82,8 +82,8 @@ def tsv(folder, ids, dimension):
 
 
 def oscar(folder, ids, dimension):
-    features = lambda i: base64_of(np.full((i + 1, dimension and 2054), i))  # the format has one dimension; 0: none
-    lines = [f"{name}\t{json.dumps({'num_boxes': i + 1, 'features': features(i)})}\n" for i, name in enumerate(ids)]
+    arrays = [np.full((i + 1, dimension and 2054), i) for i in range(len(ids))]  # the format has one dimension; 0: none
+    lines = [f"{name}\t{json.dumps({'num_boxes': len(array), 'features': base64_of(array)})}\n" for name, array in zip(ids, arrays)]
     (folder / "oscar.tsv").write_text("".join(lines))
     return folder / "oscar.tsv"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from inflate_shrink import cli
-from inflate_shrink.search.index import IndexWriter, open_index, writer
 from inflate_shrink.lock import take_lock
+from inflate_shrink.search.index import IndexWriter, open_index, writer
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 F, CROSS = ("model.fragments=1",), ("model.scoring=cross", "loss.candidates=2")

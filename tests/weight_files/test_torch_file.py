@@ -6,11 +6,11 @@ import zipfile
 
 import numpy as np
 import pytest
-from released_files import Call, Global, Storage, contiguous, save_legacy, save_zip, tensor
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.weight_files.pickles import Placeholder
 from inflate_shrink.weight_files.torch_file import read_torch_file
+from released_files import Call, Global, Storage, contiguous, save_legacy, save_zip, tensor
 
 both_formats = pytest.mark.parametrize("save", [save_zip, save_legacy])
 

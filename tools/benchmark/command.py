@@ -130,8 +130,9 @@ def _add_cascade(commands):
 
 
 def _cascade(arguments):
-    from .search.cascade import measure_cascade
     from inflate_shrink.engine.checkpoint import open_checkpoint
+
+    from .search.cascade import measure_cascade
 
     names = ("split", "images", "queries", "codes", "seed", "threads")
     amount = CascadeBenchmark(candidates=tuple(arguments.candidates), **{name: getattr(arguments, name) for name in names})

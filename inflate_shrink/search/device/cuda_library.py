@@ -9,7 +9,7 @@ import ctypes
 import os
 import shutil
 import subprocess
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Sequence
 
@@ -23,7 +23,7 @@ SOURCES = Path(__file__).with_name("csrc")
 _BESIDE = Path(__file__).with_name("late_interaction.so")
 
 
-@lru_cache(maxsize=None)
+@cache
 def cuda_library(architectures: tuple[str, ...] = ()) -> ctypes.CDLL:
     """The loaded library.
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Callable, TypeVar
 
 from ...atomic import atomic_path
-from ...errors import InputError
 from ...checked_files import ALL, NONE, FileEntry, FileList
+from ...errors import InputError
 from ...json_values import parse_json
-from .manifest_values import DELETED, SEGMENTS, Manifest, SegmentEntry, parse_manifest
+from .manifest_values import DELETED, SEGMENTS, Manifest, SegmentEntry, parse_manifest  # noqa: F401  SegmentEntry is for our users
 
 FORMAT, KIND = 1, "late_interaction"
 MANIFEST = "manifest.json"

@@ -17,12 +17,23 @@ from pathlib import Path
 import numpy as np
 
 from ...atomic import atomic_path, fsync, require_new
-from ...errors import InputError
 from ...checked_files import measure
+from ...errors import InputError
 from ...lock import FileLock, take_lock
-from .incoming import Items, encode_items
+from .incoming import encode_items
 from .index import open_index, require_known
-from .manifest import DELETED, MANIFEST, SEGMENTS, Manifest, SegmentEntry, check_files, manifest_bytes, read_manifest, remove_unnamed, write_manifest
+from .manifest import (
+    DELETED,
+    MANIFEST,
+    SEGMENTS,
+    Manifest,
+    SegmentEntry,
+    check_files,
+    manifest_bytes,
+    read_manifest,
+    remove_unnamed,
+    write_manifest,
+)
 from .new_segment import NewSegment, with_deleted
 from .segment import Segment, locate
 from .settings import IndexSettings

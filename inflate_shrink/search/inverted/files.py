@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Sequence
 
+from ...checked_files import ALL, SMALL, FileEntry, FileList, measure
 from ...data.tsv import format_row, read_rows
 from ...errors import InputError
-from ...checked_files import ALL, SMALL, FileEntry, FileList, measure
 
 LIST = "files.tsv"
 _HEADER = ("file", "bytes", "crc32")

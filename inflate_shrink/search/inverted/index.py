@@ -25,9 +25,9 @@ from ...data.text import CaptionTokenizer
 from ...data.vocabulary import read_vocabulary
 from ...errors import InputError
 from ...json_values import parse_json
-from . import postings
 from ..encoder.files import MOST_POSITIONS
 from ..ranking import Hit, best
+from . import postings
 from .files import check_files
 
 FORMAT, KIND = 1, "inverted"

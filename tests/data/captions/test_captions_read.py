@@ -7,7 +7,14 @@ import random
 import pytest
 
 from inflate_shrink.data.bad_records import BadRecords
-from inflate_shrink.data.captions import FORMATS, CaptionOptions, duplicate_captions, files, first_captions, read_captions
+from inflate_shrink.data.captions import (
+    FORMATS,
+    CaptionOptions,
+    duplicate_captions,
+    files,
+    first_captions,
+    read_captions,
+)
 from inflate_shrink.data.captions.records import Caption
 from inflate_shrink.errors import InputError
 

@@ -1,6 +1,5 @@
 """The fused kernel's library: found or built, called with the right pointers; and the check on a machine without a GPU."""
 
-import ctypes
 import os
 import subprocess
 import sys

@@ -3,8 +3,7 @@
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.search.engines import Pushed, QdrantEngine, push_index
-from inflate_shrink.search.engines import qdrant
+from inflate_shrink.search.engines import Pushed, QdrantEngine, push_index, qdrant
 from inflate_shrink.search.engines.content import blocks
 from inflate_shrink.search.index import IndexWriter
 

@@ -14,12 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
+import inflate_shrink  # noqa: F401  first, as everywhere
 from inflate_shrink.checked_files import measure
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.encoder import encoders
 from inflate_shrink.search.encoder.files import write_meta
 from inflate_shrink.search.faiss_vectors import signed
-from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, create_index, open_index, verify_index
+from inflate_shrink.search.index import (
+    CODES,
+    FieldSettings,
+    IndexSettings,
+    IndexWriter,
+    create_index,
+    open_index,
+    verify_index,
+)
 from inflate_shrink.search.index.manifest import _END
 from inflate_shrink.search.inverted.files import write_file_list
 from inflate_shrink.search.inverted.index import FILES, InvertedIndex

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+import inflate_shrink  # noqa: F401  first, as everywhere
+from inflate_shrink.checked_files import FileWriter
 from inflate_shrink.kernel import decode_rows
 from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, open_index, verify_index
-from inflate_shrink.checked_files import FileWriter
 from inflate_shrink.search.index.manifest import read_manifest
 
 SETTINGS = IndexSettings("captions", {"fragments": FieldSettings("int8", 5), "codes": FieldSettings(CODES, 1)}, {"model": "made up"})

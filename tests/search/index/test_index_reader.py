@@ -8,7 +8,16 @@ import pytest
 from index_changes import SETTINGS, change, content, files_in, snapshot
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.search.index import IndexWriter, create_index, ids, index, manifest, open_index, segment, verify_index
+from inflate_shrink.search.index import (
+    IndexWriter,
+    create_index,
+    ids,
+    index,
+    manifest,
+    open_index,
+    segment,
+    verify_index,
+)
 
 
 def test_a_reader_keeps_its_commit_until_it_asks(make_index):

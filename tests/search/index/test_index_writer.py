@@ -10,7 +10,16 @@ from index_changes import SETTINGS, change, content, fields_of, files_in, named_
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import decode_rows, encode_rows
-from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, create_index, open_index, segment, verify_index
+from inflate_shrink.search.index import (
+    CODES,
+    FieldSettings,
+    IndexSettings,
+    IndexWriter,
+    create_index,
+    open_index,
+    segment,
+    verify_index,
+)
 from inflate_shrink.search.index import writer as module
 
 

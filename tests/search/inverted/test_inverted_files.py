@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from inflate_shrink.errors import InputError
 from inflate_shrink import checked_files
+from inflate_shrink.errors import InputError
 from inflate_shrink.search.inverted import files
 from inflate_shrink.search.inverted.index import FILES, InvertedIndex
 
