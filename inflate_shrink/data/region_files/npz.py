@@ -36,7 +36,6 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
     """Yield one item a file, folders in sorted order; its payload is the path.
 
     Only one folder's names are in memory at a time.
-    
 
     Raises:
         InputError: a path does not exist, or no .npz file is there.
