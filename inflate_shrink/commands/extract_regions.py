@@ -26,20 +26,19 @@ from ..terminal import say
 def main(argv):
     defaults = ExtractorSettings
     parser = tool_parser(__doc__)
-    parser.add_argument("--images", metavar="DIR", required=True, help="photos: a folder with its subfolders, or a .zip archive")
-    parser.add_argument("--out", metavar="DIR", required=True, help="the new data set")
-    parser.add_argument("--backbone", metavar="FILE", required=True, help="network that gives a feature map (1, C, h, w)")
-    parser.add_argument("--backbone-preset", choices=BACKBONES, default=defaults.backbone_preset, help="how pixels are scaled for it (default: %(default)s)")
-    parser.add_argument("--detector", metavar="FILE", default="", help="network that proposes boxes; without it, grid cells")
-    parser.add_argument("--detector-preset", choices=DETECTORS, default=defaults.detector_preset, help="its input and output (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=defaults.size, help="pixels of a photo's shorter side at the backbone (default: %(default)s)")
-    parser.add_argument("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
-    parser.add_argument("--regions", type=int, default=32, help="clusters that they are reduced to (default: %(default)s)")
-    parser.add_argument("--workers", type=at_once, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
-    parser.add_argument(
-        "--reuse", metavar="DIR", default="", help="data set made by the same networks and options; its photos that are still the same are not described again"
-    )
-    parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photo or is damaged, instead of leaving it out")
+    add = parser.add_argument
+    add("--images", metavar="DIR", required=True, help="photos: a folder with its subfolders, or a .zip archive")
+    add("--out", metavar="DIR", required=True, help="the new data set")
+    add("--backbone", metavar="FILE", required=True, help="network that gives a feature map (1, C, h, w)")
+    add("--backbone-preset", choices=BACKBONES, default=defaults.backbone_preset, help="how pixels are scaled for it (default: %(default)s)")
+    add("--detector", metavar="FILE", default="", help="network that proposes boxes; without it, grid cells")
+    add("--detector-preset", choices=DETECTORS, default=defaults.detector_preset, help="its input and output (default: %(default)s)")
+    add("--size", type=int, default=defaults.size, help="pixels of a photo's shorter side at the backbone (default: %(default)s)")
+    add("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
+    add("--regions", type=int, default=32, help="most regions of a photo; more are clustered (default: %(default)s)")
+    add("--workers", type=at_once, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
+    add("--reuse", metavar="DIR", default="", help="data set of the same networks and options, whose photos are not described again")
+    add("--strict", action="store_true", help="stop at the first file that is no photo or is damaged, instead of leaving it out")
     arguments = parser.parse_args(argv)
     for name in ("detector_preset", "boxes"):
         if not arguments.detector and getattr(arguments, name) != parser.get_default(name):

@@ -123,7 +123,10 @@ class StoreWriter:
         with np.errstate(over="ignore"):
             block[:count], box_block[:count] = regions, boxes
         if not np.isfinite(block[:count]).all():
-            raise InputError(f"{self._target}: image {image_id!r}: a feature is NaN, infinite or too large for {self._dtype}; is it of the right extractor?")
+            raise InputError(
+                f"{self._target}: image {image_id!r}: a feature is NaN, infinite or too large for {self._dtype};"
+                " is it of the right extractor?"
+            )
         if self._dimension is None:
             self._open_arrays(regions.shape[1])
         self._regions.write(row, block)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Iterable, Sequence
 
@@ -14,15 +15,14 @@ from ..bad_records import BadRecords
 from ..image_ids import SURROGATE, safe_name
 from . import coco, jsonl, karpathy, released, scan, table, token_file
 from .files import shown
-from .options import CaptionOptions
-from .records import Caption
+from .records import Caption, CaptionOptions
 
 FORMATS = {
     "flickr": token_file.read,
     "karpathy": karpathy.read,
     "coco": coco.read,
-    "csv": table.read_csv,
-    "tsv": table.read_tsv,
+    "csv": partial(table.read, **table.CSV),
+    "tsv": partial(table.read, **table.TSV),
     "jsonl": jsonl.read,
     "json": jsonl.read_list,
     "scan": scan.read,

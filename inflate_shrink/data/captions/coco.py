@@ -11,8 +11,7 @@ from typing import Iterator
 
 from ..bad_records import BadRecords
 from .files import read_json_lists, shown, take
-from .options import CaptionOptions
-from .records import Caption
+from .records import Caption, CaptionOptions
 
 _ID = (int, str)
 

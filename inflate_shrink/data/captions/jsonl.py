@@ -14,8 +14,7 @@ from typing import Iterable, Iterator
 from ...errors import InputError
 from ..bad_records import BadRecords
 from .files import parse_json, read_json, read_lines, shown, take
-from .options import CaptionOptions
-from .records import Caption
+from .records import Caption, CaptionOptions
 
 
 def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Caption]:

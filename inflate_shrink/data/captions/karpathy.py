@@ -12,8 +12,7 @@ from typing import Iterator
 
 from ..bad_records import BadRecords
 from .files import read_json_lists, shown, take
-from .options import CaptionOptions
-from .records import Caption
+from .records import Caption, CaptionOptions
 
 
 def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Caption]:

@@ -22,8 +22,7 @@ from ..bad_records import BadRecords
 from ..text import CaptionTokenizer
 from ..vocabulary import read_vocabulary
 from .files import shown
-from .options import CaptionOptions
-from .records import Caption
+from .records import Caption, CaptionOptions
 from .scan import read_fives
 
 _ID = re.compile(r"[0-9]{1,9}")

@@ -13,8 +13,7 @@ from typing import Iterator
 from ...errors import InputError
 from ..bad_records import BadRecords
 from .files import read_lines
-from .options import CaptionOptions
-from .records import Caption
+from .records import Caption, CaptionOptions
 
 CAPTIONS_PER_IMAGE = 5
 _SPLITS = ("train", "dev", "test", "testall")

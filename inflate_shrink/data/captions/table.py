@@ -14,23 +14,13 @@ from typing import Iterator
 from ...errors import InputError
 from ..bad_records import BadRecords
 from .files import read_lines, shown
-from .options import CaptionOptions
-from .records import Caption
+from .records import Caption, CaptionOptions
 
 _LONGEST = 1 << 20  # characters in a field: a quote that is never closed takes no more than that
+CSV, TSV = {"delimiter": ","}, {"delimiter": "\t", "quoting": csv.QUOTE_NONE}  # as the module csv has it
 
 
-def read_csv(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Caption]:
-    """Yield the captions of a comma-separated table; see :func:`_read`."""
-    return _read(path, bad, options, delimiter=",")
-
-
-def read_tsv(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Caption]:
-    """Yield the captions of a tab-separated table; see :func:`_read`."""
-    return _read(path, bad, options, delimiter="\t", quoting=csv.QUOTE_NONE)
-
-
-def _read(path: Path, bad: BadRecords, options: CaptionOptions, **dialect) -> Iterator[Caption]:
+def read(path: Path, bad: BadRecords, options: CaptionOptions, **dialect) -> Iterator[Caption]:
     """Yield the captions of a table; rows of another number of fields than the header are bad records, blank ones not.
 
     Raises:

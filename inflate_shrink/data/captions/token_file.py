@@ -8,8 +8,7 @@ from typing import Iterator
 
 from ..bad_records import BadRecords
 from .files import read_lines, shown
-from .options import CaptionOptions
-from .records import Caption
+from .records import Caption, CaptionOptions
 
 _KEY = re.compile(r"(.+)#[0-9]+")
 

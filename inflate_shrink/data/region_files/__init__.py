@@ -18,6 +18,7 @@ of one item, in this process or another, or raises an InputError that names the 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Sequence
 
@@ -37,8 +38,8 @@ FORMATS: dict[str, Format] = {
     "tsv": Format(bottom_up_tsv.items, bottom_up_tsv.decode),
     "npz": Format(npz.items, npz.decode),
     "oscar": Format(oscar.items, oscar.decode),
-    "scan": Format(rows.scan_items, rows.decode),
-    "released": Format(rows.released_items, rows.decode),
+    "scan": Format(partial(rows.items, rows.SCAN), rows.decode),
+    "released": Format(partial(rows.items, rows.RELEASED), rows.decode),
     "lmdb": Format(lmdb_store.items, lmdb_store.decode),
     "store": Format(store.items, store.decode),
 }

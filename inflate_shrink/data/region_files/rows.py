@@ -27,7 +27,7 @@ from .checks import check_shape, reading, regions, usable_id
 from .records import RegionItem, Regions
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     array: str
     captions: str
 
@@ -39,18 +39,22 @@ class _Row(NamedTuple):
     dtype: str
 
 
-SCAN = _Layout("_ims.npy", "_caps.txt")
-RELEASED = _Layout("_100featc32.npy", "_caps.txt.bt")
+SCAN = Layout("_ims.npy", "_caps.txt")
+RELEASED = Layout("_100featc32.npy", "_caps.txt.bt")
 
 
-def scan_items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """Yield the images of SCAN's arrays as :func:`_items`; a path is an array, or a folder of some splits."""
-    return _items(SCAN, paths, bad)
+def items(layout: Layout, paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
+    """Yield the images of arrays; the payload says where the row lies. A path is an array, or a folder of some splits.
 
-
-def released_items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """Yield the images of released arrays as :func:`_items`; a path is an array, or a folder of some splits."""
-    return _items(RELEASED, paths, bad)
+    Raises:
+        InputError: an array or its captions are missing, malformed or do not fit each other.
+    """
+    for array in [array for path in paths for array in _arrays(layout, Path(path))]:
+        split = array.name[: -len(layout.array)]
+        if not usable_id(f"{split}-0", str(array), bad):
+            continue
+        images = _count_images(array.with_name(split + layout.captions))
+        yield from _rows(array, split, images, bad)
 
 
 def decode(item: RegionItem) -> Regions:
@@ -63,20 +67,6 @@ def decode(item: RegionItem) -> Regions:
     if len(data) < size:
         raise InputError(f"{item.where}: the file ends inside this row; copy it again")
     return regions(item.where, np.frombuffer(data, row.dtype).reshape(row.shape))
-
-
-def _items(layout: _Layout, paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
-    """Yield the images of arrays; the payload says where the row lies.
-
-    Raises:
-        InputError: an array or its captions are missing, malformed or do not fit each other.
-    """
-    for array in [array for path in paths for array in _arrays(layout, Path(path))]:
-        split = array.name[: -len(layout.array)]
-        if not usable_id(f"{split}-0", str(array), bad):
-            continue
-        images = _count_images(array.with_name(split + layout.captions))
-        yield from _rows(array, split, images, bad)
 
 
 def _rows(array: Path, split: str, images: int, bad: BadRecords) -> Iterator[RegionItem]:
@@ -106,7 +96,7 @@ def _rows(array: Path, split: str, images: int, bad: BadRecords) -> Iterator[Reg
         yield RegionItem(f"{split}-{image}", where, _Row(str(array), offset + row * row_size, shape[1:], dtype.str))
 
 
-def _arrays(layout: _Layout, path: Path) -> list[Path]:
+def _arrays(layout: Layout, path: Path) -> list[Path]:
     if os.path.isdir(path):
         with reading(path):
             found = sorted(file for file in path.iterdir() if _is_array(layout, file))
@@ -118,7 +108,7 @@ def _arrays(layout: _Layout, path: Path) -> list[Path]:
     return [path]
 
 
-def _is_array(layout: _Layout, path: Path) -> bool:
+def _is_array(layout: Layout, path: Path) -> bool:
     return path.name.endswith(layout.array) and path.name != layout.array
 
 
