@@ -94,7 +94,7 @@ def _refuse(parser, arguments, names, where):
 def _verify(directory):
     store = verify_store(directory)
     rest = "" if (store.directory / LISTED.name).exists() else f"; it has no {LISTED.name}, so only its features have a checksum"
-    print(f"{directory}: as it was written, {len(store.image_ids)} images and {len(store.captions)} captions{rest}")
+    say(f"{directory}: as it was written, {len(store.image_ids)} images and {len(store.captions)} captions{rest}")
 
 
 def _parser(making=True):

@@ -67,9 +67,14 @@ def test_equals_the_definition(checkpoint, tiny_data, scores):
     assert_result(evaluate_checkpoint(checkpoint, tiny_data, "test", "full", "all"), scores())
 
 
-@pytest.mark.parametrize("first", [1, 2, 99])
+@pytest.mark.parametrize("first", [1, 2, 4])
 def test_fragments_are_the_first_of_each_side(checkpoint, tiny_data, scores, first):
     assert_result(evaluate_checkpoint(checkpoint, tiny_data, "test", "full", first), scores(first))
+
+
+def test_more_fragments_than_there_are_is_refused(checkpoint, tiny_data):
+    with pytest.raises(InputError, match=r"has \d+ fragments a side, so no first 99; give --fragments"):
+        evaluate_checkpoint(checkpoint, tiny_data, "test", "full", 99)
 
 
 @pytest.mark.parametrize("protocol", ["first1k", "fold5"])
