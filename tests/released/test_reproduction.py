@@ -15,7 +15,7 @@ from inflate_shrink.published import published_table
 from released_files import released_shapes, save_released
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGES, TRAIN_IMAGES, REGION_DIM, HIDDEN, FFN, CODES = 1003, 4, 16, 32, 32, 2
+IMAGES, TRAIN_IMAGES, REGION_DIM, HIDDEN, FFN, CODES = 1003, 4, 16, 64, 32, 2
 UNK, CLS, SEP = 100, 101, 102  # as in bert-base-uncased
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeiou"]
 CONCEPTS = [a + b for a in SYLLABLES[:15] for b in SYLLABLES]
@@ -120,12 +120,23 @@ def data(vocab, tmp_path_factory):
 
 
 @lru_cache(None)
+def weights():
+    """All that the models of the biggest files have, in float64."""
+    return {name: value.astype("float64") for name, value in {**released_weights("shrinktofast"), **released_weights("inflate")}.items()}
+
+
+@lru_cache(1)
+def expected_text(stack, codes, first, last):
+    """Fragments of the first 5,000 captions, which are the same for any number of regions."""
+    return reference.text_fragments(weights(), stack, padded(files(2)["test"][0][:5000], first, last), codes)
+
+
+@lru_cache(None)
 def expected(stack, codes, only_first, regions, first=UNK, last=()):
     """Recalls of a model of the biggest file on the first 1,000 test images: t2i, i2t."""
-    weights = {name: value.astype("float64") for name, value in {**released_weights("shrinktofast"), **released_weights("inflate")}.items()}
-    lines, features = files(regions)["test"]
-    text = reference.text_fragments(weights, stack, padded(lines[:5000], first, last), codes)
-    image = reference.image_fragments(weights, stack, features[:1000].astype("float64"), codes)
+    features = files(regions)["test"][1]
+    text = expected_text(stack, codes, first, last)
+    image = reference.image_fragments(weights(), stack, features[:1000].astype("float64"), codes)
     return reference.recalls(reference.score(text[:, :1], image[:, :1]) if only_first else reference.score(text, image))
 
 
