@@ -1,6 +1,6 @@
 """Build search indexes, change them, say what they hold; tools/search.py asks them.
 
-  python tools/index.py build --checkpoint runs/demo/I-B --codes -1 --data data/demo --split test --out indexes/demo
+  python tools/index.py build --checkpoint runs/demo/I-B --centroids -1 --data data/demo --split test --out indexes/demo
   python tools/index.py build --checkpoint runs/demo/I-B --first runs/demo/I-B-F --out indexes/demo-first
   python tools/index.py add indexes/demo --data data/demo --split val
   python tools/index.py delete indexes/demo test-00003 test-00004
@@ -35,7 +35,7 @@ def _add_build(commands):
     parser = add_command(commands, "build", "index a data set with a checkpoint", _build)
     parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory of a bi-encoder")
     parser.add_argument("--first", metavar="DIR", help="an F for the first stage of a cascade, such as I-B-F beside I-B")
-    parser.add_argument("--codes", type=int, default=0, metavar="N", help="without an F: so many centroids for the first stage, -1: as many as suit (default: none)")
+    parser.add_argument("--centroids", "--codes", type=int, default=0, metavar="N", help="without an F: number of centroids for the first stage, -1: as many as suit (default: none)")
     _add_data_options(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="the new index")
     parser.add_argument("--items", choices=("images", "captions"), default="images", help="images, to be found by text, or captions, by image (default: %(default)s)")
@@ -99,7 +99,7 @@ def _build(arguments):
     from ..search.build import BuildSettings, Models, build_index
 
     models = Models(checkpoint, open_checkpoint(arguments.first) if arguments.first else None)
-    build_index(arguments.out, models, data, arguments.split, BuildSettings(arguments.items, arguments.precision, arguments.codes, arguments.onnx))
+    build_index(arguments.out, models, data, arguments.split, BuildSettings(arguments.items, arguments.precision, arguments.centroids, arguments.onnx))
     say(describe_index(open_index(arguments.out)))
 
 
@@ -135,7 +135,7 @@ def _compact(arguments):
 def _faiss(arguments):
     index = open_index(arguments.index)
     kind = build_faiss(index, "vector" if "vector" in index.settings.fields else "fragments", arguments.kind)
-    say(f"{arguments.index}: {len(index)} {index.settings.items}, first stage by {kind}")
+    say(f"{arguments.index}: {len(index)} {index.settings.holds}, first stage by {kind}")
 
 
 def _info(arguments):
@@ -152,7 +152,7 @@ def _info(arguments):
 
 def _report(directory, what, count):
     index = open_index(directory)
-    say(f"{directory}: {count} {what}, now {len(index)} {index.settings.items} (commit {index.commit})")
+    say(f"{directory}: {count} {what}, now {len(index)} {index.settings.holds} (commit {index.commit})")
 
 
 if __name__ == "__main__":

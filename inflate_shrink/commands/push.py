@@ -1,11 +1,11 @@
 """Push an index of fragments to Qdrant, embedded in a directory or on a server or cluster: search past one machine.
 
-  python tools/push.py --index indexes/mine --to engines/mine
+  python tools/push.py --index indexes/mine --to qdrant/mine
   python tools/push.py --index indexes/mine --to http://qdrant:6333 --collection photos --shards 6 --replicas 2
 
 Only what is new or changed is sent, and what the index deleted is deleted there. A push that was
-stopped goes on when it is called again. The embedded engine is for trying it out: it holds everything
-in memory and scans it. docs/scale.md is the guide; inflate_shrink.search.engines the API to search.
+stopped goes on when it is called again. Embedded Qdrant is for trying it out: it holds everything
+in memory and scans it. docs/scale.md is the guide; inflate_shrink.search.qdrant the API to search.
 """
 
 import os
@@ -19,7 +19,7 @@ EMBEDDED = 20_000  # items for which Qdrant recommends it
 def main(argv):
     parser = tool_parser(__doc__)
     parser.add_argument("--index", required=True, metavar="DIR", help="of tools/index.py build")
-    parser.add_argument("--to", required=True, metavar="PLACE", help="directory of an embedded engine, made if missing; or http://HOST:6333")
+    parser.add_argument("--to", required=True, metavar="PLACE", help="directory of embedded Qdrant, made if missing; or http://HOST:6333")
     parser.add_argument("--collection", metavar="NAME", help="collection (default: the name of DIR)")
     parser.add_argument("--source", default="", metavar="NAME", help="name of this index in a collection that several indexes share (default: the name of DIR)")
     parser.add_argument("--shards", type=int, default=1, metavar="N", help="of a new collection on a cluster (default: %(default)s)")
@@ -30,19 +30,19 @@ def main(argv):
     parser.add_argument("--key", default="QDRANT_API_KEY", metavar="VARIABLE", help="environment variable with the server's API key (default: %(default)s)")
     arguments = parser.parse_args(argv)
 
-    from ..search.engines import QdrantEngine, push_index
     from ..search.index import open_index
+    from ..search.qdrant import QdrantCollection, push_index
 
     index = open_index(arguments.index)
     name = index.directory.resolve().name
-    with QdrantEngine(arguments.to, arguments.collection or name, True, os.environ.get(arguments.key), arguments.grpc) as engine:
-        if engine.embedded and len(index) > EMBEDDED:
-            say(f"{len(index)} {index.settings.items} are many for the embedded engine; beyond {EMBEDDED} a server is meant")
+    with QdrantCollection(arguments.to, arguments.collection or name, True, os.environ.get(arguments.key), arguments.grpc) as collection:
+        if collection.embedded and len(index) > EMBEDDED:
+            say(f"{len(index)} {index.settings.holds} are many for embedded Qdrant; beyond {EMBEDDED} a server is meant")
         if arguments.replace:
-            engine.drop()
-        pushed = push_index(index, engine, arguments.source, arguments.shards, arguments.replicas, arguments.float16)
+            collection.drop()
+        pushed = push_index(index, collection, arguments.source, arguments.shards, arguments.replicas, arguments.float16)
         counts = ", ".join(f"{number} {what}" for what, number in pushed._asdict().items())
-        say(f"{engine.to}: collection {engine.collection} holds {engine.count()} {index.settings.items}: {counts}")
+        say(f"{collection.to}: collection {collection.name} holds {collection.count()} {index.settings.holds}: {counts}")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def _search(arguments):
         if searcher.is_cut(arguments.query):
             say(f"the query is longer than the {searcher.text_length} positions that the model reads; the rest is cut off", file=sys.stderr)
         hits = searcher.search(arguments.query, **options, rerank=_cross(arguments), reranked=arguments.reranked)
-    items = searcher.index.settings.items
+    items = searcher.index.settings.holds
     return (hits, len(searcher), items) if only is None else (hits, len(set(only)), f"of the {items} in {arguments.only}")
 
 

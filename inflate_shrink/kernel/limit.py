@@ -6,7 +6,7 @@ import ctypes
 
 from ..errors import InputError
 from .compiled import library, path_number, thread_count
-from .rows import PRECISIONS
+from .stored import PRECISIONS
 
 
 def arithmetic_limit(precision: str, threads: int = 0, seconds: float = 0.5, path: str = "") -> float:

@@ -9,21 +9,21 @@ import numpy as np
 
 from ..errors import InputError
 from .compiled import call, not_stored, path_number, thread_count
-from .rows import PRECISIONS, Rows, checked, decode_rows, round_to
+from .stored import PRECISIONS, StoredFragments, checked, decode_rows, round_to
 
 _BEST_ROW, _BEST_FRAGMENT, _EACH = 0, 1, 2  # Reduce of csrc/problem.h
 _BLOCK = 1 << 22  # products at a time, without the library
 
 
 def scores(
-    queries: Sequence[np.ndarray], rows: Rows, items: np.ndarray | None = None, stored: str = "image", threads: int = 0, path: str = ""
+    queries: Sequence[np.ndarray], rows: StoredFragments, chosen: np.ndarray | None = None, stored: str = "image", threads: int = 0, path: str = ""
 ) -> np.ndarray:
     """Late interaction of every query with every item.
 
     Args:
         queries: float32 (l, d), the fragments that count; rounded to the precision of the rows.
         rows: N items.
-        items: (n,) int, only these; None: all.
+        chosen: (n,) int, numbers of the items to score; None: all.
         stored: "image", the items are images and the queries texts (t2i): each query fragment's best row, summed over the
             query; "text" (i2t): each row's best query fragment, summed over the item.
         threads: 0: all cores this process may use.
@@ -36,7 +36,7 @@ def scores(
         InputError: a query has another dimension or is not finite, the rows are not those of their precision and dimension,
             their offsets name rows that are not there, or there is no such item, path or number of threads.
     """
-    rows, items, queries = checked(rows, items, *queries)
+    rows, chosen, queries = checked(rows, chosen, *queries)
     if stored not in ("image", "text"):
         raise InputError(f"stored items are images or texts: give 'image' or 'text', not {stored!r}")
     number, threads = path_number(path), thread_count(threads)
@@ -44,17 +44,17 @@ def scores(
     if not np.isfinite(fragments).all():
         raise InputError("a query holds a number that is NaN or infinite")
     if number is None:
-        return _with_numpy(queries, rows, items, stored)
+        return _with_numpy(queries, rows, chosen, stored)
     lengths = [len(query) for query in queries]
     starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), rows.offsets
     reduce = _EACH if one_row_each(offsets) and all(length == 1 for length in lengths) else _BEST_ROW if stored == "image" else _BEST_FRAGMENT
-    count = rows.items if items is None else len(items)
+    count = len(rows) if chosen is None else len(chosen)
     out = np.empty((len(queries), count), np.float32)
     bias, row_bytes = _bias(fragments, rows), rows.values.shape[1] * rows.values.itemsize
     precision, mode, path_index = (ctypes.c_int(value) for value in (PRECISIONS.index(rows.precision), reduce, number))
     call(
         "is_scores", path_index, precision, mode, fragments, bias, starts, len(queries), rows.dim,
-        rows.values, rows.scales, len(rows.values), offsets, row_bytes, items, count, out, ctypes.c_int(threads),
+        rows.values, rows.scales, len(rows.values), offsets, row_bytes, chosen, count, out, ctypes.c_int(threads),
     )  # fmt: skip
     if rows.center is not None and reduce != _BEST_FRAGMENT:  # then it is the same for all items
         out += np.array([bias[begin:end].sum() for begin, end in zip(starts, starts[1:])], np.float32)[:, None]
@@ -66,25 +66,25 @@ def one_row_each(offsets: np.ndarray) -> bool:
     return bool(offsets[0] == 0 and offsets[-1] == len(offsets) - 1 and (offsets[1:] > offsets[:-1]).all())
 
 
-def _bias(fragments: np.ndarray, rows: Rows) -> np.ndarray:
+def _bias(fragments: np.ndarray, rows: StoredFragments) -> np.ndarray:
     """(l,) float32: what the rows' center adds to each fragment's products."""
     return np.zeros(len(fragments), np.float32) if rows.center is None else fragments @ rows.center
 
 
-def require_stored(offsets: np.ndarray, items: np.ndarray, stored: int) -> None:
-    """Raise InputError if the items' rows are not all among so many: the library does so itself."""
-    begins, ends = offsets[items], offsets[items + 1]
+def require_stored(offsets: np.ndarray, chosen: np.ndarray, stored: int) -> None:
+    """Raise InputError if the rows of the chosen items are not all among so many: the library does so itself."""
+    begins, ends = offsets[chosen], offsets[chosen + 1]
     if not ((0 <= begins) & (begins <= ends) & (ends <= stored)).all():
         raise not_stored()
 
 
-def _with_numpy(queries: list[np.ndarray], rows: Rows, items: np.ndarray | None, stored: str) -> np.ndarray:
+def _with_numpy(queries: list[np.ndarray], rows: StoredFragments, chosen: np.ndarray | None, stored: str) -> np.ndarray:
     """The same without the library, some items at a time."""
-    items = np.arange(rows.items) if items is None else items
-    require_stored(rows.offsets, items, len(rows.values))
+    chosen = np.arange(len(rows)) if chosen is None else chosen
+    require_stored(rows.offsets, chosen, len(rows.values))
     rounded = [round_to(query, rows.precision) for query in queries]
-    out = np.full((len(queries), len(items)), -np.inf, np.float32)
-    counts = rows.offsets[1:][items] - rows.offsets[:-1][items]
+    out = np.full((len(queries), len(chosen)), -np.inf, np.float32)
+    counts = rows.offsets[1:][chosen] - rows.offsets[:-1][chosen]
     filled = np.flatnonzero(counts)
     fragments = max((len(query) for query in queries), default=1)
     at_once = max(1, _BLOCK // max(1, fragments * int(counts.max(initial=1))))
@@ -92,7 +92,7 @@ def _with_numpy(queries: list[np.ndarray], rows: Rows, items: np.ndarray | None,
         block = filled[begin : begin + at_once]
         lengths = counts[block]
         starts = np.cumsum(lengths) - lengths
-        where = np.repeat(rows.offsets[items[block]] - starts, lengths) + np.arange(lengths.sum())
+        where = np.repeat(rows.offsets[chosen[block]] - starts, lengths) + np.arange(lengths.sum())
         vectors = decode_rows(rows.values[where], None if rows.scales is None else rows.scales[where], rows.precision, rows.dim)
         for q, query in enumerate(rounded):
             products = vectors @ query.T + _bias(queries[q], rows)

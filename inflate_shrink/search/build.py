@@ -18,14 +18,13 @@ from ..data.store import Store
 from ..engine.checkpoint import Checkpoint
 from ..engine.encode import image_batches, text_batches
 from ..errors import InputError
-from ..kernel import encode_codes
+from ..kernel import nearest_centroids
 from ..model.encoder import DualEncoder
 from ..scoring import Fragments
 from .centroids import SAMPLE, centroid_count, read_centroids, spherical_kmeans
 from .encoder.export import export_encoder
-from .index import CODES as CODES_PRECISION
-from .index import FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
-from .searcher import CENTROIDS, CODES, ENCODER, FIRST_ENCODER, FRAGMENTS, VECTOR
+from .index import UINT16, FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
+from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FRAGMENTS, NEAREST, VECTOR
 
 _SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
 CENTER_SAMPLE = 16_384  # rows whose mean int8 is centred on
@@ -35,12 +34,12 @@ _COMMIT_ITEMS = 100_000  # added between two commits: a build or an addition tha
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """What an index holds. items: "images" or "captions"; precision: of :data:`inflate_shrink.kernel.PRECISIONS`;
-    codes: number of centroids, 0 for none, -1 for as many as suit the collection; onnx: also export the encoders for onnxruntime."""
+    """What an index holds: "images" or "captions"; precision: of :data:`inflate_shrink.kernel.PRECISIONS`; centroids: their
+    number, 0 for none, -1 for as many as suit the collection; onnx: also export the encoders for onnxruntime."""
 
-    items: str = "images"
+    holds: str = "images"
     precision: str = "int8"
-    codes: int = 0
+    centroids: int = 0
     onnx: bool = False
     seed: int = 0
 
@@ -74,10 +73,10 @@ class Models:
         """JSON values for the index's origin."""
         return {name: checkpoint.origin() for name, checkpoint in zip(("model", "first"), self.all())}
 
-    def batches(self, store: Store, items: str, chosen: np.ndarray) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+    def batches(self, store: Store, holds: str, chosen: np.ndarray) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
         """For each batch of items and each model: the rows (R, d) float32 that count and how many each item has, (n,)."""
         models = [(checkpoint, checkpoint.load_model()) for checkpoint in self.all()]
-        streams = [_fragments(checkpoint, model, store, items, chosen) for checkpoint, model in models]
+        streams = [_fragments(checkpoint, model, store, holds, chosen) for checkpoint, model in models]
         yield from map(list, zip(*streams))
 
 
@@ -92,14 +91,14 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
     """
     directory = Path(directory)
     require_new(directory)
-    if settings.codes and (settings.items == "captions" or models.first):
-        raise InputError("codes are the first stage of an index of images without an F: leave out --codes, or --first and --items captions")
+    if settings.centroids and (settings.holds == "captions" or models.first):
+        raise InputError("centroids are the first stage of an index of images without an F: leave out --centroids, or --first and --items captions")
     store = models.open_data(data_dir)
-    chosen = _chosen(store, settings.items, split)
-    if settings.codes < 0:
+    chosen = _chosen(store, settings.holds, split)
+    if settings.centroids < 0:
         fragments = len(chosen) * models.exact.config.model.fragments_of(store.regions.shape[1])
-        settings = replace(settings, codes=centroid_count(fragments))
-    data = _describe(store, settings.items, split)
+        settings = replace(settings, centroids=centroid_count(fragments))
+    data = _describe(store, settings.holds, split)
     made_of = {**models.describe(), "data": data, "paddle": paddle.__version__, **asdict(settings)}
     with _whole(directory, made_of) as partial:
         if not any(partial.iterdir()):
@@ -131,25 +130,25 @@ def create_empty(directory: str | os.PathLike, models: Models, data: dict, setti
     Args:
         data: what the index says of its data, ``image_root`` among it.
         sample: for each model some (R, d) float32 rows of what the index will hold: int8 is centred on their mean, and
-            their centroids are those of the codes.
+            their centroids are those of the first stage.
     """
     fields = {}
     for name, checkpoint, rows in zip((FRAGMENTS, VECTOR), models.all(), sample):
         precision = settings.precision if name == FRAGMENTS else "int8"
         fields[name] = FieldSettings(precision, checkpoint.config.model.hidden, tuple(rows.mean(0)) if precision == "int8" else None)
     centroids = None
-    if settings.codes:
-        fields[CODES] = FieldSettings(CODES_PRECISION, 1)
-        centroids = spherical_kmeans(sample[0], settings.codes, settings.seed)
+    if settings.centroids:
+        fields[NEAREST] = FieldSettings(UINT16, 1)
+        centroids = spherical_kmeans(sample[0], settings.centroids, settings.seed)
 
     def prepare(temporary: Path) -> None:
         for name, checkpoint in zip((ENCODER, FIRST_ENCODER), models.all()):
-            export_encoder(checkpoint, temporary / name, _SIDES[settings.items], settings.onnx)
+            export_encoder(checkpoint, temporary / name, _SIDES[settings.holds], settings.onnx)
         if centroids is not None:
             np.save(temporary / CENTROIDS, centroids)
 
     origin = {**models.describe(), "data": data, "paddle": paddle.__version__}
-    create_index(directory, IndexSettings(settings.items, fields, origin), prepare)
+    create_index(directory, IndexSettings(settings.holds, fields, origin), prepare)
 
 
 def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | os.PathLike, split: str = "", replace: bool = False) -> int:
@@ -173,22 +172,22 @@ def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | o
 def _add(directory: Path, models: Models, store: Store, split: str, replace: bool = False) -> int:
     with IndexWriter(directory) as writer:
         index = open_index(directory)
-        items = index.settings.items
-        chosen, data = _chosen(store, items, split), _describe(store, items, split)
+        holds = index.settings.holds
+        chosen, data = _chosen(store, holds, split), _describe(store, holds, split)
         outside = data["image_root"] if data["image_root"] != index.image_root else ""
-        names = [_name(store, items, item, outside) for item in chosen]
+        names = [_name(store, holds, item, outside) for item in chosen]
         known = index.contains([name for name, _ in names])
         if not replace:
             _require_the_same(index, [name for name, there in zip(names, known) if there])
             chosen, names, known = chosen[~known], [name for name, there in zip(names, known) if not there], known[~known]
         fields = index.settings.fields
-        centroids = read_centroids(directory / CENTROIDS, fields[FRAGMENTS].dim) if CODES in fields else None
+        centroids = read_centroids(directory / CENTROIDS, fields[FRAGMENTS].dim) if NEAREST in fields else None
         done = 0
-        with tqdm(total=len(chosen), desc="index", unit=items[:-1], disable=None, leave=False) as bar:
-            for batch in models.batches(store, items, chosen):
+        with tqdm(total=len(chosen), desc="index", unit=holds[:-1], disable=None, leave=False) as bar:
+            for batch in models.batches(store, holds, chosen):
                 rows = dict(zip((FRAGMENTS, VECTOR), batch))
                 if centroids is not None:
-                    rows[CODES] = encode_codes(batch[0][0], centroids), batch[0][1]
+                    rows[NEAREST] = nearest_centroids(batch[0][0], centroids), batch[0][1]
                 count = len(batch[0][1])
                 ids, files = zip(*names[done : done + count])
                 writer.delete([name for name, there in zip(ids, known[done:]) if there])
@@ -214,9 +213,9 @@ def _require_the_same(index: Index, names: list[tuple[str, str]]) -> None:
             )
 
 
-def _describe(store: Store, items: str, split: str) -> dict:
+def _describe(store: Store, holds: str, split: str) -> dict:
     """Return what an index says of its data; files of images are named from ``image_root``, or with their whole path."""
-    root = str(store.image_root) if items == "images" else ""
+    root = str(store.image_root) if holds == "images" else ""
     return {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
 
 
@@ -225,25 +224,27 @@ def _weights(model: dict | None) -> str:
     return "{fingerprint} ({codes} codes, fragments {fragments}, padding {score_padding})".format(**model) if model else "none"
 
 
-def _chosen(store: Store, items: str, split: str) -> np.ndarray:
-    """Rows of images, or numbers of captions."""
-    if items == "images":
+def _chosen(store: Store, holds: str, split: str) -> np.ndarray:
+    """Return the rows of a split's images in the data set, or the numbers of its captions."""
+    if holds == "images":
         return store.split(split).image_rows if split else np.arange(len(store.image_ids))
     if split:
         store.split(split)  # raises if there is none
     return np.array([number for number, name in enumerate(store.caption_splits) if not split or name == split], np.int64)
 
 
-def _name(store: Store, items: str, item: int, root: str = "") -> tuple[str, str]:
+def _name(store: Store, holds: str, item: int, root: str = "") -> tuple[str, str]:
     """Return an image's id, and its file from ``root``; or the image's id with the caption's place among all, and its text."""
-    if items == "images":
+    if holds == "images":
         file = store.image_files[item]
         return store.image_ids[item], os.path.join(root, file) if file else ""
     return f"{store.image_ids[store.caption_rows[item]]}#{item}", " ".join(store.captions[item].split())
 
 
-def _fragments(checkpoint: Checkpoint, model: DualEncoder, store: Store, items: str, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    if items == "images":
+def _fragments(
+    checkpoint: Checkpoint, model: DualEncoder, store: Store, holds: str, chosen: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    if holds == "images":
         batches = image_batches(model.encode_image, store, chosen)
     else:
         batches = text_batches(model.encode_text, checkpoint.tokenizer()([store.captions[item] for item in chosen]))
@@ -257,9 +258,9 @@ def rows_that_count(encoded: Fragments) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sample(models: Models, store: Store, chosen: np.ndarray, settings: BuildSettings) -> list[np.ndarray]:
-    """Rows of items drawn at random, by each model."""
-    inputs = store.regions.shape[1] if settings.items == "images" else models.exact.config.data.text_length
-    rows = max(CENTER_SAMPLE, SAMPLE * settings.codes)
+    """Return, for each model, the rows of some items that are drawn at random."""
+    inputs = store.regions.shape[1] if settings.holds == "images" else models.exact.config.data.text_length
+    rows = max(CENTER_SAMPLE, SAMPLE * settings.centroids)
     items = np.random.default_rng(settings.seed).permutation(chosen)[: -(-rows // models.exact.config.model.fragments_of(inputs))]
-    parts = list(models.batches(store, settings.items, np.sort(items)))
+    parts = list(models.batches(store, settings.holds, np.sort(items)))
     return [np.concatenate([part[model][0] for part in parts]) for model in range(len(models.all()))]

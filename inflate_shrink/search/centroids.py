@@ -8,8 +8,8 @@ import numpy as np
 
 from ..data.npy import read_header
 from ..errors import InputError
-from ..kernel import encode_codes
-from ..kernel.codes import MOST_CENTROIDS
+from ..kernel import nearest_centroids
+from ..kernel.nearest import MOST_CENTROIDS
 
 ROUNDS = 8
 SAMPLE = 32  # fragments for each centroid
@@ -29,9 +29,9 @@ def spherical_kmeans(vectors: np.ndarray, count: int, seed: int = 0, threads: in
     count = min(count, len(vectors), MOST_CENTROIDS)
     centroids = vectors[random.choice(len(vectors), count, replace=False)]
     for _ in range(ROUNDS):
-        codes = encode_codes(vectors, centroids, threads)
-        order = np.argsort(codes, kind="stable")
-        filled, starts = np.unique(codes[order], return_index=True)
+        nearest = nearest_centroids(vectors, centroids, threads)
+        order = np.argsort(nearest, kind="stable")
+        filled, starts = np.unique(nearest[order], return_index=True)
         centroids = vectors[random.integers(len(vectors), size=count)]
         sums = np.add.reduceat(vectors[order], starts)
         centroids[filled] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..json_values import JsonMapping
-from .index import MANIFEST, Index
+from .index import MANIFEST, UINT16, Index
 
 
 def describe_index(index: Index) -> str:
@@ -14,12 +14,12 @@ def describe_index(index: Index) -> str:
     deleted = sum(segment.deleted for segment in entries)
     total = sum(size for _, size in files) + sum(entry.size for entry in index.manifest.files.values())
     lines = [
-        f"{index.directory}: {len(index)} {settings.items}, {total / 2**20:.1f} MiB; commit {index.commit}, {len(entries)} segments"
-        + (f", {deleted} deleted {settings.items} still on disk (compact frees them)" if deleted else "")
+        f"{index.directory}: {len(index)} {settings.holds}, {total / 2**20:.1f} MiB; commit {index.commit}, {len(entries)} segments"
+        + (f", {deleted} deleted {settings.holds} still on disk (compact frees them)" if deleted else "")
     ]
     for name, field in settings.fields.items():
         rows, size = sum(segment.rows[name] for segment in entries), sum(size for file, size in files if file.split(".")[0] == name)
-        what = "centroid codes" if field.precision == "uint16" else f"{field.dim} x {field.precision}"
+        what = "numbers of their nearest centroid" if field.precision == UINT16 else f"{field.dim} x {field.precision}"
         lines.append(f"{name}: {rows} rows of {what}, {size / 2**20:.1f} MiB, {rows / max(1, sum(segment.items for segment in entries)):.1f} an item")
     for name in ("model", "first"):
         if name in index.origin:

@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..json_values import parse_json
 from ..kernel import decode_rows, scores
 from ..kernel.compiled import thread_count
-from .index import CODES, Index
+from .index import UINT16, Index
 
 FORMAT, PLACE = 1, "faiss"
 _SIGNATURE = "json_crc32"  # of the other values; older ones have none
@@ -68,15 +68,15 @@ class StoredVectors:
     Keeps its commit when the index is refreshed. live: (L,) int64 positions of the items that are not deleted, ascending.
 
     Raises:
-        InputError: there is no such field, it holds codes, or an item has several rows.
+        InputError: there is no such field, it holds numbers of centroids, or an item has several rows.
     """
 
     def __init__(self, index: Index, field: str):
         kind = index.settings.fields.get(field)
-        if kind is None or kind.precision == CODES or any(entry.rows_per_item.get(field) != 1 for entry in index.manifest.segments):
+        if kind is None or kind.precision == UINT16 or any(entry.rows_per_item.get(field) != 1 for entry in index.manifest.segments):
             raise InputError(f"{index.directory}: field {field} does not hold one vector an item; faiss needs F's, such as the field vector")
         self.dim = kind.dim
-        self._rows = [segment.rows(field) for segment in index.segments]
+        self._rows = [segment.stored(field) for segment in index.segments]
         self._firsts = np.cumsum([0, *map(len, index.segments)])
         live = [np.arange(len(segment)) if segment.deleted is None else np.flatnonzero(~segment.deleted) for segment in index.segments]
         self.live = np.concatenate([np.empty(0, np.int64), *(first + rows for first, rows in zip(self._firsts, live))])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernel import best_rows
+from ..kernel import best_positions
 
 
 class Hit(NamedTuple):
@@ -19,6 +19,6 @@ class Hit(NamedTuple):
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Rows of the ``k`` highest scores (I,), the highest first; of equal ones the lower row first."""
-    rows = best_rows(scores, k)
-    return rows[np.argsort(-scores[rows], kind="stable")]
+    """Return the positions of the ``k`` highest scores (n,), the highest first; of equal ones the lower position first."""
+    positions = best_positions(scores, k)
+    return positions[np.argsort(-scores[positions], kind="stable")]

@@ -2,8 +2,8 @@
 
     exact     late interaction (Eq. 5) of the query with every item
     cascade   a first stage scores every item, late interaction its ``candidates`` best
-                vectors  F's (Eq. 3), where the index was built with an F
-                codes    the centroids of the fragments, where it was built with codes
+                vectors    F's (Eq. 3), where the index was built with an F
+                centroids  those nearest to the fragments, where it was built with centroids
               Vectors, and the fragments of an index of F alone, are found by faiss where tools/index.py faiss prepared it.
     rerank    the cross-BERT (:mod:`.cross_stage`) orders the best of either anew, where one is given
 """
@@ -19,15 +19,15 @@ from typing import Callable, Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..kernel import as_items, best_rows
+from ..kernel import as_items, best_positions
 from .centroids import read_centroids
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .faiss_vectors import FaissVectors, open_faiss
 from .index import Index, open_index
 from .ranking import Hit, best
-from .scan import Scan
+from .sweep import Sweep
 
-FRAGMENTS, VECTOR, CODES = "fragments", "vector", "codes"  # fields of an index
+FRAGMENTS, VECTOR, NEAREST = "fragments", "vector", "codes"  # fields of an index; the third: numbers of nearest centroids
 ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
 CANDIDATES, RERANKED = 500, 20
 Rerank = Callable[[list[Hit]], list[Hit]]
@@ -61,11 +61,11 @@ class Searcher:
         fields = index.settings.fields
         if FRAGMENTS not in fields:
             raise InputError(f"{self.directory}: has no field {FRAGMENTS}; it has {', '.join(fields)}")
-        self._has_codes, self._vectors = CODES in fields, VECTOR if VECTOR in fields else FRAGMENTS
+        self._has_centroids, self._vectors = NEAREST in fields, VECTOR if VECTOR in fields else FRAGMENTS
         self._lock = threading.Lock()  # of what is opened at the first use, and of refresh
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
         self._commit = _Commit(index, self._vectors, threads)
-        self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_codes else None
+        self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_centroids else None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -156,30 +156,30 @@ class Searcher:
         if k < 1 or candidates < 1:
             raise InputError(f"k and candidates must be 1 or more, found {k} and {candidates}")
         if mode != "exact" and mode not in modes:
-            raise InputError(f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(modes)}; tools/index.py build --first or --codes makes one for a cascade")
-        scan, chosen = commit.scan, None if only is None else commit.scan.numbers(only)
+            raise InputError(f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(modes)}; tools/index.py build --first or --centroids makes one for a cascade")
+        sweep, chosen = commit.sweep, None if only is None else commit.sweep.numbers(only)
         if mode == "cascade":
             chosen = self._candidates(commit, fragments, vector, max(k, candidates), chosen)
-        scores = scan.scores(FRAGMENTS, fragments, chosen)
+        scores = sweep.scores(FRAGMENTS, fragments, chosen)
         numbers = best(scores, min(k, len(commit.index) if chosen is None else len(chosen)))
         return [commit.hit(rank, scores[i], int(i if chosen is None else chosen[i])) for rank, i in enumerate(numbers, 1)]
 
     def _modes(self, commit: _Commit) -> tuple[str, ...]:
-        return ("cascade", "exact") if self._has_codes or self._vectors == VECTOR or commit.faiss else ("exact",)
+        return ("cascade", "exact") if self._has_centroids or self._vectors == VECTOR or commit.faiss else ("exact",)
 
     def _candidates(self, commit: _Commit, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
         """Numbers of the ``n`` best by the first stage, ascending."""
         if n >= (len(commit.index) if chosen is None else len(chosen)):
-            return commit.scan.live() if chosen is None else chosen
-        if self._has_codes:
-            scores = commit.scan.code_scores(CODES, fragments, self._centroids, chosen)
+            return commit.sweep.live() if chosen is None else chosen
+        if self._has_centroids:
+            scores = commit.sweep.centroid_scores(NEAREST, fragments, self._centroids, chosen)
         else:
             query = fragments if vector is None else vector[None]
             if commit.faiss and chosen is None:
                 found = commit.faiss.search(query, n)[0][0]
                 return np.sort(found[found >= 0])
-            scores = commit.scan.scores(self._vectors, query, chosen)
-        rows = best_rows(scores, n)
+            scores = commit.sweep.scores(self._vectors, query, chosen)
+        rows = best_positions(scores, n)
         return rows if chosen is None else chosen[rows]
 
     def _encoded(self, kind: type, run: Callable, mode: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -192,16 +192,16 @@ class Searcher:
                 self._encoders[name] = kind(self.directory / name, self._threads, self._backend)
             return self._encoders[name]
 
-    def _require(self, items: str, instead: str) -> None:
-        if self.index.settings.items != items:
-            raise InputError(f"{self.directory}: an index of {self.index.settings.items}; {instead}")
+    def _require(self, held: str, instead: str) -> None:
+        if self.index.settings.holds != held:
+            raise InputError(f"{self.directory}: an index of {self.index.settings.holds}; {instead}")
 
 
 class _Commit:
     """What a search sees: one commit of an index, which never changes."""
 
     def __init__(self, index: Index, vectors: str, threads: int):
-        self.index, self.scan, self._vectors = index, Scan(index, threads), vectors
+        self.index, self.sweep, self._vectors = index, Sweep(index, threads), vectors
         self._lock, self._opened = threading.Lock(), False
 
     @property
@@ -213,6 +213,6 @@ class _Commit:
             return self._faiss
 
     def hit(self, rank: int, score: float, number: int) -> Hit:
-        item, file = self.scan.name(number)
+        item, file = self.sweep.name(number)
         root = self.index.image_root
         return Hit(rank, float(score), item, str(Path(root, file)) if file and root else file)

@@ -84,14 +84,14 @@ def test_drawn_rows(precision, tmp_path, monkeypatch):
     monkeypatch.setattr(drawn, "_POOL_ROWS", 12)  # four items are drawn, the others repeat them
     rows, same = (drawn.draw_rows(10, 3, 10, precision, 1, file) for file in (None, tmp_path / "values"))
     assert isinstance(same.values, np.memmap) and (rows.values == same.values).all()
-    assert rows.items == 10 and rows.offsets.tolist() == list(range(0, 33, 3))
+    assert len(rows) == 10 and rows.offsets.tolist() == list(range(0, 33, 3))
     vectors = decode_rows(rows.values, rows.scales, precision, 10)
     assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 0.02
     assert len(np.unique(vectors.reshape(10, -1), axis=0)) == 4
     size = sum(array.nbytes for array in (rows.values, rows.scales, rows.offsets[1:]) if array is not None)
     assert drawn.stored_bytes(10, 3, 10, precision) == size
     first = drawn.first_items(rows, 2)
-    assert first.items == 2 and np.shares_memory(first.values, rows.values) and len(first.values) == 6
+    assert len(first) == 2 and np.shares_memory(first.values, rows.values) and len(first.values) == 6
 
 
 @pytest.mark.parametrize("free, expected", [(1000, 80), (100, 8), (1, 1), (10**9, 90)])

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 USE = """
 import numpy as np
-from inflate_shrink.kernel import Rows, encode_rows, paths, scores
-rows = Rows(*encode_rows(np.eye(3, dtype=np.float32), "int8"), np.array([0, 2, 3]), "int8", 3)
+from inflate_shrink.kernel import StoredFragments, encode_rows, paths, scores
+rows = StoredFragments(*encode_rows(np.eye(3, dtype=np.float32), "int8"), np.array([0, 2, 3]), "int8", 3)
 print(paths(), np.rint(scores([np.eye(3)], rows)).tolist())
 """
 

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.kernel import PRECISIONS, Rows, arithmetic_limit, best_rows, compiled, encode_rows, paths, scores
+from inflate_shrink.kernel import (
+    PRECISIONS,
+    StoredFragments,
+    arithmetic_limit,
+    best_positions,
+    compiled,
+    encode_rows,
+    paths,
+    scores,
+)
 from inflate_shrink.kernel.compiled import VARIABLE, library
 
 FLAGS = {  # of /proc/cpuinfo
@@ -39,7 +48,7 @@ def test_the_variable_hides_better_paths(fresh, monkeypatch):
         monkeypatch.setenv(VARIABLE, path)
         fresh()
         assert paths() == all_of_them[number:] and (library() is None) == (path == "numpy")
-        rows = Rows(*encode_rows(np.eye(3, dtype=np.float32), "int8"), np.array([0, 2, 3]), "int8", 3)
+        rows = StoredFragments(*encode_rows(np.eye(3, dtype=np.float32), "int8"), np.array([0, 2, 3]), "int8", 3)
         for one in ("", *paths()):
             assert np.rint(scores([np.eye(3)], rows, path=one)).tolist() == [[2, 1]]
         if number:
@@ -49,10 +58,10 @@ def test_the_variable_hides_better_paths(fresh, monkeypatch):
 
 def test_a_variable_that_names_no_path(fresh, monkeypatch):
     vectors = np.eye(3, dtype=np.float32)
-    rows = Rows(*encode_rows(vectors, "int8"), np.array([0, 2, 3]), "int8", 3)
+    rows = StoredFragments(*encode_rows(vectors, "int8"), np.array([0, 2, 3]), "int8", 3)
     monkeypatch.setenv(VARIABLE, "sse9")
     fresh()
-    for use in (paths, lambda: encode_rows(vectors, "int8"), lambda: scores([vectors], rows), lambda: best_rows(np.arange(9), 3)):
+    for use in (paths, lambda: encode_rows(vectors, "int8"), lambda: scores([vectors], rows), lambda: best_positions(np.arange(9), 3)):
         with pytest.raises(InputError, match="^INFLATE_SHRINK_PATH=sse9 is no way to compute here; this machine has .*numpy$"):
             use()
 
@@ -83,19 +92,19 @@ BEST = [[], [6], [2, 6], [0, 2, 6], [0, 2, 3, 6], [0, 2, 3, 4, 6], [0, 2, 3, 4, 
 
 def check_best_rows():
     for count, wanted in enumerate(BEST):
-        assert best_rows(np.array(SCORES), count).tolist() == wanted
-    assert best_rows(np.array(SCORES), 99).tolist() == list(range(9)) and best_rows(np.zeros(0), 3).tolist() == []
-    assert best_rows(np.array([0.0, -0.0, 1, -0.0]), 2).tolist() == [0, 2] and best_rows(np.array([-0.0, 0.0, -1]), 1).tolist() == [0]
-    assert len(best_rows(np.array([np.nan, 2, -np.nan, 1]), 3)) == 3
+        assert best_positions(np.array(SCORES), count).tolist() == wanted
+    assert best_positions(np.array(SCORES), 99).tolist() == list(range(9)) and best_positions(np.zeros(0), 3).tolist() == []
+    assert best_positions(np.array([0.0, -0.0, 1, -0.0]), 2).tolist() == [0, 2] and best_positions(np.array([-0.0, 0.0, -1]), 1).tolist() == [0]
+    assert len(best_positions(np.array([np.nan, 2, -np.nan, 1]), 3)) == 3
     for wrong in (np.zeros((2, 2)), np.array(["a"]), 5):
         with pytest.raises(InputError, match="scores are an array"):
-            best_rows(wrong, 1)
+            best_positions(wrong, 1)
     for count in (-1, 1.5):
         with pytest.raises(InputError, match="must be 0 or more"):
-            best_rows(np.array(SCORES), count)
+            best_positions(np.array(SCORES), count)
     many = np.random.default_rng(0).integers(-300, 300, 5000).astype(np.float32) / 7
     for count in (1, 10, 2500, 4999):
-        assert best_rows(many, count).tolist() == sorted(np.argsort(-many, kind="stable")[:count])
+        assert best_positions(many, count).tolist() == sorted(np.argsort(-many, kind="stable")[:count])
 
 
 def test_best_rows():

@@ -3,12 +3,13 @@
 import multiprocessing
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.kernel import PRECISIONS, Rows, encode_rows, paths, scores
+from inflate_shrink.kernel import PRECISIONS, StoredFragments, encode_rows, paths, scores
 
 RAGGED, QUERIES = (3, 0, 1, 33, 8, 17, 2), (33, 64, 65, 1, 0, 5)
 on_every_path = pytest.mark.parametrize("path", paths())
@@ -22,7 +23,7 @@ def vectors(seed, rows, dim):
 
 def make_rows(fragments, lengths, precision, center=None):
     values, scales = encode_rows(fragments, precision, center=center)
-    return Rows(values, scales, np.cumsum([0, *lengths], dtype=np.int64), precision, fragments.shape[1], center)
+    return StoredFragments(values, scales, np.cumsum([0, *lengths], dtype=np.int64), precision, fragments.shape[1], center)
 
 
 def rounded(fragments, precision):
@@ -155,17 +156,17 @@ def test_rows_of_a_file_at_any_byte(path, precision, tmp_path):
     file = tmp_path / "rows"
     file.write_bytes(b"x" + rows.values.tobytes())
     mapped = np.memmap(file, rows.values.dtype, "r", offset=1, shape=rows.values.shape)
-    assert np.array_equal(scores([query], rows._replace(values=mapped), path=path), scores([query], rows, path=path))
+    assert np.array_equal(scores([query], replace(rows, values=mapped), path=path), scores([query], rows, path=path))
 
 
 @on_every_path
 def test_arrays_need_not_be_contiguous(path):
     fragments, query = vectors(0, 12, 6), vectors(1, 8, 12)
     rows = make_rows(fragments, (3, 9), "int8")
-    wide = rows._replace(values=np.repeat(rows.values, 2, 0)[::2], scales=np.repeat(rows.scales, 2)[::2])
+    wide = replace(rows, values=np.repeat(rows.values, 2, 0)[::2], scales=np.repeat(rows.scales, 2)[::2])
     wanted = scores([np.ascontiguousarray(query[::2, ::2])], rows, path=path)
     assert np.array_equal(scores([query.astype(np.float64)[::2, ::2]], wide, path=path), wanted)
-    assert np.array_equal(scores([np.asfortranarray(query[::2, ::2])], rows._replace(values=np.asfortranarray(rows.values)), path=path), wanted)
+    assert np.array_equal(scores([np.asfortranarray(query[::2, ::2])], replace(rows, values=np.asfortranarray(rows.values)), path=path), wanted)
 
 
 def test_a_fork_scores():
@@ -227,7 +228,7 @@ def test_numpy_in_blocks(monkeypatch, block):
 )
 @on_every_path
 def test_bad_input_is_one_line(path, query, changes, options, message):
-    rows = make_rows(vectors(0, 4, 5), (1, 3), "int8")._replace(**changes)
+    rows = replace(make_rows(vectors(0, 4, 5), (1, 3), "int8"), **changes)
     with pytest.raises(InputError, match=message) as error:
         scores([np.zeros(query, np.float32)], rows, **{"path": path, **options})
     assert "\n" not in str(error.value)
@@ -240,7 +241,7 @@ LEAST, MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 @in_every_precision
 @pytest.mark.parametrize("offsets", [(0, 1, 5), (0, 3, 2), (-1, 1, 4), (0, MOST, LEAST, 4), (0, 10**9), (0, 1, 2, 3, 4, 5)], ids=str)
 def test_offsets_beyond_the_rows_are_no_addresses(path, precision, offsets):
-    rows = make_rows(vectors(0, 4, 5), (1, 3), precision)._replace(offsets=np.array(offsets))
+    rows = replace(make_rows(vectors(0, 4, 5), (1, 3), precision), offsets=np.array(offsets))
     for queries in ([vectors(1, 3, 5)], [vectors(1, 1, 5)]):
         for items in (None, np.arange(len(offsets) - 1)):
             for stored in ("image", "text"):
@@ -259,4 +260,4 @@ def test_a_query_that_is_not_finite(path, number):
 def test_a_center_of_any_type(path):
     center, query = np.arange(5), vectors(1, 2, 5)
     rows = make_rows(vectors(0, 4, 5), (1, 3), "float32", center.astype(np.float32))
-    assert np.array_equal(scores([query], rows._replace(center=center), path=path), scores([query], rows, path=path))
+    assert np.array_equal(scores([query], replace(rows, center=center), path=path), scores([query], rows, path=path))

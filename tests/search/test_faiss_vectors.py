@@ -15,7 +15,7 @@ from inflate_shrink.search import faiss_build, faiss_vectors
 from inflate_shrink.search.faiss_build import build_faiss
 from inflate_shrink.search.faiss_vectors import StoredVectors, choose_kind, open_faiss, signed, verify_faiss
 from inflate_shrink.search.index import (
-    CODES,
+    UINT16,
     FieldSettings,
     IndexSettings,
     IndexWriter,
@@ -54,7 +54,7 @@ def make_index(tmp_path):
     """A function: precision -> the directory of an index of two segments with deleted items."""
 
     def make(precision="int8"):
-        fields = {"vector": FieldSettings(precision, DIM), "fragments": FieldSettings("int8", DIM), "codes": FieldSettings(CODES, 1)}
+        fields = {"vector": FieldSettings(precision, DIM), "fragments": FieldSettings("int8", DIM), "codes": FieldSettings(UINT16, 1)}
         create_index(tmp_path / "index", IndexSettings("images", fields))
         with IndexWriter(tmp_path / "index") as writer:
             add(writer, 0, FIRST, 1)
@@ -68,7 +68,7 @@ def make_index(tmp_path):
 
 def scan(index, queries):
     """(Q, N) scores of all items by position; deleted: -infinity."""
-    values = np.concatenate([scores(list(queries[:, None]), segment.rows("vector")) for segment in index.segments], 1)
+    values = np.concatenate([scores(list(queries[:, None]), segment.stored("vector")) for segment in index.segments], 1)
     values[:, GONE] = -np.inf
     return values
 

@@ -53,32 +53,32 @@ def test_int8_is_centred_on_the_mean(built, vectors):
     index = open_index(built("B", first=True, precision="int8"))
     assert [(name, field.precision, field.dim) for name, field in index.settings.fields.items()] == [("fragments", "int8", 16), ("vector", "int8", 16)]
     for field, name in (("fragments", "B"), ("vector", "F")):
-        rows, expected = index.segments[0].rows(field), vectors(name)
+        rows, expected = index.segments[0].stored(field), vectors(name)
         np.testing.assert_allclose(rows.center, expected.mean(0), atol=1e-5)
         np.testing.assert_allclose(decode_rows(rows.values, rows.scales, rows.precision, rows.dim, rows.center), expected, atol=0.01)
 
 
-def test_codes_are_those_of_the_fragments(built, vectors):
-    directory = built("B", codes=16)
+def test_nearest_centroids_are_those_of_the_fragments(built, vectors):
+    directory = built("B", centroids=16)
     index, centroids = open_index(directory), np.load(directory / "centroids.npy")
     assert list(index.settings.fields) == ["fragments", "codes"] and centroids.shape == (16, 16)
-    codes, products = index.segments[0].rows("codes").values, vectors("B") @ centroids.T
-    np.testing.assert_allclose(np.take_along_axis(products, codes[:, None].astype(np.int64), 1)[:, 0], products.max(1), atol=0.01)
-    assert len(np.unique(codes)) > 4
+    nearest, products = index.segments[0].stored("codes").values, vectors("B") @ centroids.T
+    np.testing.assert_allclose(np.take_along_axis(products, nearest[:, None].astype(np.int64), 1)[:, 0], products.max(1), atol=0.01)
+    assert len(np.unique(nearest)) > 4
 
 
-def test_so_many_codes_as_suit(built):
-    directory = built("B", codes=-1)  # of 168 fragments: 256, but no more than there are
+def test_so_many_centroids_as_suit(built):
+    directory = built("B", centroids=-1)  # of 168 fragments: 256, but no more than there are
     assert np.load(directory / "centroids.npy").shape == (168, 16)
 
 
 def test_padding_that_is_masked_is_not_stored(built, checkpoint, tiny_data):
     store, masked = open_store(tiny_data), checkpoint("I", "masked")
-    segment = open_index(built("I", "masked", items="captions")).segments[0]
+    segment = open_index(built("I", "masked", holds="captions")).segments[0]
     ids = masked.tokenizer()(store.captions)
     expected = (ids != 0).sum(1) + 3  # and the codes
     assert expected.min() < expected.max()
-    np.testing.assert_array_equal(np.diff(segment.rows("fragments").offsets), expected)
+    np.testing.assert_array_equal(np.diff(segment.stored("fragments").offsets), expected)
     assert segment.ids[7] == f"{store.image_ids[store.caption_rows[7]]}#7" and segment.files[7] == store.captions[7]
 
 
@@ -327,8 +327,8 @@ def test_build_refused(built, checkpoint, tiny_data, tmp_path):
     models = Models(checkpoint("B"))
     with pytest.raises(InputError, match="already exists and is not replaced"):
         build_index(built("B"), models, tiny_data)
-    with pytest.raises(InputError, match="codes are .* of an index of images"):
-        build_index(tmp_path / "new", models, tiny_data, "", BuildSettings("captions", codes=16))
+    with pytest.raises(InputError, match="centroids are .* of an index of images"):
+        build_index(tmp_path / "new", models, tiny_data, "", BuildSettings("captions", centroids=16))
     with pytest.raises(InputError, match="no caption of split 'none'"):
         build_index(tmp_path / "new", models, tiny_data, "none")
     assert not list(tmp_path.iterdir())

@@ -21,7 +21,7 @@ from inflate_shrink.search.searcher import Searcher
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 QUERY = "a red ball left of a box"
-STAGES = {"vector": {"first": True}, "codes": {"codes": 16}}
+STAGES = {"vector": {"first": True}, "centroids": {"centroids": 16}}
 GONE = ["train-00003", "val-00000", "val-00005", "test-00009"]
 LIVE = 42 - len(GONE)
 stages = pytest.mark.parametrize("stage", STAGES)
@@ -106,7 +106,7 @@ def test_exact_text_to_image(built, reference, image_ids, name, padding):
 @pytest.mark.parametrize("name, padding", [("B", "counted"), ("B", "masked"), ("F", "masked"), ("I", "masked")])
 def test_exact_image_to_text(built, reference, tiny_data, name, padding):
     store = open_store(tiny_data)
-    searcher = Searcher(built(name, padding, items="captions"))
+    searcher = Searcher(built(name, padding, holds="captions"))
     names = [f"{store.image_ids[row]}#{number}" for number, row in enumerate(store.caption_rows)]
     for row in (0, 30):
         regions, counts = store.read_regions([row])
@@ -152,8 +152,8 @@ def test_fewer_candidates(in_segments, reference, image_ids, stage, n):
         scores, tolerance = dict(zip(image_ids, reference("F", texts=[QUERY])[:, 0])), 0.005
     else:
         products = fragments @ np.load(searcher.directory / "centroids.npy").T
-        codes = np.concatenate([segment.rows("codes").values.reshape(len(segment), -1) for segment in segments])
-        scores = dict(zip([item for segment in segments for item in segment.ids], products[:, codes].max(2).sum(0)))
+        nearest = np.concatenate([segment.stored("codes").values.reshape(len(segment), -1) for segment in segments])
+        scores = dict(zip([item for segment in segments for item in segment.ids], products[:, nearest].max(2).sum(0)))
         tolerance = len(fragments) * np.ptp(products, 1).max() / 127
     scores = {item: scores[item] for item in image_ids if item not in GONE}
     assert chosen <= set(scores)
@@ -256,7 +256,7 @@ def test_threads_open_an_encoder_once(built, monkeypatch):
 
 
 def test_compact_changes_nothing(in_segments):
-    searcher = Searcher(directory := in_segments("codes"))
+    searcher = Searcher(directory := in_segments("centroids"))
     before = {mode: searcher.search(QUERY, 10, mode, candidates=12) for mode in searcher.modes}
     with IndexWriter(directory) as writer:
         writer.compact()
@@ -267,7 +267,7 @@ def test_compact_changes_nothing(in_segments):
 
 def test_vectors_are_those_of_f(built, reference, image_ids):
     index = open_index(built("B", first=True))
-    rows = index.segments[0].rows("vector")
+    rows = index.segments[0].stored("vector")
     vectors = decode_rows(rows.values, rows.scales, rows.precision, rows.dim, rows.center)
     _, vector = Searcher(index.directory).encode(QUERY)
     np.testing.assert_allclose(vectors @ vector, reference("F", texts=[QUERY])[:, 0], atol=0.02)
@@ -294,7 +294,7 @@ def test_faiss_as_first_stage(own_index):
     [
         ({"k": 0}, "k and candidates must be 1 or more, found 0 and 500"),
         ({"candidates": 0}, "must be 1 or more, found 10 and 0"),
-        ({"mode": "cascade"}, "cannot be searched by 'cascade', only by exact; tools/index.py build --first or --codes"),
+        ({"mode": "cascade"}, "cannot be searched by 'cascade', only by exact; tools/index.py build --first or --centroids"),
         ({"query": " \t"}, "the query is empty"),
     ],
 )
@@ -306,7 +306,7 @@ def test_refused(built, arguments, message):
 def test_the_other_kind_of_index(built):
     with pytest.raises(InputError, match="an index of images; search it with a text"):
         Searcher(built("B")).search_image(np.zeros((3, 4), np.float32))
-    captions = Searcher(built("B", "counted", items="captions"))
+    captions = Searcher(built("B", "counted", holds="captions"))
     for ask in (captions.search, captions.is_cut):
         with pytest.raises(InputError, match="an index of captions; search it with an image"):
             ask(QUERY)

@@ -18,13 +18,13 @@ def index(tmp_path):
 
 def test_push_and_search(run_tool, index, tmp_path):
     pytest.importorskip("qdrant_client", reason="Qdrant's client is not installed: pip install inflate-shrink[qdrant]")
-    from inflate_shrink.search.engines import QdrantEngine
+    from inflate_shrink.search.qdrant import QdrantCollection
 
     place = tmp_path / "engine"
     for counts in ("2 new, 0 changed, 0 unchanged, 0 deleted", "0 new, 0 changed, 2 unchanged, 0 deleted"):
         code, stdout, stderr = run_tool("push", "--index", index, "--to", place)
         assert (code, stderr) == (0, "") and stdout == f"{place}: collection photos holds 2 images: {counts}\n"
-    with QdrantEngine(place, "photos") as engine:
+    with QdrantCollection(place, "photos") as engine:
         hits = engine.search(np.array([[1, 0], [0.6, 0.8]], np.float32))
     assert [(hit.id, hit.file) for hit in hits] == [("a", "a.jpg"), ("b", "")]
     assert [hit.score for hit in hits] == pytest.approx([1.6, 0.8])

@@ -35,8 +35,8 @@ def tool(capsys):
 
 @pytest.fixture(scope="module")
 def indexes(trained, tiny_data, run_tool, tmp_path_factory):
-    """A function: "first", "codes", "plain" or "captions" -> the index of the test split, made by its command."""
-    options = {"first": ["--first", trained(*F)], "codes": ["--codes", 16], "plain": ["--precision", "float32"], "captions": ["--items", "captions"]}
+    """A function: "first", "centroids", "plain" or "captions" -> the index of the test split, made by its command."""
+    options = {"first": ["--first", trained(*F)], "centroids": ["--centroids", 16], "plain": ["--precision", "float32"], "captions": ["--items", "captions"]}
     made = {}
 
     def make(kind):
@@ -69,7 +69,7 @@ def ids(stdout):
     return [line.split()[2] for line in stdout.splitlines()]
 
 
-@pytest.mark.parametrize("kind", ["first", "codes"])
+@pytest.mark.parametrize("kind", ["first", "centroids"])
 def test_search(run_tool, tool, indexes, tmp_path, kind):
     arguments = ["search", "--index", indexes(kind), "a red ball", "-k", 3]
     code, stdout, stderr = run_tool(*arguments, "--json", tmp_path / "hits.json")
@@ -134,7 +134,7 @@ def test_cross_bert_last(tool, trained, indexes, tiny_data):
         ("plain", ["TEXT", "--candidates", "3"], ["--candidates 3: too few for -k 10"]),
         ("plain", ["TEXT", "--threads", "1000000"], ["expected 0 to 1024, found 1000000"]),
         ("plain", [""], ["the query is empty"]),
-        ("plain", ["TEXT", "--mode", "cascade"], ["cannot be searched by 'cascade', only by exact", "--first or --codes"]),
+        ("plain", ["TEXT", "--mode", "cascade"], ["cannot be searched by 'cascade', only by exact", "--first or --centroids"]),
         ("plain", [], ["give one query: a text, or --image ID with --data DIR"]),
         ("plain", ["TEXT", "--image", "test-00001", "--data", "DATA"], ["give one query"]),
         ("plain", ["TEXT", "--threads", "-1"], ["threads"]),
@@ -191,7 +191,7 @@ def test_bad_builds_leave_nothing(tool, trained, tiny_data, indexes, tmp_path):
     build = ["index", "build", "--checkpoint", trained(), "--out"]
     refused(tool(*build, indexes("first")), indexes("first"), "already exists and is not replaced")
     refused(tool(*build, tmp_path / "new", "--first", trained(*CROSS)), "its model.scoring is cross; this index takes late_interaction only")
-    refused(tool(*build, tmp_path / "new", "--items", "captions", "--codes", 8), "codes are", "an index of images")
+    refused(tool(*build, tmp_path / "new", "--items", "captions", "--codes", 8), "centroids are", "an index of images")
     assert not list(tmp_path.iterdir())
 
 

@@ -124,7 +124,7 @@ def _add_cascade(commands):
     parser.add_argument("--images", type=int, default=amount.images, metavar="N", help="photos of the data set, and collages for the rest; 0: the photos alone (default: %(default)s)")
     parser.add_argument("--queries", type=int, default=amount.queries, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="(default: several, 50 to 5000)")
-    parser.add_argument("--codes", type=int, default=amount.codes, metavar="N", help="centroids; -1: as many as suit (default: %(default)s)")
+    parser.add_argument("--centroids", "--codes", type=int, default=amount.centroids, metavar="N", help="their number; -1: as many as suit (default: %(default)s)")
     parser.add_argument("--figure", metavar="FILE", help="also draw the result, a .png or .svg")
     _add_page(parser, cascade_markdown)
 
@@ -134,7 +134,7 @@ def _cascade(arguments):
 
     from .search.cascade import measure_cascade
 
-    names = ("split", "images", "queries", "codes", "seed", "threads")
+    names = ("split", "images", "queries", "centroids", "seed", "threads")
     amount = CascadeBenchmark(candidates=tuple(arguments.candidates), **{name: getattr(arguments, name) for name in names})
     checkpoint, first = open_checkpoint(arguments.checkpoint), open_checkpoint(arguments.first) if arguments.first else None
     result = measure_cascade(amount, checkpoint, first, arguments.data or checkpoint.config.data.dir, _show)

@@ -70,12 +70,12 @@ def largest_error(make: Callable, lengths: list[int], query_lengths: list[int], 
     """The largest error of a score against float64, for each of the fragments that are summed; NaN counts as infinite.
 
     Args:
-        make: Rows -> an object with ``scores(queries, stored=)``, such as :class:`.rows.DeviceRows`.
+        make: StoredFragments -> an object with ``scores(queries, stored=)``, such as :class:`.rows.DeviceRows`.
     """
     from ...kernel import decode_rows
 
     rows, queries = _random(lengths, query_lengths, dim, precision)
-    vectors = decode_rows(*rows[:2], precision, dim).astype(np.float64)
+    vectors = decode_rows(rows.values, rows.scales, precision, dim).astype(np.float64)
     found, worst = make(rows).scores(queries, stored=stored), 0.0
     for q, query in enumerate(queries):
         for i, (begin, end) in enumerate(zip(rows.offsets, rows.offsets[1:])):
@@ -113,25 +113,25 @@ def _ways(cpu: bool) -> dict[str, Callable]:
 
 def _random(lengths: list[int], query_lengths: list[int], dim: int, precision: str):
     """Rows of random unit vectors, and queries."""
-    from ...kernel import Rows, encode_rows
+    from ...kernel import StoredFragments, encode_rows
 
     random = np.random.default_rng(0)
     count, asked = sum(lengths), sum(query_lengths)
     vectors = random.standard_normal((count + asked, dim), np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     values, scales = encode_rows(vectors[:count], precision)
-    rows = Rows(values, scales, np.cumsum([0, *lengths], dtype=np.int64), precision, dim)
+    rows = StoredFragments(values, scales, np.cumsum([0, *lengths], dtype=np.int64), precision, dim)
     return rows, np.split(vectors[count:], np.cumsum(query_lengths)[:-1])
 
 
 def _many(items: int, dim: int, precision: str):
     """Rows of ``items`` items of 32 fragments, some random ones over and over, and a query."""
-    from ...kernel import Rows
+    from ...kernel import StoredFragments
 
     few, queries = _random([32] * min(items, 1000), [32], dim, precision)
     where = np.arange(items * 32) % len(few.values)
     scales = None if few.scales is None else few.scales[where]
-    return Rows(few.values[where], scales, np.arange(items + 1) * 32, precision, dim), queries
+    return StoredFragments(few.values[where], scales, np.arange(items + 1) * 32, precision, dim), queries
 
 
 def _milliseconds(search: Callable) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import paddle
 
 from ...errors import InputError
-from ...kernel import Rows
+from ...kernel import StoredFragments
 from .cuda_library import cuda_library
 from .rows import DeviceRows
 
@@ -83,7 +83,7 @@ class _Queries(NamedTuple):
 class FusedRows(DeviceRows):
     """N items on the current GPU, scored by the fused kernel. fp32 rows become fp16."""
 
-    def __init__(self, rows: Rows, block_bytes: int = 0, resident: bool | None = None):
+    def __init__(self, rows: StoredFragments, block_bytes: int = 0, resident: bool | None = None):
         """As :class:`.rows.DeviceRows`. Raises InputError: there is no GPU, or no library and no ``nvcc``."""
         if not paddle.device.get_device().startswith("gpu"):
             raise InputError("the fused kernel needs a GPU, and Paddle's device is the CPU; DeviceRows scores there")
@@ -106,7 +106,7 @@ class FusedRows(DeviceRows):
         return super().scores(queries, items, stored) + of_center[:, None]
 
     def _items_at_once(self, longest: int) -> int:
-        return self.rows.items if self.resident else super()._items_at_once(longest)
+        return len(self.rows) if self.resident else super()._items_at_once(longest)
 
     def _prepare(self, queries: list[np.ndarray], stored: str) -> _Queries:
         lengths = [len(query) for query in queries]

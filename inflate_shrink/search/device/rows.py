@@ -13,7 +13,7 @@ import numpy as np
 import paddle
 
 from ...errors import InputError
-from ...kernel import Rows
+from ...kernel import StoredFragments
 from ...scoring import Fragments, late_interaction
 
 DTYPES = ("float16", "bfloat16", "float32")
@@ -28,7 +28,7 @@ class DeviceRows:
     on the CPU, each search reads them block by block from where they are, a memory map as a rule.
     """
 
-    def __init__(self, rows: Rows, dtype: str = "float16", block_bytes: int = 0, resident: bool | None = None):
+    def __init__(self, rows: StoredFragments, dtype: str = "float16", block_bytes: int = 0, resident: bool | None = None):
         """Args:
         dtype: of the products: "float16", "bfloat16" or "float32"; on the CPU float32, with a warning.
         block_bytes: bound on the vectors of a block; 0: a share of the GPU's free memory, 128 MiB on the CPU.
@@ -103,7 +103,7 @@ class DeviceRows:
         adjoining = (begins[1:] == begins[:-1] + lengths[:-1]).all()
         where = slice(int(begins[0]), int(begins[-1] + lengths[-1])) if adjoining else _row_numbers(begins, lengths)
         if not self.resident:
-            return tuple(None if part is None else self._upload(part[where]) for part in self.rows[:2])
+            return tuple(None if part is None else self._upload(part[where]) for part in (self.rows.values, self.rows.scales))
         chosen = where if adjoining else paddle.to_tensor(where)
         return tuple(None if part is None else part[chosen] if adjoining else paddle.gather(part, chosen) for part in (self._values, self._scales))
 
@@ -120,7 +120,7 @@ class DeviceRows:
 
 
 def paddle_scores(
-    queries: Sequence[np.ndarray], rows: Rows, items: np.ndarray | None = None, stored: str = "image", dtype: str = "float16", block_bytes: int = 0
+    queries: Sequence[np.ndarray], rows: StoredFragments, items: np.ndarray | None = None, stored: str = "image", dtype: str = "float16", block_bytes: int = 0
 ) -> np.ndarray:
     """(Q, n) float32 scores of rows that do not stay on the device: :class:`DeviceRows` for one search."""
     return DeviceRows(rows, dtype, block_bytes, resident=False).scores(queries, items, stored)

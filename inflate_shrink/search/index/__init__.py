@@ -2,7 +2,7 @@
 
     manifest.json           settings, commit number, and every other file with its size and checksum
     segments/NAME/          the items that one commit added:
-        FIELD.rows          (R, w) fragments as :class:`inflate_shrink.kernel.Rows` has them, or (R,) uint16 centroid codes
+        FIELD.rows          (R, w) fragments as :class:`inflate_shrink.kernel.StoredFragments` has them, or (R,) uint16 numbers of centroids
         FIELD.scales        (R,) float32, of int8 only
         FIELD.offsets       (N + 1,) int64, only where items have different numbers of rows
         ids.tsv             header ``id  file``, one line an item; file "" where there is none
@@ -19,8 +19,8 @@ index. NumPy only: no model, no Paddle. docs/index_format.md says what a crash l
 from .index import Index, open_index
 from .manifest import MANIFEST
 from .segment import Segment
-from .settings import CODES, FieldSettings, IndexSettings
+from .settings import UINT16, FieldSettings, IndexSettings
 from .verify import verify_index
 from .writer import IndexWriter, create_index
 
-__all__ = ["CODES", "MANIFEST", "FieldSettings", "Index", "IndexSettings", "IndexWriter", "Segment", "create_index", "open_index", "verify_index"]
+__all__ = ["UINT16", "MANIFEST", "FieldSettings", "Index", "IndexSettings", "IndexWriter", "Segment", "create_index", "open_index", "verify_index"]

@@ -42,11 +42,11 @@ def hash_ids(ids: Sequence[bytes]) -> np.ndarray:
     return np.frombuffer(b"".join(blake2b(item, digest_size=8).digest() for item in ids), "<u8")
 
 
-def make_lookup(ids: Sequence[bytes], rows: np.ndarray) -> np.ndarray:
-    """(2, n) uint64 contents of ids.lookup for different ids and their rows (n,)."""
+def make_lookup(ids: Sequence[bytes], numbers: np.ndarray) -> np.ndarray:
+    """Return the contents (2, n) uint64 of ids.lookup, for different ids and the numbers (n,) of their items."""
     keys = hash_ids(ids)
     order = np.argsort(keys, kind="stable")
-    return np.stack([keys[order], np.asarray(rows, np.uint64)[order]])
+    return np.stack([keys[order], np.asarray(numbers, np.uint64)[order]])
 
 
 def ranges(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -67,70 +67,70 @@ class IdTable:
 
     def __init__(self, directory: Path, text: np.ndarray, offsets: np.ndarray, lookup: np.ndarray):
         self._directory, self._text, self._offsets = directory, text, offsets
-        self._keys, self._rows = lookup
+        self._keys, self._numbers = lookup
         self.ids, self.files = _Column(self, 0), _Column(self, 1)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    def line(self, row: int) -> bytes:
+    def line(self, number: int) -> bytes:
         """Id, tab, file and newline; raises InputError, as :meth:`find`, if the files are damaged there."""
-        begin, end = self._offsets[row : row + 2]
+        begin, end = self._offsets[number : number + 2]
         line = self._text[begin:end].tobytes() if 0 <= begin < end <= len(self._text) else b""
         if line.count(b"\t") != 1 or line.find(b"\n") != len(line) - 1:
-            raise self._damaged("ids.tsv or ids.offsets", row)
+            raise self._damaged("ids.tsv or ids.offsets", number)
         return line
 
-    def texts(self, row: int) -> list[str]:
+    def texts(self, number: int) -> list[str]:
         """Id and file."""
         try:
-            return self.line(row)[:-1].decode("utf-8").split("\t")
+            return self.line(number)[:-1].decode("utf-8").split("\t")
         except UnicodeDecodeError:
-            raise self._damaged("ids.tsv", row) from None
+            raise self._damaged("ids.tsv", number) from None
 
     def find(self, ids: Sequence[bytes], keys: np.ndarray) -> np.ndarray:
-        """(n,) int64 rows of ids with their hashes, -1 where there is none."""
-        rows = np.full(len(ids), -1, np.int64)
+        """Return the items' numbers (n,) int64 of ids with their hashes, -1 where there is none."""
+        numbers = np.full(len(ids), -1, np.int64)
         places = np.searchsorted(self._keys, keys)
         left = np.arange(len(ids))
         while len(left):  # once, but for two ids of one hash
             left = left[places[left] < len(self._keys)]
             left = left[self._keys[places[left]] == keys[left]]
-            candidates = self._rows[places[left]]
+            candidates = self._numbers[places[left]]
             if (candidates >= len(self)).any():
                 raise self._damaged("ids.lookup", int(candidates.max()))
             candidates = candidates.astype(np.int64)
             same = self._have_ids(candidates, [ids[i] for i in left])
-            rows[left[same]] = candidates[same]
+            numbers[left[same]] = candidates[same]
             left = left[~same]
             places[left] += 1
-        return rows
+        return numbers
 
-    def _have_ids(self, rows: np.ndarray, ids: list[bytes]) -> np.ndarray:
-        """(n,) whether each row has that id."""
+    def _have_ids(self, numbers: np.ndarray, ids: list[bytes]) -> np.ndarray:
+        """Return (n,) whether each item has that id."""
         wanted = np.frombuffer(b"".join(item + b"\t" for item in ids), np.uint8)
         lengths = np.array([len(item) + 1 for item in ids], np.int64)
-        begins = self._offsets[rows]
+        begins = self._offsets[numbers]
         if ((begins < 0) | (begins >= len(self._text))).any():
-            raise self._damaged("ids.offsets", int(rows[0]))
+            raise self._damaged("ids.offsets", int(numbers[0]))
         places = np.minimum(ranges(begins, lengths), len(self._text) - 1)  # there ends a line, an id does not
         differs = np.cumsum(self._text[places] != wanted)
         return np.diff(differs[np.cumsum(lengths) - 1], prepend=0) == 0
 
-    def _damaged(self, names: str, row: int) -> InputError:
-        return InputError(f"{self._directory}: {names}: of item {row} is damaged; copy or build the index again")
+    def _damaged(self, names: str, number: int) -> InputError:
+        return InputError(f"{self._directory}: {names}: of item {number} is damaged; copy or build the index again")
 
 
 class _Column(Sequence):
     """One text of every line, decoded when it is asked for."""
 
-    def __init__(self, table: IdTable, number: int):
-        self._table, self._number = table, number
+    def __init__(self, table: IdTable, column: int):
+        self._table, self._column = table, column
 
     def __len__(self) -> int:
         return len(self._table)
 
-    def __getitem__(self, row: int) -> str:
-        if not -len(self) <= row < len(self):
-            raise IndexError(row)
-        return self._table.texts(row % len(self))[self._number]
+    def __getitem__(self, number: int) -> str:
+        if not -len(self) <= number < len(self):
+            raise IndexError(number)
+        return self._table.texts(number % len(self))[self._column]

@@ -1,4 +1,4 @@
-"""Items on their way into a segment: checked, then encoded as they are stored."""
+"""EncodedItems on their way into a segment: checked, then encoded as they are stored."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 from ...errors import InputError
 from ...kernel import encode_rows
 from .ids import format_lines
-from .settings import CODES, FieldSettings, IndexSettings
+from .settings import UINT16, FieldSettings, IndexSettings
 
 
-class StoredRows(NamedTuple):
-    values: np.ndarray  # (R, w), or (R,) codes
+class EncodedRows(NamedTuple):
+    values: np.ndarray  # (R, w), or (R,) numbers of centroids
     scales: np.ndarray | None  # (R,) float32
     lengths: np.ndarray  # (n,) rows of each item
 
 
-class Items(NamedTuple):
+class EncodedItems(NamedTuple):
     ids: list[str]
     lines: list[bytes]  # of ids.tsv
-    fields: dict[str, StoredRows]
+    fields: dict[str, EncodedRows]
 
 
-def encode_items(where: object, settings: IndexSettings, ids: Sequence[str], files: Sequence[str], fields: dict) -> Items:
+def encode_items(where: object, settings: IndexSettings, ids: Sequence[str], files: Sequence[str], fields: dict) -> EncodedItems:
     """Check and encode what :meth:`.writer.IndexWriter.add` is given; raises InputError that begins with ``where`` and names the item."""
     lines = format_lines(where, ids, files)
     if set(fields) != set(settings.fields):
         expected, found = ", ".join(settings.fields), ", ".join(fields) or "none"
         raise InputError(f"{where}: item {ids[0]!r}: expected the fields {expected}, found {found}")
-    return Items(list(ids), lines, {name: _encode(f"{where}: item", ids, name, kind, *fields[name]) for name, kind in settings.fields.items()})
+    return EncodedItems(list(ids), lines, {name: _encode(f"{where}: item", ids, name, kind, *fields[name]) for name, kind in settings.fields.items()})
 
 
-def _encode(item: str, ids: Sequence[str], name: str, kind: FieldSettings, values: np.ndarray, lengths: Sequence[int]) -> StoredRows:
+def _encode(item: str, ids: Sequence[str], name: str, kind: FieldSettings, values: np.ndarray, lengths: Sequence[int]) -> EncodedRows:
     values, lengths = np.asarray(values), np.asarray(lengths)
     if lengths.shape != (len(ids),) or lengths.dtype.kind not in "iu":
         raise InputError(f"{item} {ids[0]!r}: field {name}: expected the numbers of rows of {len(ids)} items, found {lengths.dtype} {lengths.shape}")
@@ -42,15 +42,15 @@ def _encode(item: str, ids: Sequence[str], name: str, kind: FieldSettings, value
     if lengths.min() < 1:
         raise InputError(f"{item} {ids[int(lengths.argmin())]!r}: field {name}: has no rows")
     rows = int(lengths.sum())
-    shape, letters, words = ((rows,), "u", CODES) if kind.precision == CODES else ((rows, kind.dim), "f", "floating-point numbers")
-    if values.shape != shape or values.dtype.kind not in letters or kind.precision == CODES and values.dtype != CODES:
+    shape, letters, words = ((rows,), "u", UINT16) if kind.precision == UINT16 else ((rows, kind.dim), "f", "floating-point numbers")
+    if values.shape != shape or values.dtype.kind not in letters or kind.precision == UINT16 and values.dtype != UINT16:
         raise InputError(f"{item} {ids[0]!r}: field {name}: expected {shape} {words}, found {values.shape} {values.dtype}")
-    if kind.precision == CODES:
-        return StoredRows(np.ascontiguousarray(values), None, lengths)
+    if kind.precision == UINT16:
+        return EncodedRows(np.ascontiguousarray(values), None, lengths)
     with np.errstate(over="ignore"):
         values = values.astype(np.float32, copy=False)
     wrong = np.flatnonzero(~np.isfinite(values).all(1))
     if len(wrong):
         row = int(np.searchsorted(np.cumsum(lengths), wrong[0], side="right"))
         raise InputError(f"{item} {ids[row]!r}: field {name}: holds a number that is NaN, infinite or too large")
-    return StoredRows(*encode_rows(values, kind.precision, center=kind.center_vector), lengths)
+    return EncodedRows(*encode_rows(values, kind.precision, center=kind.center_vector), lengths)

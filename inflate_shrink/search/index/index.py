@@ -82,7 +82,7 @@ class Index:
         return locate(self.segments, ids)[:, 0] >= 0
 
     def find(self, ids: Sequence[str]) -> np.ndarray:
-        """(n, 2) int64: number of the segment and row in it of each of the ids.
+        """Return (n, 2) int64: of each of the ids the number of its segment, and the item's number in it.
 
         Raises:
             InputError: an id is not in the index, or no longer; names the first of them.

@@ -13,7 +13,7 @@ from ...atomic import atomic_path
 from ...checked_files import ALL, NONE, FileEntry, FileList
 from ...errors import InputError
 from ...json_values import parse_json
-from .manifest_values import DELETED, SEGMENTS, Manifest, SegmentEntry, parse_manifest  # noqa: F401  SegmentEntry is for our users
+from .manifest_values import DELETED, HOLDS, SEGMENTS, Manifest, SegmentEntry, parse_manifest  # noqa: F401  SegmentEntry is for our users
 
 FORMAT, KIND = 1, "late_interaction"
 MANIFEST = "manifest.json"
@@ -25,7 +25,9 @@ Result = TypeVar("Result")
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Content of the file; raises InputError if a text of the settings or a file name is not Unicode."""
-    text = json.dumps({"format": FORMAT, "kind": KIND, **asdict(manifest)}, indent=1, ensure_ascii=False)
+    values = {"format": FORMAT, "kind": KIND, **asdict(manifest)}
+    values["settings"] = {HOLDS if key == "holds" else key: value for key, value in values["settings"].items()}
+    text = json.dumps(values, indent=1, ensure_ascii=False)
     try:
         body = text[: -len("\n}")].encode("utf-8")
     except UnicodeEncodeError as error:

@@ -15,6 +15,7 @@ from .ids import HEADER
 from .settings import FieldSettings, IndexSettings
 
 SEGMENTS, DELETED = "segments", "deleted"
+HOLDS = "items"  # the key of IndexSettings.holds in the file
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ def parse_manifest(kept: JsonMapping) -> Manifest:
 
 
 def _parse_settings(kept: JsonMapping) -> IndexSettings:
-    kept.only(*_names(IndexSettings))
+    kept.only(HOLDS, "fields", "origin")
     given = kept.mapping("fields")
     kinds = {name: _parse_field(given.mapping(name)) for name in given}
     try:
-        return IndexSettings(kept.text("items"), kinds, kept.mapping("origin").value)
+        return IndexSettings(kept.text(HOLDS), kinds, kept.mapping("origin").value)
     except InputError as error:
         raise kept.damaged("fields", str(error)) from None
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...atomic import fsync
 from ...checked_files import FileEntry, FileWriter
 from .ids import HEADER, id_bytes, make_lookup
-from .incoming import Items
+from .incoming import EncodedItems
 from .manifest import DELETED, SEGMENTS, SegmentEntry
 from .settings import IndexSettings
 
@@ -18,14 +18,14 @@ class NewSegment:
     """Ids are kept in memory until the end, rows are not. len(): items so far.
 
     Attributes:
-        rows: of the live ids.
+        numbers: the live items' numbers by their ids.
 
     Raises:
         OSError: from any method, the disk is full, for instance.
     """
 
     def __init__(self, directory: Path, name: str, settings: IndexSettings):
-        self.name, self.rows = name, {}
+        self.name, self.numbers = name, {}
         self._directory, self._fields = directory, settings.fields
         self._place = directory / SEGMENTS / name
         self._place.mkdir()
@@ -38,8 +38,8 @@ class NewSegment:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, items: Items) -> None:
-        self.rows.update(zip(items.ids, range(self._count, self._count + len(items.ids))))
+    def add(self, items: EncodedItems) -> None:
+        self.numbers.update(zip(items.ids, range(self._count, self._count + len(items.ids))))
         self._count += len(items.ids)
         self._lines.append(np.array([len(line) for line in items.lines]))
         self._append("ids.tsv", b"".join(items.lines))
@@ -52,7 +52,7 @@ class NewSegment:
     def finish(self, commit: str) -> SegmentEntry:
         """Write the rest; all of it is on disk when this returns, but for the directories ``segments`` and ``deleted``."""
         self._append("ids.offsets", _offsets(len(HEADER), np.concatenate(self._lines)))
-        self._append("ids.lookup", make_lookup(id_bytes(list(self.rows)), np.fromiter(self.rows.values(), np.int64)))
+        self._append("ids.lookup", make_lookup(id_bytes(list(self.numbers)), np.fromiter(self.numbers.values(), np.int64)))
         rows, rows_per_item = {}, {}
         for field, parts in self._lengths.items():
             lengths = np.concatenate(parts)
@@ -65,7 +65,7 @@ class NewSegment:
         fsync(self._place)
         entry = SegmentEntry(self.name, len(self), 0, "", rows, rows_per_item, files)
         deleted = np.ones(len(self), bool)
-        deleted[list(self.rows.values())] = False
+        deleted[list(self.numbers.values())] = False
         return with_deleted(self._directory, entry, deleted, commit)
 
     def close(self) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from ...kernel import Rows
+from ...kernel import StoredFragments
 from .ids import IdTable, hash_ids, id_bytes, ranges
-from .incoming import Items, StoredRows
+from .incoming import EncodedItems, EncodedRows
 from .manifest import LISTED, SEGMENTS, SegmentEntry, check_files
 from .mapped import map_file
 from .settings import FieldSettings, IndexSettings
@@ -36,7 +36,7 @@ class Segment:
         self.entry = entry
         self._directory, self._settings = directory / SEGMENTS / entry.name, settings
         check_files(directory, entry.files)
-        self._rows = {name: self._map_rows(name, field) for name, field in settings.fields.items()}
+        self._stored = {name: self._map_stored(name, field) for name, field in settings.fields.items()}
         lookup = self._map("ids.lookup", np.uint64).reshape(2, -1)
         self._table = IdTable(self._directory, self._map("ids.tsv", np.uint8), self._map("ids.offsets", np.int64), lookup)
         self.ids, self.files = self._table.ids, self._table.files
@@ -55,33 +55,34 @@ class Segment:
         """Bytes of its files."""
         return sum(entry.size for entry in self.entry.files.values())
 
-    def rows(self, field: str) -> Rows:
-        """The rows of all N items; values (R,) uint16 of a field of codes. Raises InputError if there is no such field."""
-        if field not in self._rows:
-            raise InputError(f"{self._directory.parents[1]}: has no field {field}; it has {', '.join(self._rows)}")
-        return self._rows[field]
+    def stored(self, field: str) -> StoredFragments:
+        """Return the rows of all N items; their values are (R,) uint16 in a field of nearest centroids. Raises InputError if there is no such field."""
+        if field not in self._stored:
+            raise InputError(f"{self._directory.parents[1]}: has no field {field}; it has {', '.join(self._stored)}")
+        return self._stored[field]
 
     def find(self, ids: Sequence[bytes], keys: np.ndarray) -> np.ndarray:
-        """(n,) int64 rows of ids with their hashes, -1 where no live item has that id."""
-        rows = self._table.find(ids, keys)
-        return rows if self.deleted is None else np.where(self.deleted[rows], -1, rows)
+        """Return the items' numbers (n,) int64 of ids with their hashes, -1 where no live item has that id."""
+        numbers = self._table.find(ids, keys)
+        return numbers if self.deleted is None else np.where(self.deleted[numbers], -1, numbers)
 
-    def mark_deleted(self, rows: np.ndarray) -> None:
+    def mark_deleted(self, numbers: np.ndarray) -> None:
         """In memory only, for a writer's own segments."""
         if self.deleted is None:
             self.deleted = np.zeros(len(self), bool)
-        self.deleted[rows] = True
+        self.deleted[numbers] = True
 
-    def live_items(self) -> Iterator[Items]:
+    def live_items(self) -> Iterator[EncodedItems]:
         """The live items as they are stored, in blocks of bounded memory."""
         live = np.arange(len(self)) if self.deleted is None else np.flatnonzero(~self.deleted)
         step = max(1, _BLOCK * len(self) // self.size)
         for begin in range(0, len(live), step):
-            items = live[begin : begin + step]
-            lines = [self._table.line(item) for item in items]
-            yield Items([self.ids[item] for item in items], lines, {name: _stored(rows, items) for name, rows in self._rows.items()})
+            chosen = live[begin : begin + step]
+            lines = [self._table.line(number) for number in chosen]
+            fields = {name: _encoded(rows, chosen) for name, rows in self._stored.items()}
+            yield EncodedItems([self.ids[number] for number in chosen], lines, fields)
 
-    def _map_rows(self, name: str, field: FieldSettings) -> Rows:
+    def _map_stored(self, name: str, field: FieldSettings) -> StoredFragments:
         entry = self.entry
         if name in entry.rows_per_item:
             offsets = np.arange(entry.items + 1, dtype=np.int64) * entry.rows_per_item[name]
@@ -91,7 +92,7 @@ class Segment:
                 raise LISTED.changed(self._directory / f"{name}.offsets")
         values = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.rows[name]))
         scales = self._map(f"{name}.scales", np.float32) if field.precision == "int8" else None
-        return Rows(values, scales, offsets, field.precision, field.dim, field.center_vector)
+        return StoredFragments(values, scales, offsets, field.precision, field.dim, field.center_vector)
 
     def _map(self, name: str, dtype) -> np.ndarray:
         return _map_file(self._directory / name, dtype)
@@ -107,14 +108,14 @@ class Segment:
 
 
 def locate(segments: Sequence[Segment], ids: Sequence[str]) -> np.ndarray:
-    """(n, 2) int64 number of the segment and row of the live items with these ids; -1 where there is none."""
+    """Return (n, 2) int64: of each live item with one of these ids the segment's number, and its own in it; -1 where there is none."""
     positions = np.full((len(ids), 2), -1, np.int64)
     names = id_bytes(ids)
     keys = hash_ids(names)
     for number, segment in enumerate(segments):
-        rows = segment.find(names, keys)
-        found = rows >= 0
-        positions[found, 0], positions[found, 1] = number, rows[found]
+        items = segment.find(names, keys)
+        found = items >= 0
+        positions[found, 0], positions[found, 1] = number, items[found]
     return positions
 
 
@@ -125,8 +126,8 @@ def _map_file(path: Path, dtype) -> np.ndarray:
         raise LISTED.unreadable(error, path) from None
 
 
-def _stored(rows: Rows, items: np.ndarray) -> StoredRows:
-    begins = rows.offsets[items]
-    lengths = rows.offsets[items + 1] - begins
-    chosen = ranges(begins, lengths)
-    return StoredRows(rows.values[chosen], None if rows.scales is None else rows.scales[chosen], lengths)
+def _encoded(rows: StoredFragments, chosen: np.ndarray) -> EncodedRows:
+    begins = rows.offsets[chosen]
+    lengths = rows.offsets[chosen + 1] - begins
+    places = ranges(begins, lengths)
+    return EncodedRows(rows.values[places], None if rows.scales is None else rows.scales[places], lengths)

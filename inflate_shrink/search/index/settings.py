@@ -10,15 +10,15 @@ import numpy as np
 from ...errors import InputError
 from ...kernel import PRECISIONS, ROW_DTYPE, row_width
 
-CODES = "uint16"  # precision of a field of centroid codes, which are kept as they come
+UINT16 = "uint16"  # the precision of a field of numbers of nearest centroids, which are kept as they come
 
 
 @dataclass(frozen=True)
 class FieldSettings:
     """The rows of one field.
 
-    precision: float32, bfloat16 or int8 vectors of ``dim`` dimensions, or CODES with ``dim`` 1. center: (dim,) numbers that
-    are taken from every vector before it is rounded, see :class:`inflate_shrink.kernel.Rows`; None: zeros.
+    precision: float32, bfloat16 or int8 vectors of ``dim`` dimensions, or UINT16 with ``dim`` 1. center: (dim,) numbers that
+    are taken from every vector before it is rounded, see :class:`inflate_shrink.kernel.StoredFragments`; None: zeros.
     """
 
     precision: str
@@ -36,45 +36,45 @@ class FieldSettings:
 
     @property
     def dtype(self) -> np.dtype:
-        return np.dtype(np.uint16) if self.precision == CODES else ROW_DTYPE[self.precision]
+        return np.dtype(np.uint16) if self.precision == UINT16 else ROW_DTYPE[self.precision]
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a row on disk."""
-        return self.dtype.itemsize * (1 if self.precision == CODES else row_width(self.dim, self.precision))
+        return self.dtype.itemsize * (1 if self.precision == UINT16 else row_width(self.dim, self.precision))
 
     def shape(self, rows: int) -> tuple[int, ...]:
         """Of the array of so many rows on disk."""
-        return (rows,) if self.precision == CODES else (rows, row_width(self.dim, self.precision))
+        return (rows,) if self.precision == UINT16 else (rows, row_width(self.dim, self.precision))
 
 
 @dataclass(frozen=True)
 class IndexSettings:
-    """items: "images" or "captions"; fields: by name, in order; origin: JSON values, of the model for instance, kept as they are.
+    """holds: "images" or "captions"; fields: by name, in order; origin: JSON values, of the model for instance, kept as they are.
 
     Raises:
         InputError: a value is none of those.
     """
 
-    items: str
+    holds: str
     fields: dict[str, FieldSettings]
     origin: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.items not in ("images", "captions"):
-            raise InputError(f"an index holds images or captions, not {self.items!r}")
+        if self.holds not in ("images", "captions"):
+            raise InputError(f"an index holds images or captions, not {self.holds!r}")
         if not self.fields:
             raise InputError("an index has at least one field")
         for name, kind in self.fields.items():
             if not name.isidentifier() or name == "ids":
                 raise InputError(f"{name!r} is no name for a field; use letters, such as fragments")
-            if kind.precision not in (*PRECISIONS, CODES):
-                raise InputError(f"field {name}: precision {kind.precision!r} is none of {', '.join((*PRECISIONS, CODES))}")
-            if kind.precision != CODES:
+            if kind.precision not in (*PRECISIONS, UINT16):
+                raise InputError(f"field {name}: precision {kind.precision!r} is none of {', '.join((*PRECISIONS, UINT16))}")
+            if kind.precision != UINT16:
                 _require_dimensions(name, kind)
             elif kind.dim != 1:
                 raise InputError(f"field {name}: {kind.dim} dimensions of {kind.precision}; expected 1")
-            if kind.center is not None and (kind.precision == CODES or len(kind.center) != kind.dim or not np.isfinite(kind.center).all()):
+            if kind.center is not None and (kind.precision == UINT16 or len(kind.center) != kind.dim or not np.isfinite(kind.center).all()):
                 raise InputError(f"field {name}: a center has as many finite numbers as the vectors, {kind.dim}; found {len(kind.center)}")
 
 

@@ -107,7 +107,7 @@ class IndexWriter:
         Args:
             ids: not in the index, or deleted before.
             files: of the items, "" for none.
-            fields: for each field of the settings the rows of all the items, (R, d) floats (a field of codes:
+            fields: for each field of the settings the rows of all the items, (R, d) floats (a field of nearest centroids:
                 (R,) uint16), and how many of them each item has, (n,).
 
         Raises:
@@ -126,7 +126,7 @@ class IndexWriter:
         """Delete items, also those added since the last commit. Returns how many; raises InputError if an id is unknown: none is then deleted."""
         self._open_manifest()
         ids = list(dict.fromkeys(ids))
-        added = self._new.rows if self._new else {}
+        added = self._new.numbers if self._new else {}
         old = [item for item in ids if item not in added]
         positions = locate(self._segments, old)
         require_known(self.directory, old, positions)
@@ -162,7 +162,7 @@ class IndexWriter:
         manifest = self._open_manifest()
         with self._all_or_closed():
             kept = [segment for segment in self._segments if segment.live]
-            added = [self._new] if self._new and self._new.rows else []
+            added = [self._new] if self._new and self._new.numbers else []
             if added or [segment.live for segment in kept] != [entry.items - entry.deleted for entry in manifest.segments]:
                 first = _first_to_merge([(segment.live, segment.size) for segment in kept])
                 entries = [*map(self._entry, kept[:first]), *self._merge(kept[first:]), *(new.finish(self._name) for new in added)]
@@ -230,7 +230,7 @@ class IndexWriter:
         return segment.entry if deleted == segment.entry.deleted else with_deleted(self.directory, segment.entry, segment.deleted, self._name)
 
     def _require_new(self, ids: list[str]) -> None:
-        added, seen = self._new.rows if self._new else {}, set()
+        added, seen = self._new.numbers if self._new else {}, set()
         for item in ids:
             if item in seen or item in added:
                 raise InputError(f"{self.directory}: id {item!r} was added twice; ids must be unique")

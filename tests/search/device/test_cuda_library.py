@@ -9,7 +9,7 @@ import paddle
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.kernel import Rows
+from inflate_shrink.kernel import StoredFragments
 from inflate_shrink.search.device import check, cuda_library, fused
 
 NVCC = """#!/bin/sh
@@ -144,7 +144,7 @@ def test_bad_arrays_are_named(changes, message):
 
 @pytest.mark.skipif(paddle.device.get_device() != "cpu", reason="there is a GPU")
 def test_without_a_gpu():
-    rows = Rows(np.zeros((1, 2), np.float32), None, np.arange(2), "float32", 2)
+    rows = StoredFragments(np.zeros((1, 2), np.float32), None, np.arange(2), "float32", 2)
     with pytest.raises(InputError, match="the fused kernel needs a GPU, and Paddle's device is the CPU"):
         fused.FusedRows(rows)
     done = subprocess.run([sys.executable, "-m", "inflate_shrink.search.device.check"], capture_output=True, text=True)

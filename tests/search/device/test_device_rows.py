@@ -1,6 +1,7 @@
 """Late interaction by Paddle's operators, on the CPU, against the CPU kernel and against float64."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import paddle
@@ -27,7 +28,7 @@ def make_problem(precision, lengths=RAGGED, query_lengths=QUERIES, dim=33):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     values, scales = kernel.encode_rows(vectors[: sum(lengths)], precision)
     offsets = np.cumsum([0, *lengths], dtype=np.int64)
-    return kernel.Rows(values, scales, offsets, precision, dim), np.split(vectors[sum(lengths) :], np.cumsum(query_lengths)[:-1])
+    return kernel.StoredFragments(values, scales, offsets, precision, dim), np.split(vectors[sum(lengths) :], np.cumsum(query_lengths)[:-1])
 
 
 def by_hand(queries, rows, items, stored):
@@ -79,7 +80,7 @@ def test_an_empty_index():
 def test_rows_are_read_through_a_memory_map_of_read_only_files(tmp_path):
     rows, queries = make_problem("int8")
     np.save(tmp_path / "values.npy", rows.values)
-    mapped = kernel.Rows(np.load(tmp_path / "values.npy", mmap_mode="r"), *rows[1:])
+    mapped = replace(rows, values=np.load(tmp_path / "values.npy", mmap_mode="r"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(paddle_scores(queries, mapped, dtype="float32"), paddle_scores(queries, rows, dtype="float32"))
@@ -113,7 +114,7 @@ def test_rows_that_are_centred(stored):
     random = np.random.default_rng(0)
     vectors, center = random.normal(size=(12, 8)).astype(np.float32) + 3, np.full(8, 3, np.float32)
     offsets, queries = np.array([0, 5, 6, 12]), [random.normal(size=(4, 8)).astype(np.float32)]
-    rows = kernel.Rows(*kernel.encode_rows(vectors, "int8", center=center), offsets, "int8", 8, center)
+    rows = kernel.StoredFragments(*kernel.encode_rows(vectors, "int8", center=center), offsets, "int8", 8, center)
     products = vectors @ queries[0].T
     expected = [part.max(0).sum() if stored == "image" else part.max(1).sum() for part in np.split(products, offsets[1:-1])]
     np.testing.assert_allclose(paddle_scores(queries, rows, stored=stored, dtype="float32")[0], expected, rtol=5e-3)

@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 import pytest
 
-from inflate_shrink.kernel import Rows, decode_rows, encode_rows
+from inflate_shrink.kernel import StoredFragments, decode_rows, encode_rows
 from inflate_shrink.search.device import fused
 from inflate_shrink.search.device.rows import DeviceRows
 
@@ -58,9 +58,9 @@ def make_problem(lengths, query_lengths, dim, precision, seed=0):
         width = dim + dim % 2
         values = np.zeros((len(stored), width), np.float16)
         values[:, :dim] = stored
-        return queries, Rows(values, None, offsets, precision, dim), values[:, :dim].astype(np.float64)
+        return queries, StoredFragments(values, None, offsets, precision, dim), values[:, :dim].astype(np.float64)
     values, scales = encode_rows(stored, precision)
-    return queries, Rows(values, scales, offsets, precision, dim), decode_rows(values, scales, precision, dim).astype(np.float64)
+    return queries, StoredFragments(values, scales, offsets, precision, dim), decode_rows(values, scales, precision, dim).astype(np.float64)
 
 
 def by_hand(queries, vectors, spans, stored):
@@ -115,7 +115,7 @@ def test_chosen_items_in_any_order_and_twice(emulate):
 
 def test_bf16_from_the_smallest_to_the_largest_that_fp16_holds(emulate):
     numbers = np.float32([2.0**-14, -(2.0**-14), 1.0, -1.9921875, 65280.0, -65280.0, 0.0, 2.0**-30])
-    rows = Rows(*encode_rows(np.diag(numbers), "bfloat16"), np.arange(9), "bfloat16", 8)
+    rows = StoredFragments(*encode_rows(np.diag(numbers), "bfloat16"), np.arange(9), "bfloat16", 8)
     found = emulate([np.ones((1, 8), np.float32)], rows, "image")
     np.testing.assert_array_equal(found[0], [*numbers[:-1], 0.0])  # 2^-30 is less than half of fp16's smallest
 
@@ -123,7 +123,7 @@ def test_bf16_from_the_smallest_to_the_largest_that_fp16_holds(emulate):
 def test_every_byte_of_int8(emulate):
     values = np.zeros((256, 4), np.uint8) + np.uint8(128)
     values[:, 1] = np.arange(256)
-    rows = Rows(values, np.full(256, 0.5, np.float32), np.arange(257), "int8", 4)
+    rows = StoredFragments(values, np.full(256, 0.5, np.float32), np.arange(257), "int8", 4)
     found = emulate([np.eye(4, dtype=np.float32)[1:2]], rows, "image", 128)
     np.testing.assert_array_equal(found[0], (np.arange(256) - 128) / 2)
 
@@ -148,7 +148,7 @@ def pretended_gpu(emulate, monkeypatch):
         begins = memory_at(begins, [n], np.int64)
         count = int((begins + np.diff(positions)).max())
         stored = memory_at(values, [count, width], [np.float16, np.uint16, np.uint8][precision])
-        rows = Rows(stored, memory_at(scales, [count], np.float32) if scales else None, None, list(CODE)[precision], width)
+        rows = StoredFragments(stored, memory_at(scales, [count], np.float32) if scales else None, None, list(CODE)[precision], width)
         asked = np.split(memory_at(queries, [ends[-1], width], np.float16).astype(np.float32), ends[1:-1])
         found = emulate(asked, rows, "text" if text else "image", items_per_block, begins=begins, positions=positions)
         ctypes.memmove(out, found.ctypes.data, found.nbytes)

@@ -21,7 +21,7 @@ from inflate_shrink.search.encoder import encoders
 from inflate_shrink.search.encoder.files import write_meta
 from inflate_shrink.search.faiss_vectors import signed
 from inflate_shrink.search.index import (
-    CODES,
+    UINT16,
     FieldSettings,
     IndexSettings,
     IndexWriter,
@@ -60,7 +60,7 @@ def make_index(directory, fields):
         for segment in range(SEGMENTS):
             lengths = {name: rng.integers(1, 5, IN_SEGMENT) if name != "vector" else np.ones(IN_SEGMENT, int) for name in fields}
             lengths["codes"] = lengths["fragments"]
-            rows = {name: rng.integers(0, 12, lengths[name].sum()).astype(np.uint16) if kind.precision == CODES else unit(rng, lengths[name].sum(), DIM) for name, kind in fields.items()}
+            rows = {name: rng.integers(0, 12, lengths[name].sum()).astype(np.uint16) if kind.precision == UINT16 else unit(rng, lengths[name].sum(), DIM) for name, kind in fields.items()}
             names = [f"{segment}-{item}" for item in range(IN_SEGMENT)]
             writer.add(names, [f"{name}.jpg" for name in names], {name: (rows[name], lengths[name]) for name in fields})
             writer.commit()
@@ -165,7 +165,7 @@ def write_json(path, value):
 
 FRAGMENTS = FieldSettings("int8", DIM, (0.1,) * DIM)
 KINDS = {  # how to make one, to use it, to list its files anew; its JSON files, and how each is written
-    "codes": (lambda place: make_index(place, {"fragments": FRAGMENTS, "codes": FieldSettings(CODES, 1)}), use_index, relist_manifest, {"manifest.json": write_manifest}),
+    "codes": (lambda place: make_index(place, {"fragments": FRAGMENTS, "codes": FieldSettings(UINT16, 1)}), use_index, relist_manifest, {"manifest.json": write_manifest}),
     "bfloat16": (lambda place: make_index(place, {"fragments": FieldSettings("bfloat16", DIM)}), use_index, relist_manifest, {"manifest.json": write_manifest}),
     "faiss": (make_faiss, use_index, relist_manifest, {"manifest.json": write_manifest, "faiss/vector-4.json": write_sidecar}),
     "encoder": (make_encoder, use_encoder, relist_encoder, {"encoder.json": write_encoder_meta}),

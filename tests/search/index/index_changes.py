@@ -12,10 +12,10 @@ import numpy as np
 import inflate_shrink  # noqa: F401  first, as everywhere
 from inflate_shrink.checked_files import FileWriter
 from inflate_shrink.kernel import decode_rows
-from inflate_shrink.search.index import CODES, FieldSettings, IndexSettings, IndexWriter, open_index, verify_index
+from inflate_shrink.search.index import UINT16, FieldSettings, IndexSettings, IndexWriter, open_index, verify_index
 from inflate_shrink.search.index.manifest import read_manifest
 
-SETTINGS = IndexSettings("captions", {"fragments": FieldSettings("int8", 5), "codes": FieldSettings(CODES, 1)}, {"model": "made up"})
+SETTINGS = IndexSettings("captions", {"fragments": FieldSettings("int8", 5), "codes": FieldSettings(UINT16, 1)}, {"model": "made up"})
 
 
 def rows_of(number, k):
@@ -60,7 +60,7 @@ def snapshot(index):
     """The same, read from an index."""
     items = {}
     for segment in index.segments:
-        fragments, codes = segment.rows("fragments"), segment.rows("codes")
+        fragments, codes = segment.stored("fragments"), segment.stored("codes")
         vectors = decode_rows(fragments.values, fragments.scales, fragments.precision, fragments.dim)
         for row in range(len(segment)):
             if segment.deleted is None or not segment.deleted[row]:

@@ -111,7 +111,7 @@ def test_ids_are_a_sequence(make_index):
     with pytest.raises(IndexError):
         only.ids[5]
     with pytest.raises(InputError, match="index: has no field vector; it has fragments, codes"):
-        only.rows("vector")
+        only.stored("vector")
 
 
 def test_readers_beside_a_writer_that_commits(make_index):

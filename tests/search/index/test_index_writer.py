@@ -11,7 +11,7 @@ from index_changes import SETTINGS, change, content, fields_of, files_in, named_
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import decode_rows, encode_rows
 from inflate_shrink.search.index import (
-    CODES,
+    UINT16,
     FieldSettings,
     IndexSettings,
     IndexWriter,
@@ -53,11 +53,11 @@ def test_rows_are_the_kernels(tmp_path, precision, lengths):
         writer.add(["b", "c"], ["", ""], {"fragments": (vectors[lengths[0] :].astype(np.float64), lengths[1:])})
         writer.commit()
     (only,) = open_index(tmp_path / "index").segments
-    rows, (values, scales) = only.rows("fragments"), encode_rows(vectors, precision)
-    assert (rows.precision, rows.dim, rows.items) == (precision, 5, 3) and rows.values.dtype == values.dtype
+    rows, (values, scales) = only.stored("fragments"), encode_rows(vectors, precision)
+    assert (rows.precision, rows.dim, len(rows)) == (precision, 5, 3) and rows.values.dtype == values.dtype
     np.testing.assert_array_equal(rows.values, values)
     np.testing.assert_array_equal(rows.offsets, np.cumsum([0, *lengths]))
-    np.testing.assert_allclose(decode_rows(*rows[:2], precision, 5), vectors, atol=0.03)
+    np.testing.assert_allclose(decode_rows(rows.values, rows.scales, precision, 5), vectors, atol=0.03)
     assert (rows.scales is None) == (scales is None)
     assert rows.values.ctypes.data % 4096 == 0 and not rows.values.flags.writeable  # mapped
     ragged = (only.entry.name, "fragments.offsets")
@@ -276,7 +276,7 @@ def test_unknown_ids_are_named_and_nothing_is_deleted(make_index):
         ("images", {"fragments": ("int4", 5)}, "'int4' is none of float32, bfloat16, int8, uint16"),
         ("images", {"fragments": ("int8", 0)}, "field fragments: rows in int8 have 1 to 132104 dimensions, found 0"),
         ("images", {"fragments": ("int8", 132_105)}, "field fragments: rows in int8 have 1 to 132104 dimensions, found 132105"),
-        ("images", {"codes": (CODES, 5)}, "5 dimensions of uint16; expected 1"),
+        ("images", {"codes": (UINT16, 5)}, "5 dimensions of uint16; expected 1"),
     ],
 )
 def test_settings(items, fields, message):

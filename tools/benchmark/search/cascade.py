@@ -18,13 +18,13 @@ from inflate_shrink.data.store import Store
 from inflate_shrink.engine.checkpoint import Checkpoint
 from inflate_shrink.engine.encode import image_batches
 from inflate_shrink.errors import InputError
-from inflate_shrink.kernel import Rows, encode_codes, encode_rows, scores
+from inflate_shrink.kernel import StoredFragments, encode_rows, nearest_centroids, scores
 from inflate_shrink.kernel.compiled import thread_count
 from inflate_shrink.search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty, rows_that_count
 from inflate_shrink.search.centroids import SAMPLE, centroid_count
 from inflate_shrink.search.index import IndexWriter
 from inflate_shrink.search.ranking import best
-from inflate_shrink.search.searcher import CENTROIDS, CODES, FRAGMENTS, VECTOR, Searcher
+from inflate_shrink.search.searcher import CENTROIDS, FRAGMENTS, NEAREST, VECTOR, Searcher
 
 from ..environment import environment, workspace
 from .cascade_settings import CascadeBenchmark
@@ -53,7 +53,7 @@ def measure_cascade(
         checkpoint: of the exact model; first: of an F, or None.
 
     Returns:
-        JSON values: the setting; ``exact``, of the index with codes; ``stages``, for "codes" and "vector" a row for each number of
+        JSON values: the setting; ``exact``, of the index with centroids; ``stages``, for "centroids" and "vector" a row for each number of
         candidates; ``recall``, R@1 and R@10 of exact search of each stage's index, whose int8 rows are centred on another sample;
         ``precision``, how int8 agrees with fp32.
     """
@@ -73,7 +73,7 @@ def measure_cascade(
     result |= {"threads": thread_count(amount.threads), "first": first.config.name if first else "", "stages": {}, "recall": {}}
     encoded = _encode(checkpoint, first, store, photos, images - len(photos), amount.seed)
     with workspace() as directory:
-        for stage, of_stage in (("codes", None), *([("vector", first)] if first else [])):
+        for stage, of_stage in (("centroids", None), *([("vector", first)] if first else [])):
             _build(directory / stage, Models(checkpoint, of_stage), encoded, amount)
             searcher = Searcher(directory / stage, amount.threads)
             queries = [searcher.encode(split.captions[i]) for i in chosen]
@@ -113,14 +113,14 @@ def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store: Store, phot
 
 def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark) -> None:
     vectors, lengths = encoded.exact
-    settings = BuildSettings(codes=0 if models.first else amount.codes if amount.codes > 0 else centroid_count(len(vectors)), seed=amount.seed)
-    chosen = np.sort(np.random.default_rng(amount.seed).permutation(len(vectors))[: max(CENTER_SAMPLE, settings.codes * SAMPLE)])
+    settings = BuildSettings(centroids=0 if models.first else amount.centroids if amount.centroids > 0 else centroid_count(len(vectors)), seed=amount.seed)
+    chosen = np.sort(np.random.default_rng(amount.seed).permutation(len(vectors))[: max(CENTER_SAMPLE, settings.centroids * SAMPLE)])
     create_empty(directory, models, {"image_root": ""}, settings, [vectors[chosen], *([encoded.first[0]] if models.first else [])])
     fields = {FRAGMENTS: encoded.exact}
     if models.first:
         fields[VECTOR] = encoded.first
     else:
-        fields[CODES] = encode_codes(vectors, np.load(directory / CENTROIDS)), lengths
+        fields[NEAREST] = nearest_centroids(vectors, np.load(directory / CENTROIDS)), lengths
     with IndexWriter(directory) as writer:
         writer.add(encoded.ids, [""] * len(encoded.ids), fields)
         writer.commit()
@@ -131,7 +131,7 @@ def _int8_against_fp32(encoded: Encoded, queries: list[np.ndarray], threads: int
     vectors, lengths = encoded.exact
     offsets = np.cumsum([0, *lengths])
     centers = {"float32": None, "int8": vectors.mean(0)}
-    rows = {name: Rows(*encode_rows(vectors, name, center=center), offsets, name, vectors.shape[1], center) for name, center in centers.items()}
+    rows = {name: StoredFragments(*encode_rows(vectors, name, center=center), offsets, name, vectors.shape[1], center) for name, center in centers.items()}
     wanted, direct, rescored = [], [], []
     for query in queries:
         of_each = {precision: scores([query], rows[precision], threads=threads)[0] for precision in rows}

@@ -8,8 +8,8 @@ from inflate_shrink.atomic import atomic_path
 
 from .report import table
 
-_MARKERS = {"codes": ("s", "#5f5f5f"), "vector": ("^", "#0072b2")}
-_LABELS = {"codes": ((-4, -4), "right", "top"), "vector": ((5, 1), "left", "bottom")}  # each stage's on the side where the other's line is not
+_MARKERS = {"centroids": ("s", "#5f5f5f"), "vector": ("^", "#0072b2")}
+_LABELS = {"centroids": ((-4, -4), "right", "top"), "vector": ((5, 1), "left", "bottom")}  # each stage's on the side where the other's line is not
 
 
 def cascade_markdown(result: dict, command: str) -> str:

@@ -13,6 +13,6 @@ class CascadeBenchmark:
     images: int = 30_000
     queries: int = 500
     candidates: tuple[int, ...] = (50, 100, 200, 500, 1000, 2000, 5000)
-    codes: int = -1
+    centroids: int = -1
     seed: int = 0
     threads: int = 0

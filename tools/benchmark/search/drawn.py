@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from inflate_shrink.kernel import ROW_DTYPE, Rows, encode_rows, row_width
+from inflate_shrink.kernel import ROW_DTYPE, StoredFragments, encode_rows, row_width
 
 _POOL_ROWS = 1 << 16  # really drawn; a larger collection repeats these items in another order
 _OF_FREE_MEMORY = 0.8
 
 
-def draw_rows(items: int, fragments: int, dim: int, precision: str, seed: int, file: Path | None = None) -> Rows:
+def draw_rows(items: int, fragments: int, dim: int, precision: str, seed: int, file: Path | None = None) -> StoredFragments:
     """``items`` items of ``fragments`` normalised fragments.
 
     Args:
@@ -35,7 +36,7 @@ def draw_rows(items: int, fragments: int, dim: int, precision: str, seed: int, f
         stored = np.memmap(file, dtype, "r", shape=shape)
     offsets = np.arange(items + 1, dtype=np.int64) * fragments
     stored_scales = None if scales is None else stored_scales.reshape(-1)
-    return Rows(stored.reshape(items * fragments, -1), stored_scales, offsets, precision, dim)
+    return StoredFragments(stored.reshape(items * fragments, -1), stored_scales, offsets, precision, dim)
 
 
 def draw_vectors(generator: np.random.Generator, rows: int, dim: int) -> np.ndarray:
@@ -50,11 +51,11 @@ def draw_query(fragments: int, dim: int, seed: int) -> np.ndarray:
     return draw_vectors(np.random.default_rng([seed, 1]), fragments, dim)
 
 
-def first_items(rows: Rows, items: int) -> Rows:
+def first_items(rows: StoredFragments, items: int) -> StoredFragments:
     """A view of the first items of a collection with equal numbers of fragments."""
     end = int(rows.offsets[items])
     scales = None if rows.scales is None else rows.scales[:end]
-    return rows._replace(values=rows.values[:end], scales=scales, offsets=rows.offsets[: items + 1])
+    return replace(rows, values=rows.values[:end], scales=scales, offsets=rows.offsets[: items + 1])
 
 
 def stored_bytes(items: int, fragments: int, dim: int, precision: str) -> int:

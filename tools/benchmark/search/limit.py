@@ -38,8 +38,8 @@ def measure_limit(
         rows = draw_rows(fit, fragments, dim, precision, seed)
         for number, path in enumerate(kernel.paths()):
             show(f"limit, {precision}: {path}")
-            part = rows if number == 0 else first_items(rows, max(1, rows.items // _OTHER_PATHS))
-            entry = {"precision": precision, "path": path, "images_wanted": images if number == 0 else part.items, "images": part.items}
+            part = rows if number == 0 else first_items(rows, max(1, len(rows) // _OTHER_PATHS))
+            entry = {"precision": precision, "path": path, "images_wanted": images if number == 0 else len(part), "images": len(part)}
             entry.update(_measure(part, path, query, threads, rounds))
             target = TARGET[precision] if number == 0 and entry["limit"] else None
             found.append({**entry, "target": target, "met": target and entry["share"] >= target})
@@ -56,7 +56,7 @@ def paper_bound(found: list[dict]) -> dict | None:
     return {"ms": best["ms"], "paper_ms": paper, "target_ms": PAPER_TIMES * paper, "met": best["ms"] <= PAPER_TIMES * paper}
 
 
-def _measure(rows: kernel.Rows, path: str, query, threads: int, rounds: int) -> dict:
+def _measure(rows: kernel.StoredFragments, path: str, query, threads: int, rounds: int) -> dict:
     limits, times = [], []
     for _ in range(rounds):
         if path not in WITHOUT_LIMIT:

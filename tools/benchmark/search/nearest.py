@@ -54,7 +54,7 @@ class Nearest:
 
     def _scan(self, precision: str) -> Callable[[np.ndarray], np.ndarray]:
         count, dim = self.vectors.shape
-        rows = kernel.Rows(*kernel.encode_rows(self.vectors, precision), np.arange(count + 1, dtype=np.int64), precision, dim)
+        rows = kernel.StoredFragments(*kernel.encode_rows(self.vectors, precision), np.arange(count + 1, dtype=np.int64), precision, dim)
 
         def search(query: np.ndarray) -> np.ndarray:
             scores = kernel.scores([query], rows, threads=self.threads)[0]

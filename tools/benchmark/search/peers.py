@@ -65,7 +65,7 @@ class Ours(Peer):
     def __init__(self, vectors: np.ndarray, threads: int):
         count, fragments, dim = vectors.shape
         offsets = np.arange(count + 1, dtype=np.int64) * fragments
-        self.rows = kernel.Rows(*kernel.encode_rows(vectors.reshape(-1, dim), self.precision), offsets, self.precision, dim)
+        self.rows = kernel.StoredFragments(*kernel.encode_rows(vectors.reshape(-1, dim), self.precision), offsets, self.precision, dim)
         self.threads = threads
 
     def score(self, query: np.ndarray, chunk: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def _of_precision(shape: Shape, precision: str, candidates: list[int], threads: 
     in_memory = [count for count in candidates if count <= fit]
     query, found = draw_query(fragments, dim, seed), []
 
-    def measure(rows: kernel.Rows) -> dict:
+    def measure(rows: kernel.StoredFragments) -> dict:
         return best_and_median(milliseconds(lambda: kernel.scores([query], rows, threads=threads), _REPEATS, seconds))
 
     if in_memory:

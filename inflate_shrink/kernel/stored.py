@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,8 +18,9 @@ _ZERO = 128  # int8 is stored as a byte with this added
 _TINY = np.float32(1e-30)
 
 
-class Rows(NamedTuple):
-    """The fragments of N items (images or captions), one after another.
+@dataclass(frozen=True, eq=False)
+class StoredFragments:
+    """The fragments of N items (images or captions), one after another; len() is N.
 
     values: (R, w) float32; uint16, the bits of bf16; or uint8, int8 + 128. w: :func:`row_width`, the
     rest of a row is zero. scales: (R,) float32 of int8 rows, else None: a number is scale * (byte - 128).
@@ -35,9 +36,7 @@ class Rows(NamedTuple):
     dim: int
     center: np.ndarray | None = None
 
-    @property
-    def items(self) -> int:
-        """N."""
+    def __len__(self) -> int:
         return len(self.offsets) - 1
 
 
@@ -66,13 +65,13 @@ def array_of(what: str, values, dtype, *shape: int | None) -> np.ndarray:
     raise InputError(f"{what} are an array ({wanted}) of {np.dtype(dtype)}, found {found}")
 
 
-def checked(rows: Rows, items: np.ndarray | None, *queries: np.ndarray) -> tuple[Rows, np.ndarray | None, list[np.ndarray]]:
+def checked(rows: StoredFragments, chosen: np.ndarray | None, *queries: np.ndarray) -> tuple[StoredFragments, np.ndarray | None, list[np.ndarray]]:
     """All as the library reads them: contiguous, of the types above, within their bounds, but for the offsets, which it compares with the rows itself."""
     values, scales = _stored(rows.values, rows.scales, rows.precision, rows.dim)
     center = _center(rows.center, rows.dim)
-    rows = rows._replace(values=np.ascontiguousarray(values), scales=scales, offsets=checked_offsets(rows.offsets), center=center)
+    rows = replace(rows, values=np.ascontiguousarray(values), scales=scales, offsets=checked_offsets(rows.offsets), center=center)
     queries = [_query(query, rows.dim) for query in queries]
-    return rows, checked_items(items, rows.items), queries
+    return rows, checked_items(chosen, len(rows)), queries
 
 
 def checked_offsets(offsets: np.ndarray) -> np.ndarray:
@@ -83,16 +82,16 @@ def checked_offsets(offsets: np.ndarray) -> np.ndarray:
     return offsets
 
 
-def checked_items(items: np.ndarray | None, count: int) -> np.ndarray | None:
+def checked_items(chosen: np.ndarray | None, count: int) -> np.ndarray | None:
     """Numbers of some of ``count`` items as contiguous int64. Raises InputError if there is no such item."""
-    items = None if items is None else array_of("numbers of items", items, np.int64, None)
-    if items is not None and len(items) and not 0 <= items.min() <= items.max() < count:
-        raise InputError(f"there are {count} items, numbered from 0, found numbers from {items.min()} to {items.max()}")
-    return items
+    chosen = None if chosen is None else array_of("numbers of items", chosen, np.int64, None)
+    if chosen is not None and len(chosen) and not 0 <= chosen.min() <= chosen.max() < count:
+        raise InputError(f"there are {count} items, numbered from 0, found numbers from {chosen.min()} to {chosen.max()}")
+    return chosen
 
 
 def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values and scales, as of :class:`Rows`, of (R, d) finite float32 vectors; int8 has the largest magnitude of a row at 127.
+    """Values and scales, as of :class:`StoredFragments`, of (R, d) finite float32 vectors; int8 has the largest magnitude of a row at 127.
 
     Raises:
         InputError: there is no such precision, it has no rows of d dimensions, or the center has others.

@@ -1,12 +1,12 @@
-"""What leaves an index for an engine."""
+"""What leaves an index for Qdrant."""
 
 import numpy as np
 import pytest
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import encode_rows
-from inflate_shrink.search.engines.content import blocks, fingerprint, has_one_fragment, pushed_fields, state
 from inflate_shrink.search.index import FieldSettings, IndexSettings, IndexWriter, create_index, open_index
+from inflate_shrink.search.qdrant.content import blocks, fingerprint, has_one_fragment, pushed_fields, state
 
 
 def origin(weights, data="photos", **first):
@@ -15,7 +15,7 @@ def origin(weights, data="photos", **first):
 
 def settings(**changes):
     fields = {"fragments": FieldSettings("int8", 4), "codes": FieldSettings("uint16", 1), "vector": FieldSettings("int8", 4)}
-    return IndexSettings(**{"items": "images", "fields": fields, "origin": origin("B"), **changes})
+    return IndexSettings(**{"holds": "images", "fields": fields, "origin": origin("B"), **changes})
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
@@ -27,7 +27,7 @@ def test_live_items_as_they_are_stored(make_index, random_items, precision):
     index.refresh()
     items = [item for block in blocks(index) for item in block]
     assert [(item.id, item.file) for item in items] == [("a", "a.jpg"), ("c", "c.jpg"), ("d", "d.jpg")]
-    rows = index.segments[0].rows("fragments")
+    rows = index.segments[0].stored("fragments")
     for item, number in zip(items, (0, 2, 3)):
         part = slice(rows.offsets[number], rows.offsets[number + 1])
         assert {field: vectors.dtype for field, vectors in item.vectors.items()} == {"fragments": np.float32, "vector": np.float32}
@@ -52,7 +52,7 @@ def test_digest_tells_every_change(make_index):
 def test_fingerprint_is_of_model_side_and_dimensions():
     same = fingerprint(settings())
     narrow = {"fragments": FieldSettings("int8", 3), "vector": FieldSettings("int8", 4)}
-    others = [settings(items="captions"), settings(origin=origin("I")), settings(origin=origin("B", first={"fingerprint": "B-F"})), settings(fields=narrow)]
+    others = [settings(holds="captions"), settings(origin=origin("I")), settings(origin=origin("B", first={"fingerprint": "B-F"})), settings(fields=narrow)]
     assert len({same, *map(fingerprint, others)}) == 5
     finer = {"fragments": FieldSettings("float32", 4), "vector": FieldSettings("int8", 4)}
     assert fingerprint(settings(fields=finer)) == fingerprint(settings(origin=origin("B", "elsewhere"))) == same

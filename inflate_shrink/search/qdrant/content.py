@@ -1,4 +1,4 @@
-"""What of an index goes to an engine: its live items in fp32, and what tells two indexes, or two items, apart."""
+"""What of an index goes to Qdrant: its live items in fp32, and what tells two indexes, or two items, apart."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 from ...errors import InputError
 from ...kernel import decode_rows
 from ..index import Index, IndexSettings
-from ..index.incoming import Items, StoredRows
+from ..index.incoming import EncodedItems, EncodedRows
 from ..searcher import FRAGMENTS, VECTOR
 
 _OF_NO_MATTER = ("name", "checkpoint")  # what a model is called, and where
 
 
 class Item(NamedTuple):
-    """One item on its way to an engine. file: with its directory; vectors: by field (l, d) float32; digest: of all this, as stored."""
+    """One item on its way to Qdrant. file: with its directory; vectors: by field (l, d) float32; digest: of all this, as stored."""
 
     id: str
     file: str
@@ -29,7 +29,7 @@ class Item(NamedTuple):
 
 
 def pushed_fields(settings: IndexSettings) -> dict[str, int]:
-    """Dimensions of the fields that an engine searches, by name; raises InputError if the index has no fragments."""
+    """Dimensions of the fields that Qdrant searches, by name; raises InputError if the index has no fragments."""
     if FRAGMENTS not in settings.fields:
         raise InputError(f"an index without the field {FRAGMENTS} cannot be pushed; it has {', '.join(settings.fields)}")
     return {name: settings.fields[name].dim for name in (FRAGMENTS, VECTOR) if name in settings.fields}
@@ -39,7 +39,7 @@ def fingerprint(settings: IndexSettings) -> str:
     """The same for two indexes whose items may be searched together: same side, dimensions and models, whatever the precision and the data."""
     origins = [settings.origin.get(model, {}) for model in ("model", "first")]
     models = [{key: value for key, value in origin.items() if key not in _OF_NO_MATTER} for origin in origins]
-    return _digest(json.dumps([settings.items, pushed_fields(settings), models], sort_keys=True).encode())
+    return _digest(json.dumps([settings.holds, pushed_fields(settings), models], sort_keys=True).encode())
 
 
 def state(index: Index) -> str:
@@ -60,7 +60,7 @@ def blocks(index: Index) -> Iterator[list[Item]]:
             yield _decode(stored, fields, index.settings)
 
 
-def _decode(stored: Items, fields: dict[str, int], settings: IndexSettings) -> list[Item]:
+def _decode(stored: EncodedItems, fields: dict[str, int], settings: IndexSettings) -> list[Item]:
     root = settings.origin.get("data", {}).get("image_root", "")
     ends = {name: np.cumsum(stored.fields[name].lengths) for name in fields}
     items = []
@@ -69,7 +69,7 @@ def _decode(stored: Items, fields: dict[str, int], settings: IndexSettings) -> l
         file = str(Path(root, file)) if file and root else file
         vectors, contents = {}, [file.encode("utf-8")]
         for name, dim in fields.items():
-            rows: StoredRows = stored.fields[name]
+            rows: EncodedRows = stored.fields[name]
             part = slice(int(ends[name][number] - rows.lengths[number]), int(ends[name][number]))
             scales = None if rows.scales is None else rows.scales[part]
             vectors[name] = decode_rows(rows.values[part], scales, settings.fields[name].precision, dim, settings.fields[name].center_vector)

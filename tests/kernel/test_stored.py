@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.kernel import PRECISIONS, ROW_DTYPE, Rows, decode_rows, encode_rows, paths, row_width, scores
-from inflate_shrink.kernel.rows import MOST_INT8_DIMENSIONS, _encode, round_to
+from inflate_shrink.kernel import (
+    PRECISIONS,
+    ROW_DTYPE,
+    StoredFragments,
+    decode_rows,
+    encode_rows,
+    paths,
+    row_width,
+    scores,
+)
+from inflate_shrink.kernel.stored import MOST_INT8_DIMENSIONS, _encode, round_to
 
 SPECIAL = np.float32(
     [
@@ -123,7 +132,7 @@ def test_rows_that_cannot_be_decoded(changes, message):
 
 def test_the_most_dimensions_of_int8():
     """One more and the sum of 127 * 128 would not fit."""
-    rows = Rows(*encode_rows(np.ones((1, MOST_INT8_DIMENSIONS), np.float32), "int8"), np.arange(2), "int8", MOST_INT8_DIMENSIONS)
+    rows = StoredFragments(*encode_rows(np.ones((1, MOST_INT8_DIMENSIONS), np.float32), "int8"), np.arange(2), "int8", MOST_INT8_DIMENSIONS)
     for path in paths():
         for sign in (1, -1):
             np.testing.assert_allclose(scores([sign * np.ones((1, MOST_INT8_DIMENSIONS))], rows, path=path), [[sign * MOST_INT8_DIMENSIONS]], rtol=1e-3)

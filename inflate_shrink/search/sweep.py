@@ -1,4 +1,4 @@
-"""Scores of an index's items, segment after segment: the items are numbered through, deleted ones among them."""
+"""Scoring an index's items, segment after segment: the items are numbered through, deleted ones among them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from ..kernel import Rows, code_scores, code_table, scores
+from ..kernel import StoredFragments, centroid_scores, centroid_table, scores
 from .index import Index, Segment
 
 
-class Scan:
+class Sweep:
     """The items of one commit of an index.
 
     Args:
@@ -21,7 +21,7 @@ class Scan:
         self.commit, self._segments, self._threads = index.commit, index.segments, threads
         self._find = index.find
         self._starts = np.cumsum([0, *map(len, index.segments)])  # of each segment's numbers
-        self._stored = "image" if index.settings.items == "images" else "text"
+        self._side = "image" if index.settings.holds == "images" else "text"
         deleted = [np.zeros(len(part), bool) if part.deleted is None else part.deleted for part in index.segments]
         self._live = None if all(part.deleted is None for part in index.segments) else np.flatnonzero(~np.concatenate(deleted))
 
@@ -42,15 +42,15 @@ class Scan:
 
     def scores(self, field: str, query: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
         """Exact scores (n,) float32 of a query (l, d) with items, by ascending number; None: all, -infinity where deleted."""
-        return self._each_segment(numbers, lambda part, items: scores([query], part.rows(field), items, self._stored, self._threads)[0])
+        return self._each_segment(numbers, lambda part, chosen: scores([query], part.stored(field), chosen, self._side, self._threads)[0])
 
-    def code_scores(self, field: str, query: np.ndarray, centroids: Rows, numbers: np.ndarray | None = None) -> np.ndarray:
-        """Approximate ones of a text query, by the centroid codes of images."""
-        table = code_table(query, centroids, self._threads)
+    def centroid_scores(self, field: str, query: np.ndarray, centroids: StoredFragments, numbers: np.ndarray | None = None) -> np.ndarray:
+        """Approximate scores of a text query, by the nearest centroids of the images' fragments."""
+        table = centroid_table(query, centroids, self._threads)
 
-        def of_part(part: Segment, items: np.ndarray | None) -> np.ndarray:
-            codes = part.rows(field)
-            return code_scores(table, codes.values, codes.offsets, items, self._threads)
+        def of_part(part: Segment, chosen: np.ndarray | None) -> np.ndarray:
+            nearest = part.stored(field)
+            return centroid_scores(table, nearest.values, nearest.offsets, chosen, self._threads)
 
         return self._each_segment(numbers, of_part)
 

@@ -1,4 +1,4 @@
-"""Small indexes of random unit vectors, and an embedded engine."""
+"""Small indexes of random unit vectors, and a collection of embedded Qdrant."""
 
 import numpy as np
 import pytest
@@ -31,11 +31,11 @@ def random_items():
 def make_index(random_items, tmp_path):
     """A function: ids -> an open index of them."""
 
-    def make(ids, name="mine", precision="float32", items="images", model="B", most=4, vector=True):
+    def make(ids, name="mine", precision="float32", holds="images", model="B", most=4, vector=True):
         fields = {"fragments": FieldSettings(precision, DIM)}
         if vector:
             fields["vector"] = FieldSettings(precision, DIM)
-        create_index(tmp_path / name, IndexSettings(items, fields, {"model": {"fingerprint": model}}))
+        create_index(tmp_path / name, IndexSettings(holds, fields, {"model": {"fingerprint": model}}))
         with IndexWriter(tmp_path / name) as writer:
             writer.add(*random_items(ids, most, vector))
             writer.commit()
@@ -45,10 +45,10 @@ def make_index(random_items, tmp_path):
 
 
 @pytest.fixture
-def engine():
-    """An embedded engine in memory."""
+def collection():
+    """A collection of embedded Qdrant in memory."""
     pytest.importorskip("qdrant_client", reason="Qdrant's client is not installed: pip install inflate-shrink[qdrant]")
-    from inflate_shrink.search.engines import QdrantEngine
+    from inflate_shrink.search.qdrant import QdrantCollection
 
-    with QdrantEngine(":memory:", "photos") as engine:
-        yield engine
+    with QdrantCollection(":memory:", "photos") as collection:
+        yield collection

@@ -1,7 +1,7 @@
 """An index's content in Qdrant: embedded in this process, or a server or a cluster by URL.
 
 A collection has the vectors ``fragments``, a multivector compared by MaxSim that is scanned, never approximated, and
-``vector``, F's, with an HNSW graph. A cascade is one request: the engine takes the best by ``vector`` and scores them by
+``vector``, F's, with an HNSW graph. A cascade is one request: Qdrant takes the best by ``vector`` and scores them by
 MaxSim. A point's id is the UUID of the item's id; its payload has the item's id and file, the source it came from and a
 digest. The distance is Dot: the vectors of an index are of length one already, but for the rounding of int8 and bf16,
 which Cosine would take away, so that scores would no longer be those of the index.
@@ -30,11 +30,11 @@ _PAGE = 10_000  # points whose ids are read at once
 _FORMAT = 1
 
 
-class QdrantEngine:
-    """A collection of a Qdrant engine. A context manager.
+class QdrantCollection:
+    """A collection of Qdrant. A context manager.
 
     Args:
-        to: ``http://host:6333``; a directory, for the engine embedded in this process, which one process at a time may
+        to: ``http://host:6333``; a directory, for Qdrant embedded in this process, which one process at a time may
             open, and which holds everything in memory; or ``:memory:``.
         collection: its name.
         create: make the directory if there is none.
@@ -47,13 +47,13 @@ class QdrantEngine:
     """
 
     def __init__(self, to: str, collection: str, create: bool = False, api_key: str | None = None, grpc: bool = False, timeout: int = 60):
-        self.to, self.collection = str(to), collection
+        self.to, self.name = str(to), collection
         self.embedded = "://" not in self.to
         self._layout: tuple[dict[str, int], bool] | None = None
         try:
             import qdrant_client
         except ModuleNotFoundError:
-            raise InputError("the engine's client is not installed: pip install inflate-shrink[qdrant]") from None
+            raise InputError("Qdrant's client is not installed: pip install inflate-shrink[qdrant]") from None
         self._models = qdrant_client.models
         if self.embedded and self.to != ":memory:":
             self._check_directory(Path(self.to), create)
@@ -68,7 +68,7 @@ class QdrantEngine:
                     url=self.to, api_key=api_key, prefer_grpc=grpc, timeout=timeout, check_compatibility=False
                 )
 
-    def __enter__(self) -> QdrantEngine:
+    def __enter__(self) -> QdrantCollection:
         return self
 
     def __exit__(self, *exception) -> None:
@@ -79,7 +79,7 @@ class QdrantEngine:
 
     def exists(self) -> bool:
         with self._one_line():
-            return self._client.collection_exists(self.collection)
+            return self._client.collection_exists(self.name)
 
     def create(self, fields: dict[str, int], items: str, model: str, one_fragment: bool, shards: int = 1, replicas: int = 1, float16: bool = False) -> None:
         """Make the collection.
@@ -88,7 +88,7 @@ class QdrantEngine:
             fields: dimensions of FRAGMENTS, and of VECTOR if there is one.
             items, model: what it holds, and the fingerprint of where that came from.
             one_fragment: F: fragments are plain vectors with an HNSW graph.
-            shards, replicas, float16: of a server; the embedded engine has one of each, in float32.
+            shards, replicas, float16: of a server; embedded Qdrant has one of each, in float32.
         """
         m = self._models
         datatype = m.Datatype.FLOAT16 if float16 else m.Datatype.FLOAT32
@@ -106,25 +106,25 @@ class QdrantEngine:
         about = {"inflate_shrink": _FORMAT, "items": items, "fingerprint": model, "fields": fields}
         with self._one_line():
             self._client.create_collection(
-                self.collection, vectors, shard_number=shards, replication_factor=replicas, on_disk_payload=True, metadata=about
+                self.name, vectors, shard_number=shards, replication_factor=replicas, on_disk_payload=True, metadata=about
             )
             if not self.embedded:
-                self._client.create_payload_index(self.collection, "source", m.PayloadSchemaType.KEYWORD)
+                self._client.create_payload_index(self.name, "source", m.PayloadSchemaType.KEYWORD)
 
     def drop(self) -> None:
         """Delete the collection, if there is one."""
         self._layout = None
         with self._one_line():
-            self._client.delete_collection(self.collection)
+            self._client.delete_collection(self.name)
 
     def about(self) -> dict:
         """What the collection says of itself; raises InputError if there is none, or it is not ours."""
         if not self.exists():
-            raise InputError(f"{self.to}: has no collection {self.collection}; tools/push.py makes it")
+            raise InputError(f"{self.to}: has no collection {self.name}; tools/push.py makes it")
         with self._one_line():
-            about = self._client.get_collection(self.collection).config.metadata or {}
+            about = self._client.get_collection(self.name).config.metadata or {}
         if about.get("inflate_shrink") != _FORMAT:
-            raise InputError(f"{self.to}: collection {self.collection} is not of tools/push.py, or of another version; choose another name")
+            raise InputError(f"{self.to}: collection {self.name} is not of tools/push.py, or of another version; choose another name")
         return about
 
     def layout(self) -> tuple[dict[str, int], bool]:
@@ -132,7 +132,7 @@ class QdrantEngine:
         if self._layout is None:
             fields = self.about()["fields"]
             with self._one_line():
-                vectors = self._client.get_collection(self.collection).config.params.vectors
+                vectors = self._client.get_collection(self.name).config.params.vectors
             self._layout = fields, vectors[FRAGMENTS].multivector_config is None
         return self._layout
 
@@ -143,8 +143,8 @@ class QdrantEngine:
             held = ", ".join(f"{name} of {dim} dimensions" for name, dim in about["fields"].items())
             asked = ", ".join(f"{name} of {kind.dim}" for name, kind in settings.fields.items() if name in (FRAGMENTS, VECTOR))
             raise InputError(
-                f"{self.to}: collection {self.collection} was pushed from an index of another model"
-                f" ({about['items']}, {held}; the index has {settings.items}, {asked}); choose another collection"
+                f"{self.to}: collection {self.name} was pushed from an index of another model"
+                f" ({about['items']}, {held}; the index has {settings.holds}, {asked}); choose another collection"
             )
 
     def state(self, source: str) -> str:
@@ -153,17 +153,17 @@ class QdrantEngine:
 
     def set_state(self, source: str, state: str, commit: int) -> None:
         with self._one_line():
-            self._client.update_collection(self.collection, metadata={f"source {source}": {"state": state, "commit": commit}})
+            self._client.update_collection(self.name, metadata={f"source {source}": {"state": state, "commit": commit}})
 
     def count(self, source: str = "") -> int:
         """Points of a source; "": all."""
         with self._one_line():
-            return self._client.count(self.collection, count_filter=self._of(source) if source else None, exact=True).count
+            return self._client.count(self.name, count_filter=self._of(source) if source else None, exact=True).count
 
     def known(self, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Source and digest of those of the items that are there."""
         with self._one_line():
-            points = self._client.retrieve(self.collection, _point_ids(ids), with_payload=True, with_vectors=False)
+            points = self._client.retrieve(self.name, _point_ids(ids), with_payload=True, with_vectors=False)
         return {point.payload["id"]: (point.payload["source"], point.payload["digest"]) for point in points}
 
     def upsert(self, items: Sequence[Item], source: str) -> Iterator[int]:
@@ -176,8 +176,8 @@ class QdrantEngine:
             part = items[begin : begin + step]
             points = [self._point(item, source, one_fragment) for item in part]
             with self._one_line(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # of the embedded engine's size; tools/push.py says so once
-                self._client.upsert(self.collection, points, wait=True)
+                warnings.simplefilter("ignore", UserWarning)  # of embedded Qdrant's size; tools/push.py says so once
+                self._client.upsert(self.name, points, wait=True)
             yield len(part)
 
     def delete_unless(self, source: str, wanted: Callable[[list[str]], np.ndarray]) -> int:
@@ -185,7 +185,7 @@ class QdrantEngine:
         unwanted, page = [], None
         while True:
             with self._one_line():
-                points, page = self._client.scroll(self.collection, self._of(source), limit=_PAGE, offset=page, with_payload=["id"])
+                points, page = self._client.scroll(self.name, self._of(source), limit=_PAGE, offset=page, with_payload=["id"])
             if points:
                 ids = [point.payload["id"] for point in points]
                 unwanted += [id for id, keep in zip(ids, wanted(ids)) if not keep]
@@ -194,7 +194,7 @@ class QdrantEngine:
         for begin in range(0, len(unwanted), _PAGE):
             with self._one_line():
                 selector = self._models.PointIdsList(points=_point_ids(unwanted[begin : begin + _PAGE]))
-                self._client.delete(self.collection, selector, wait=True)
+                self._client.delete(self.name, selector, wait=True)
         return len(unwanted)
 
     def search(
@@ -211,7 +211,7 @@ class QdrantEngine:
 
         Raises:
             InputError: no such collection, a query of no fragments or another dimension, a vector where the collection
-                has none, k below 1; the engine does not answer or refuses.
+                has none, k below 1; Qdrant does not answer or refuses.
         """
         fields, one_fragment = self.layout()
         self._check(FRAGMENTS, query, 2, fields)
@@ -221,23 +221,23 @@ class QdrantEngine:
             return []
         m = self._models
         kept = None if only is None else m.Filter(must=[m.HasIdCondition(has_id=_point_ids(only))])
-        prefetch = None  # with the filter again, which the embedded engine of older clients does not pass on
+        prefetch = None  # with the filter again, which embedded Qdrant of older clients does not pass on
         if vector is not None:
             self._check(VECTOR, vector, 1, fields)
             prefetch = m.Prefetch(query=vector.tolist(), using=VECTOR, limit=max(k, candidates), filter=kept)
         with self._one_line():
             asked = query[0] if one_fragment else query
             answer = self._client.query_points(
-                self.collection, asked.tolist(), using=FRAGMENTS, prefetch=prefetch, query_filter=kept, limit=k, with_payload=["id", "file"]
+                self.name, asked.tolist(), using=FRAGMENTS, prefetch=prefetch, query_filter=kept, limit=k, with_payload=["id", "file"]
             )
         return [Hit(rank, point.score, point.payload["id"], point.payload["file"]) for rank, point in enumerate(answer.points, 1)]
 
     def _check(self, field: str, given: np.ndarray, axes: int, fields: dict[str, int]) -> None:
         if field not in fields:
-            raise InputError(f"{self.to}: collection {self.collection} has no field {field}; search without it")
+            raise InputError(f"{self.to}: collection {self.name} has no field {field}; search without it")
         if given.ndim != axes or given.shape[-1] != fields[field]:
             raise InputError(
-                f"the query's {field} has the shape {given.shape}, collection {self.collection} holds vectors of {fields[field]} dimensions;"
+                f"the query's {field} has the shape {given.shape}, collection {self.name} holds vectors of {fields[field]} dimensions;"
                 " use the model of the index that was pushed"
             )
 
@@ -272,8 +272,8 @@ class QdrantEngine:
             raise InputError(f"{self.to}: Qdrant by gRPC: {error.code().name}: {error.details()}") from error
         except OSError as error:
             raise InputError(f"{self.to}: cannot be read or written: {error.strerror or error}") from error
-        except (RuntimeError, ValueError, sqlite3.Error) as error:  # of the embedded engine: in use, disk full, a name it does not take
-            raise InputError(f"{self.to}: collection {self.collection}: {error}") from error
+        except (RuntimeError, ValueError, sqlite3.Error) as error:  # of embedded Qdrant: in use, disk full, a name it does not take
+            raise InputError(f"{self.to}: collection {self.name}: {error}") from error
 
 
 def _point_ids(ids: Sequence[str]) -> list[str]:
