@@ -215,6 +215,13 @@ def test_photos_of_the_same_bytes_are_reused(source, extract, tmp_path, monkeypa
     assert contents(tmp_path / "two" / "out") == contents(tmp_path / "anew" / "out")
 
 
+def test_an_interrupted_call_goes_on_with_reuse(source, extract, interrupted, tmp_path):
+    extract(source, tmp_path / "old" / "out")
+    interrupted(source, tmp_path / "new" / "out")
+    assert extract(source, tmp_path / "new" / "out", reuse=tmp_path / "old" / "out") == (4, 2, 4)
+    assert contents(tmp_path / "new" / "out") == contents(tmp_path / "old" / "out")
+
+
 def of_an_earlier_version(directory):
     for name in ("file_hashes.npy", "files.json"):
         os.remove(directory / name)
