@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+from functools import lru_cache
 
 import numpy as np
 import paddle
@@ -172,17 +173,29 @@ def stop_after(monkeypatch):
     return stop
 
 
+@pytest.fixture(scope="module")
+def never_stopped(tiny_config, tmp_path_factory):
+    """A function: overrides -> a run with them, made once."""
+
+    @lru_cache(None)
+    def run(*overrides):
+        directory = tmp_path_factory.mktemp("whole") / "run"
+        train(tiny_config(*overrides, f"run.dir={directory}"))
+        return directory
+
+    return run
+
+
 @pytest.mark.parametrize("step, accumulate", [(0, 1), (3, 1), (11, 1), (15, 1), (22, 1), (3, 3), (7, 3)])
-def test_resumed_in_a_process_that_has_trained_before(tiny_config, tmp_path, stop_after, step, accumulate):
+def test_resumed_in_a_process_that_has_trained_before(tiny_config, tmp_path, stop_after, never_stopped, step, accumulate):
     overrides = ["run.save_steps=2", "optim.schedule=cosine", "optim.warmup_steps=5", f"optim.accumulate={accumulate}"]
-    train(tiny_config(*overrides, f"run.dir={tmp_path / 'whole'}"))
-    config = tiny_config(*overrides, f"run.dir={tmp_path / 'run'}")
+    whole, config = never_stopped(*overrides), tiny_config(*overrides, f"run.dir={tmp_path / 'run'}")
     stop_after(step)
     with pytest.raises(Stopped):
         train(config)
     train(config, resume=True)
-    assert_equal(weights(tmp_path / "run" / "last"), weights(tmp_path / "whole" / "last"))
-    states = [open_checkpoint(tmp_path / run / "last").state for run in ("run", "whole")]
+    assert_equal(weights(tmp_path / "run" / "last"), weights(whole / "last"))
+    states = [open_checkpoint(run / "last").state for run in (tmp_path / "run", whole)]
     assert states[0] == states[1]
 
 
