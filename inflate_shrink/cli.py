@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Callable, Sequence
@@ -17,10 +16,9 @@ from .engine.run_dir import refuse_second_run
 from .errors import InputError
 from .published import describe_published
 from .signals import Terminated, raise_on_sigterm
-from .terminal import printable
+from .terminal import as_called, printable
 
 MOST = 1024  # threads or processes of one tool; who asks for more has slipped
-_TOOL = re.compile(r"(?:python )?tools/(\w+)\.py")
 
 
 def run_tool(main: Callable[[list[str]], None], argv: Sequence[str] | None = None) -> None:
@@ -40,7 +38,7 @@ def run_tool(main: Callable[[list[str]], None], argv: Sequence[str] | None = Non
     except InputError as error:
         if "--debug" in argv:
             raise
-        _end(2, f"error: {' '.join(_as_called(str(error)).split())}")
+        _end(2, f"error: {' '.join(as_called(str(error)).split())}")
     except KeyboardInterrupt as stop:
         if "--debug" in argv:
             raise
@@ -55,14 +53,9 @@ def _end(code: int, line: str) -> None:
     sys.exit(code)
 
 
-def _as_called(text: str) -> str:
-    """Name commands as the user called this one: where the package is installed without tools/, inflate-shrink NAME."""
-    return _TOOL.sub(r"inflate-shrink \1", text) if sys.argv[0].startswith("inflate-shrink ") else text
-
-
 def tool_parser(doc: str) -> argparse.ArgumentParser:
     """A parser whose help is the tool's docstring, with the examples as written."""
-    parser = argparse.ArgumentParser(description=_as_called(doc), formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=as_called(doc), formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 
@@ -9,6 +10,8 @@ import unicodedata
 _CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 # What turns the order of the characters that follow: with it a name may read as another.
 _BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+_TOOL = re.compile(r"(?:python )?tools/(\w+)\.py")
 
 
 def printable(text: object) -> str:
@@ -19,6 +22,11 @@ def printable(text: object) -> str:
 def say(text: object, file=None, flush: bool = False) -> None:
     """Print the lines of ``text``, to standard output or ``file``, each :func:`printable`."""
     print("\n".join(map(printable, str(text).split("\n"))), file=file or sys.stdout, flush=flush)
+
+
+def as_called(text: str) -> str:
+    """Name commands as the user called this one: where the package is installed without tools/, inflate-shrink NAME."""
+    return _TOOL.sub(r"inflate-shrink \1", text) if sys.argv[0].startswith("inflate-shrink ") else text
 
 
 def _is_harmless(character: str) -> bool:

@@ -115,7 +115,8 @@ def test_threads_beyond_reason(number):
 
 
 def test_a_second_run_is_refused_before_paddle_is_imported(tmp_path):
-    (tmp_path / "run" / "last").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "last").symlink_to("step-000001")
     (tmp_path / "tiny.yaml").write_text(f"run: {{dir: {tmp_path}/run}}\ndata: {{dir: {tmp_path}/none}}\n")
     for name in ("train", "distill"):
         code = f"import sys; from inflate_shrink.commands.{name} import main\ntry:\n    main(sys.argv[1:])\nfinally:\n    assert 'paddle' not in sys.modules"

@@ -3,6 +3,7 @@
 from .load import config_from_dict, differences, flatten, load_config, student_config, to_dict
 from .rows import is_row, split_reference
 from .schema import (
+    KEYS,
     NOTHING,
     PLACE,
     RESULT,

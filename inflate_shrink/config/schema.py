@@ -91,8 +91,8 @@ class DistillConfig:
     student_init: str = key("")  # as model.init, for students; empty: model.init itself
     share_inputs: bool = key(True)  # embeddings and region projection are the teacher's, frozen
     teacher_dropout: bool = key(False)
-    # disk for the teacher's fragments; 0 computes them in every step
-    cache_gb: float = key(4.0, least=0, decides=NOTHING)
+    # GB of disk for the teacher's fragments; where they fit they are float16, which moves the targets by 1e-4
+    cache_gb: float = key(4.0, least=0)
 
 
 @dataclass
@@ -101,7 +101,8 @@ class OptimConfig:
     weight_decay: float = key(0.01, least=0, aliases=("wd", "decay"))
     # of the global gradient norm; 0: none
     clip: float = key(2.0, least=0, aliases=("grad_clip", "clip_norm", "max_grad_norm"))
-    epochs: int = key(40, least=1, most=MANY, aliases=("epoch", "num_epochs", "max_epochs", "num_train_epochs"))
+    # 0 keeps the start, such as the linear one, as a checkpoint
+    epochs: int = key(40, least=0, most=MANY, aliases=("epoch", "num_epochs", "max_epochs", "num_train_epochs"))
     # the other pairs of the batch are the negatives
     batch_size: int = key(128, least=2, most=MANY, aliases=("batch", "bs", "train_batch_size"))
     # batches per update; negatives come from one batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from ..errors import InputError
 from ..lock import locked
 from ..model.encoder import DualEncoder
 from ..model.pretrained import load_bert
+from ..terminal import as_called
 from .checkpoint import Checkpoint, is_checkpoint, new_model, open_checkpoint
 from .evaluate import describe
 from .linear_start import LinearModel
 from .objectives import DistillationObjective, training_objective
 from .progress import Progress
 from .teacher import Teacher
-from .trainer import fit
+from .trainer import RunState, fit
 
 
 def train(config: Config, resume: bool = False) -> None:
@@ -34,8 +36,8 @@ def train(config: Config, resume: bool = False) -> None:
         raise InputError("model.init: teacher needs a teacher: use tools/distill.py")
     data = _open_data(config)
     with _run_directory(config) as progress:
-        model = _initial_model(config, data, None, progress)
-        fit(config, data, model, training_objective(config), progress, resume)
+        model, linear = _initial_model(config, data, None, progress)
+        _conclude(config, fit(config, data, model, training_objective(config), progress, resume), linear, progress)
 
 
 def distill(config: Config, resume: bool = False) -> None:
@@ -51,10 +53,11 @@ def distill(config: Config, resume: bool = False) -> None:
     with _run_directory(config) as progress:
         teacher = Teacher(config.distill, checkpoint)
         teacher.prepare(data, Path(config.run.dir) / "teacher_fragments", progress.log)
-        model = _initial_model(config, data, teacher.model, progress)
+        model, linear = _initial_model(config, data, teacher.model, progress)
         if config.distill.share_inputs:
             _share_inputs(model, teacher.model)
-        fit(config, data, model, DistillationObjective(config.distill, teacher), progress, resume)
+        objective = DistillationObjective(config.distill, teacher)
+        _conclude(config, fit(config, data, model, objective, progress, resume), linear, progress)
 
 
 def _open_data(config: Config) -> TrainingData:
@@ -72,24 +75,40 @@ def _run_directory(config: Config):
         yield Progress(run_dir / "train.log", config.run.log_steps)
 
 
-def _initial_model(config: Config, data: TrainingData, teacher: DualEncoder | None, progress: Progress) -> DualEncoder:
-    """A model with the weights that ``model.init`` names: none, linear, teacher, a checkpoint of ours, or a BERT."""
+def _initial_model(
+    config: Config, data: TrainingData, teacher: DualEncoder | None, progress: Progress
+) -> tuple[DualEncoder, dict | None]:
+    """Return a model with the weights that ``model.init`` names: none, linear, teacher, a checkpoint of ours, or a BERT.
+
+    With it, of a linear start: the recalls of the linear model on the images of the validation.
+    """
     paddle.seed(config.run.seed)
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
-    init = config.model.init
+    init, recalls = config.model.init, None
     if init == "teacher":
         _copy_weights(model, teacher)
     elif init == "linear":
         linear = LinearModel(data, config.model.hidden)
         linear.start(model)
-        progress.log(f"linear start, as a model of its own: {describe(linear.evaluate(data.store, data.val))}")
+        recalls = linear.evaluate(data.store, data.val.first_images(config.run.val_images))
+        progress.log(f"linear start, as a model of its own: {describe(recalls)}")
     elif is_checkpoint(init):
         checkpoint = matching_checkpoint(init, data, "model.init", config.data.any_extractor)
         check_sizes(config.model, checkpoint.config.model)
         _copy_weights(model, checkpoint.load_model())
     elif init != "none":
         load_bert(model, init)
-    return model
+    return model, recalls
+
+
+def _conclude(config: Config, state: RunState, linear: dict | None, progress: Progress) -> None:
+    """Log the best epoch and how to measure it, and whether the linear model that it started from is better."""
+    best = max(state.history, key=lambda result: result["rsum"])
+    measure = as_called(f"python tools/eval.py --checkpoint {shlex.quote(config.run.dir)}")
+    progress.log(f"best epoch {best['epoch']} of {config.optim.epochs}: {describe(best)}; on the test split: {measure}")
+    if linear and config.optim.epochs and linear["rsum"] > best["rsum"]:
+        found = f"the linear model alone had rsum {linear['rsum']:.1f}, the best epoch {best['rsum']:.1f}"
+        progress.log(f"{found}: train longer (optim.epochs) or on more pairs")
 
 
 def _copy_weights(model: DualEncoder, other: DualEncoder) -> None:

@@ -38,8 +38,10 @@ class RunState:
     data: str = ""  # fingerprint of the data set
 
 
-def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objective, progress: Progress, resume: bool) -> None:
+def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objective, progress: Progress, resume: bool) -> RunState:
     """Minimise ``objective`` over ``config.optim.epochs`` epochs, with checkpoints in ``config.run.dir``.
+
+    Returns how far the run is, which is to its end. Of 0 epochs the start is kept, as a finished checkpoint.
 
     Args:
         model: with its initial weights; trained in place.
@@ -66,7 +68,7 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
         discard_unlinked(run_dir)  # of a run that was killed before its first RUN/last
     if state.finished:
         progress.log(f"{run_dir} is finished: nothing to do")
-        return
+        return state
 
     # 3. How far it goes.
     steps_per_epoch = _steps_per_epoch(config, data)
@@ -74,6 +76,11 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
 
     def save(*links: str) -> None:
         _save(run_dir, model, config, data, state, optimizer, precision, links)
+
+    def end_epoch(done: int) -> None:
+        state.finished = done == config.optim.epochs
+        best = _validate(config, data, model, state, done, progress)
+        save(*(("best", "last") if best else ("last",)))  # best first: if killed between, the epoch is repeated
 
     # 4. What its log begins with.
     progress.log(objective.describe(config.optim.batch_size))
@@ -86,6 +93,8 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
     # 5. The epochs that are left.
     model.train()
     with stop_on_signal() as stop:
+        if not total:
+            end_epoch(0)
         for epoch in range(state.step // steps_per_epoch, config.optim.epochs):
             end = (epoch + 1) * steps_per_epoch
 
@@ -106,12 +115,11 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
             batches.close()
 
             # 5.3 Validation, and the checkpoint of the epoch.
-            state.finished = end == total
-            best = _validate(config, data, model, state, epoch, progress)
-            save(*(("best", "last") if best else ("last",)))  # best first: if killed between, the epoch is repeated
+            end_epoch(epoch + 1)
             if stop.requested and not state.finished:
                 _interrupt(progress, run_dir, state.step)
     progress.close()
+    return state
 
 
 def _steps_per_epoch(config: Config, data: TrainingData) -> int:
@@ -141,15 +149,15 @@ def _update(
     return total
 
 
-def _validate(config: Config, data: TrainingData, model: DualEncoder, state: RunState, epoch: int, progress: Progress) -> bool:
-    """Validate if it is due; returns whether the sum of recalls is the highest so far."""
-    if (epoch + 1) % config.run.eval_epochs and not state.finished:
+def _validate(config: Config, data: TrainingData, model: DualEncoder, state: RunState, epochs: int, progress: Progress) -> bool:
+    """Validate after so many epochs if it is due; returns whether the sum of recalls is the highest so far."""
+    if epochs % config.run.eval_epochs and not state.finished:
         return False
     result = evaluate(model, data.store, data.val.first_images(config.run.val_images))
-    state.history.append({"epoch": epoch + 1, "step": state.step, **result})
+    state.history.append({"epoch": epochs, "step": state.step, **result})
     best = result["rsum"] > state.best_rsum
     state.best_rsum = max(state.best_rsum, result["rsum"])
-    progress.log(f"epoch {epoch + 1}/{config.optim.epochs}: {describe(result)}{' (best so far)' if best else ''}")
+    progress.log(f"epoch {epochs}/{config.optim.epochs}: {describe(result)}{' (best so far)' if best else ''}")
     return best
 
 

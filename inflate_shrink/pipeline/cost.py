@@ -106,7 +106,7 @@ def speed(known: dict[Path, float], threads: int) -> tuple[float, str]:
         known: directory of a step -> its multiply-adds.
     """
     results = ((amount, finished_result(directory)) for directory, amount in known.items())
-    measured = [amount / result["training"]["seconds"] for amount, result in results if result and result["training"].get("seconds")]
+    measured = [amount / result["training"]["seconds"] for amount, result in results if amount and result and result["training"].get("seconds")]
     if measured:
         return median(measured), f"the speed of {len(measured)} finished steps"
     return EFFICIENCY * _probe() * min(1.0, threads / len(os.sched_getaffinity(0))), f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"

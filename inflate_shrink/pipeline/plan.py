@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple, Sequence
 
 from ..config import (
+    KEYS,
     WEIGHTS,
     Config,
     DataConfig,
@@ -49,7 +50,7 @@ from .result import finished_result
 CONFIGS = Path("configs")
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
-_YOUNG = {"run.eval_epochs": Config().run.eval_epochs}  # only another value is in a step's key: older runs are found
+_YOUNG = {key: KEYS[key].default for key in ("run.eval_epochs", "distill.cache_gb")}  # in a step's key only if another: older runs are found
 
 
 class PipelineFile(NamedTuple):

@@ -15,13 +15,15 @@ from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.engine import checkpoint_files, objectives, trainer
 from inflate_shrink.engine.checkpoint import new_model, open_checkpoint, point
 from inflate_shrink.engine.checkpoint_files import read_training
-from inflate_shrink.engine.evaluate import evaluate
+from inflate_shrink.engine.evaluate import as_json, evaluate
+from inflate_shrink.engine.linear_start import LinearModel
 from inflate_shrink.engine.objectives import Loss, RankingObjective
 from inflate_shrink.engine.precision import Precision
 from inflate_shrink.engine.steps import distill, train
 from inflate_shrink.errors import InputError
 from inflate_shrink.lock import locked
 from inflate_shrink.losses.ranking import landmarks
+from inflate_shrink.metrics import recalls
 
 
 def weights(directory):
@@ -127,6 +129,30 @@ def test_what_a_run_leaves_behind(tiny_config, tmp_path, monkeypatch):
     assert os.readlink(run / "best") == "step-000030" and os.readlink(run / "last") == "step-000060"
     assert sorted(path.name for path in run.iterdir()) == ["best", "last", "lock", "previous", "status.json", "step-000030", "step-000045", "step-000060", "train.log"]
     assert "(best so far)" in (run / "train.log").read_text()
+
+
+def test_of_no_epochs_the_start_is_kept_as_a_checkpoint(tiny_config, tmp_path):
+    config = tiny_config("optim.epochs=0", f"run.dir={tmp_path / 'run'}")
+    train(config)
+    assert_equal(weights(tmp_path / "run"), weights_before_training(config))
+    state = open_checkpoint(tmp_path / "run" / "last").state
+    assert (state["step"], state["finished"], [entry["epoch"] for entry in state["history"]]) == (0, True, [0])
+    train(config, resume=True)  # finished: it changes nothing
+    assert "is finished: nothing to do" in (tmp_path / "run" / "train.log").read_text()
+
+
+@pytest.mark.parametrize("linear, said", [(31.0, True), (30.0, False)])
+def test_the_end_says_the_best_epoch_how_to_measure_it_and_whether_the_linear_model_is_better(tiny_config, tmp_path, monkeypatch, capsys, linear, said):
+    rsums = iter([10.0, 30.0, 20.0])
+    monkeypatch.setattr(trainer, "evaluate", lambda *arguments: {**evaluate(*arguments), "rsum": next(rsums)})
+    monkeypatch.setattr(LinearModel, "evaluate", lambda *_: {**as_json(recalls(np.eye(2), np.arange(2)), "full", 2, 2), "rsum": linear})
+    run = tmp_path / "a run"
+    train(tiny_config("optim.epochs=3", "model.init=linear", f"run.dir={run}"))
+    lines = capsys.readouterr().out.splitlines()
+    end, warned = [line for line in lines if line.startswith("best epoch")], [line for line in lines if "linear model alone" in line]
+    assert len(end) == 1 and end[0].startswith("best epoch 2 of 3: ") and "rsum 30.0" in end[0]
+    assert end[0].endswith(f"python tools/eval.py --checkpoint '{run}'")
+    assert warned == (["the linear model alone had rsum 31.0, the best epoch 30.0: train longer (optim.epochs) or on more pairs"] if said else [])
 
 
 def test_validation_after_every_so_many_epochs_and_the_last(tiny_config, tmp_path):
@@ -365,7 +391,7 @@ def test_changed_config_is_refused_by_name(tiny_config, trained, key, value):
         train(tiny_config("optim.epochs=1", f"{key}={value}", f"run.dir={trained()}"), resume=True)
 
 
-@pytest.mark.parametrize("override", ["run.log_steps=1", "run.save_steps=3", "name=other", "distill.cache_gb=0"])
+@pytest.mark.parametrize("override", ["run.log_steps=1", "run.save_steps=3", "name=other"])
 def test_what_does_not_change_the_weights_may_change(tiny_config, trained, override):
     train(tiny_config("optim.epochs=1", override, f"run.dir={trained()}"), resume=True)
 

@@ -75,8 +75,9 @@ def test_a_directory_stands_for_all_that_decides_the_weights(pipeline, own_data)
         return [step.directory.name for step in plan(pipeline(list(steps), changed=changed), "runs", overrides)]
 
     first = directories()
-    assert directories("run.log_steps=7", "distill.cache_gb=0") == first
+    assert directories("run.log_steps=7", "distill.cache_gb=4") == first
     assert len({*first, *directories("run.eval_epochs=2"), *directories("run.val_images=4")}) == 6  # they choose the best epoch
+    assert [one == other for one, other in zip(directories("distill.cache_gb=0"), first)] == [True, False]  # it rounds the targets of students
     assert directories(steps=("I-B", "B", "I")) == [*first, directories(steps=["B"])[0]]  # another pipeline, the same steps
     longer, other_teacher, other_data = directories("optim.epochs=2"), directories(changed={"I": {"model": {"codes": 5}}}), directories(f"data.dir={own_data}")
     assert other_data == first  # a copy of the same data
