@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from .formatting import slashes
+
 _BY_MODEL = {f"table{n}": f"Table {n}" for n in (1, 2, 5, 6, 7, 8)}
 _ELSEWHERE = {"rfrs": "Geigle et al. 2022", "visual_sparta": "Lu et al. 2021"}
 
@@ -44,7 +46,7 @@ def describe_published(model: str) -> list[str]:
     for label, row in rows:
         for column in ("flickr30k", "coco1k", "coco5k"):
             sides = [(side, values) for side, values in row.get(column, {}).items() if values]
-            recalls = [f"{side} R@1/5/10 {'/'.join(f'{value:.1f}' for value in values)}" for side, values in sides]
+            recalls = [f"{side} R@1/5/10 {slashes(values)}" for side, values in sides]
             lines += [f"{label}, {column}: {', '.join(recalls)}"] if recalls else []
     return lines
 

@@ -10,8 +10,8 @@ PACKAGE = ROOT / "inflate_shrink"
 BENCHMARK = ROOT / "tools" / "benchmark"
 # The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
 FLOORS = (
-    {"errors", "cpu", "digest", "hardware", "lazy", "predictor", "published", "signals", "terminal"},
-    {"lock"},
+    {"errors", "cpu", "digest", "formatting", "hardware", "lazy", "predictor", "signals", "terminal"},
+    {"lock", "published"},
     {"atomic", "config", "json_values", "kernel", "metrics"},
     {"checked_files", "weight_files"},
     {"data"},

@@ -14,7 +14,7 @@ import inflate_shrink as ins
 
 PACKAGE = Path(ins.__file__).parent
 LOSSES, SCORES = ("ranking", "distillation", "matching"), ("late_interaction", "fragments", "visual_sparta", "scan")
-PURE = ("metrics", *(f"losses.{name}" for name in LOSSES), *(f"scoring.{name}" for name in SCORES))
+PURE = ("formatting", "metrics", *(f"losses.{name}" for name in LOSSES), *(f"scoring.{name}" for name in SCORES))
 
 
 @pytest.mark.parametrize("name", ins.__all__)

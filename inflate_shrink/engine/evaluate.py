@@ -11,6 +11,7 @@ import paddle
 from ..data.store import Store
 from ..data.tokenized import TokenizedSplit, tokenize_split
 from ..errors import InputError
+from ..formatting import HEADINGS, recalls_text
 from ..metrics import Recalls, mean_recalls, protocol_folds, recalls
 from ..model.encoder import DualEncoder
 from .checkpoint import Checkpoint
@@ -82,7 +83,8 @@ def _check_fragments(checkpoint: Checkpoint, fragments: int, inputs: int, pairs:
 
 def describe(result: dict) -> str:
     """The result of :func:`evaluate` in one line."""
-    sides = (f"{side} R@1/5/10 {d['r1']:.1f}/{d['r5']:.1f}/{d['r10']:.1f} (median rank {d['medr']:.0f})" for side, d in ((s, result[s]) for s in ("t2i", "i2t")))
+    ranks = (result[side]["medr"] for side in ("t2i", "i2t"))
+    sides = (f"{head} {recalls} (median rank {rank:.0f})" for head, recalls, rank in zip(HEADINGS, recalls_text(result), ranks))
     line = f"{', '.join(sides)}, rsum {result['rsum']:.1f}, protocol {result['protocol']}: {result['images']} images, {result['captions']} captions"
     return line + _describe_cost(result["cost"]) if "cost" in result else line
 

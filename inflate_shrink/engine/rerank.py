@@ -11,6 +11,7 @@ import paddle
 from ..data.store import Store
 from ..data.tokenized import TokenizedSplit, tokenize_split
 from ..errors import InputError
+from ..formatting import HEADINGS, recalls_text, text_table
 from ..metrics import best_candidates, reranked_recalls
 from ..model.encoder import DualEncoder
 from .checkpoint import Checkpoint
@@ -66,12 +67,10 @@ def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: st
 
 def describe_reranking(result: dict) -> str:
     """The result of :func:`rerank_checkpoints` as a table."""
-    lines = [f"{'n':>4}  {'t2i R@1/5/10':>15}  {'i2t R@1/5/10':>15}  {'rsum':>6}  {'ms per query':>12}"]
-    for row in result["rerank"]:
-        recalls = ("/".join(f"{row[side][key]:.1f}" for key in ("r1", "r5", "r10")) for side in ("t2i", "i2t"))
-        lines.append(f"{row['n']:>4}  {'  '.join(f'{recall:>15}' for recall in recalls)}  {row['rsum']:>6.1f}  {row['ms_per_query']:>12.2f}")
+    rows = [(row["n"], *recalls_text(row), f"{row['rsum']:.1f}", f"{row['ms_per_query']:.2f}") for row in result["rerank"]]
+    table = text_table("{:>4}  {:>15}  {:>15}  {:>6}  {:>12}", [("n", *HEADINGS, "rsum", "ms per query"), *rows])
     cost = f"{result['pairs']} pairs reranked in {result['seconds']:.1f} s; a query is one caption against all images"
-    return "\n".join([*lines, f"{result['images']} images, {result['captions']} captions; {cost}"])
+    return f"{table}\n{result['images']} images, {result['captions']} captions; {cost}"
 
 
 def _check(retriever: DualEncoder, reranker: DualEncoder, images: int, depths: list[int]) -> None:

@@ -15,6 +15,7 @@ from ..data.demo.build import FEATURES
 from ..data.demo.spec import DemoSpec
 from ..data.store import open_store
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
+from ..formatting import text_table
 from ..model.multiply_adds import interactions, transformer
 from .plan import Step, is_finished
 from .result import finished_result
@@ -34,11 +35,11 @@ def describe_plan(steps: list[Step], lanes: int) -> str:
     teachers = {step.directory: _teacher(step, by_directory) for step in trained}
     amounts = {step.directory: multiply_adds(step, sizes[step.config.data.dir][0], teachers[step.directory]) for step in trained}
     pace, source = speed(amounts, steps[0].threads)
-    lines.append(f"{'step':<34}{'codes':>6}{'fragments':>10}{'pairs':>10}{'estimate':>10}{'disk':>9}  {'':<10}")
+    rows = [("step", "codes", "fragments", "pairs", "estimate", "disk", "")]
     left = v100 = 0.0
     for step in steps:
         if step.tool == "rerank":
-            lines.append(f"{step.label:<34}{'':>45}  {_state(step)}: rerank")
+            rows.append((step.label, "", "", "", "", "", f"{_state(step)}: rerank"))
             continue
         config, teacher = step.config, teachers[step.directory]
         size, _ = sizes[config.data.dir]
@@ -47,9 +48,10 @@ def describe_plan(steps: list[Step], lanes: int) -> str:
             left += seconds
             v100 += amounts[step.directory] / (EFFICIENCY * V100[config.amp.level])
         disk = f"{fragment_bytes(teacher, size) / 2**20:.0f} MB" if teacher else ""
-        shape = f"{config.model.codes:>6}{_fragments(config):>10}{config.optim.epochs * size.captions:>10}"
+        shape = config.model.codes, _fragments(config), config.optim.epochs * size.captions
         what = f"distil from {teacher.name}" if teacher else "train"
-        lines.append(f"{step.label:<34}{shape}{_duration(seconds):>10}{disk:>9}  {_state(step)}: {what}")
+        rows.append((step.label, *shape, _duration(seconds), disk, f"{_state(step)}: {what}"))
+    lines.append(text_table("{:<34}{:>6}{:>10}{:>10}{:>10}{:>9}  {:<10}", rows))
     lines.append(f"left: about {_duration(left / lanes)} with {lanes} steps at a time, an estimate from {source}; disk is that of teachers' fragments")
     lines.append(f"on a V100, one after the other: about {_duration(v100)}, from {EFFICIENCY:.0%} of its data sheet; not measured")
     return "\n".join(lines)

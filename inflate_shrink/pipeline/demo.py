@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..atomic import write_json
 from ..errors import InputError
+from ..formatting import HEADINGS, recalls_text, slashes, text_table
 from ..published import published_table
 from .result import METRICS, SIDES
 
@@ -36,27 +37,17 @@ def write_results(path: str | Path, results: list[dict]) -> None:
 def format_table(results: list[dict]) -> str:
     """The contents of several result.json as text, each row beside the paper's Table 2 for the same model."""
     paper = published_table("table2")
-    lines = [
-        f"{'':36}{'demo data, measured here':^33}  {'ms per query':^14}  {'paper, Flickr30K':^33}",
-        f"{'model':<7}{'codes':>5} {'fragments':>9} {'interactions':>12}  {'t2i R@1/5/10':>15} {'i2t R@1/5/10':>17}"
-        f"  {'encode':>6} {'score':>7}  {'t2i R@1/5/10':>15} {'i2t R@1/5/10':>17}",
-    ]
+    rows = [("model", "codes", "fragments", "interactions", *HEADINGS, "encode", "score", *HEADINGS)]
     for row in results:
-        ours, latency = row["evaluations"]["full"], row["latency"]
-        measured = [_recalls([ours[side][key] for key in METRICS]) for side in SIDES]
-        theirs = [_recalls(paper[row["name"]]["flickr30k"][side]) for side in SIDES]
+        measured, latency = recalls_text(row["evaluations"]["full"]), row["latency"]
+        theirs = [slashes(paper[row["name"]]["flickr30k"][side]) for side in SIDES]
+        milliseconds = f"{latency['encode_ms']:.2f}", f"{latency['score_ms']:.3f}"
         interactions = f"{row['fragments']} x {row['fragments']}"
-        lines.append(
-            f"{row['name']:<7}{row['codes']:>5} {row['fragments']:>9} {interactions:>12}  {measured[0]:>15} {measured[1]:>17}"
-            f"  {latency['encode_ms']:>6.2f} {latency['score_ms']:>7.3f}  {theirs[0]:>15} {theirs[1]:>17}"
-        )
+        rows.append((row["name"], row["codes"], row["fragments"], interactions, *measured, *milliseconds, *theirs))
     tested = results[0]["evaluations"]["full"]
-    lines.append(
-        f"{tested['images']} test images, {tested['captions']} captions; a query is one caption, scored against all images. The paper's"
-        "\nmodels saw other, real data: compare the steps from row to row, not the numbers."
-    )
-    return "\n".join(lines)
-
-
-def _recalls(values: list[float]) -> str:
-    return "/".join(f"{value:.1f}" for value in values)
+    return "\n".join([
+        f"{'':36}{'demo data, measured here':^33}  {'ms per query':^14}  {'paper, Flickr30K':^33}",
+        text_table("{:<7}{:>5} {:>9} {:>12}  {:>15} {:>17}  {:>6} {:>7}  {:>15} {:>17}", rows),
+        f"{tested['images']} test images, {tested['captions']} captions; a query is one caption, scored against all images. The paper's",
+        "models saw other, real data: compare the steps from row to row, not the numbers.",
+    ])  # fmt: skip

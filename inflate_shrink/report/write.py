@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Iterable
 
+from ..formatting import HEADINGS, markdown_cell, markdown_table, slashes
 from ..pipeline.result import METRICS, SIDES
 from ..published import published_table
 from .collect import Group, Recalls, mean_recalls
@@ -51,7 +52,7 @@ def markdown(data: str, keys: list[str], tables: list[Table], reranked: list[Gro
     for file, caption in figures:
         parts += [f"![{caption.split('.')[0]}]({file})", caption]
     if remarks:
-        parts += ["## Not counted", "\n".join(f"- {_cell(line)}" for line in remarks)]
+        parts += ["## Not counted", "\n".join(f"- {markdown_cell(line)}" for line in remarks)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -103,24 +104,24 @@ def _table(table: Table) -> str:
     if table.comparable:
         heads = [f"{side}: {part}" for side in SIDES for part in ("paper", "ours", "difference")]
     else:
-        heads = ["t2i R@1/5/10", "i2t R@1/5/10", "rsum"] + [f"paper, {paper}: {side}" for side in SIDES if paper]
+        heads = [*HEADINGS, "rsum"] + [f"paper, {paper}: {side}" for side in SIDES if paper]
     rows = [[row.cells.get(key, "") for key in leading] + _numbers(table, row) for row in table.rows]
     if len({tuple(group.seeds) for group in table.groups}) > 1:
         heads.append("seeds")
         rows = [cells + [_seeds(row.group.seeds) if row.group else ""] for cells, row in zip(rows, table.rows)]
-    return _markdown_table(leading + heads, rows)
+    return markdown_table(leading + heads, rows)
 
 
 def _numbers(table: Table, row: Row) -> list[str]:
     ours = {side: row.group.recalls(table.bench, side) for side in SIDES} if row.group else {}
-    published = {side: _slashes(row.published[side] or ()) for side in SIDES}
+    published = {side: slashes(row.published[side] or ()) for side in SIDES}
     if not table.comparable:
         rsum = sum(sum(recalls.mean) for recalls in ours.values())
         return [*(_recalls(ours[side]) for side in SIDES), f"{rsum:.1f}", *(published.values() if table.column else ())]
     cells = []
     for side in SIDES:
         difference = _difference(row.published[side], ours.get(side), row.same_method)
-        cells += [published[side], _recalls(ours.get(side)), _slashes(difference or (), "+.1f")]
+        cells += [published[side], _recalls(ours.get(side)), slashes(difference or (), "+.1f")]
     return cells
 
 
@@ -148,12 +149,12 @@ def _reranking(groups: list[Group]) -> list[str]:
     images = dict.fromkeys(f"Split {run.split}" + (f", {run.images:,} images" if "images" in run.values else "") for run in runs)
     below = f"{'; '.join(images)}; {_origin(groups)} A cross-BERT orders the retriever's best n again; n = 0 is the retriever alone."
     published = [
-        f"{name} {_slashes(row[column]['t2i'])} on {DATA_SETS.get(column, '5,000 images of MSCOCO')}"
+        f"{name} {slashes(row[column]['t2i'])} on {DATA_SETS.get(column, '5,000 images of MSCOCO')}"
         for column in ("flickr30k", "coco5k")
         for name, row in published_table("rfrs").items()
     ]
     below += f" Published, t2i, from OSCAR's pre-trained weights (Geigle et al. 2022): {', '.join(published)}."
-    return [f"## {TITLES['rerank']}", _markdown_table(["model", "n", "t2i R@1/5/10", "i2t R@1/5/10", "ms per query"], rows), below]
+    return [f"## {TITLES['rerank']}", markdown_table(["model", "n", *HEADINGS, "ms per query"], rows), below]
 
 
 def _depths(group: Group) -> dict[int, list[dict]]:
@@ -222,22 +223,8 @@ def _origin(groups: list[Group]) -> str:
 def _recalls(recalls: Recalls | None) -> str:
     if recalls is None:
         return ""
-    return _slashes(recalls.mean) + (f" ± {_slashes(recalls.deviation)}" if recalls.deviation else "")
-
-
-def _slashes(values: Iterable[float], form: str = ".1f") -> str:
-    return "/".join(f"{round(value, 1) + 0.0:{form}}" for value in values)  # + 0.0: no -0.0
+    return slashes(recalls.mean) + (f" ± {slashes(recalls.deviation)}" if recalls.deviation else "")
 
 
 def _seeds(seeds: list[int], separator: str = ", ") -> str:
     return separator.join(map(str, seeds))
-
-
-def _markdown_table(heads: list[str], rows: list[list[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """``text`` on one line, its bars no columns."""
-    return " ".join(text.split()).replace("|", "\\|")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Iterable, NamedTuple
 
+from inflate_shrink.formatting import text_table
+
 
 class Row(NamedTuple):
     """One number; ``unit`` may be followed by a remark."""
@@ -15,7 +17,7 @@ class Row(NamedTuple):
 
 def format_section(title: str, rows: Iterable[Row]) -> str:
     """The title and an indented line for each row, the numbers right-aligned."""
-    return "\n".join([title, *(f"  {row.name:<44} {_number(row.value):>10} {row.unit}" for row in rows)])
+    return f"{title}\n" + text_table("  {:<44} {:>10} {}", [(row.name, _number(row.value), row.unit) for row in rows])
 
 
 def _number(value: float) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from inflate_shrink.atomic import atomic_path
-
-from .report import table
+from inflate_shrink.formatting import markdown_table
 
 _MARKERS = {"centroids": ("s", "#5f5f5f"), "vector": ("^", "#0072b2")}
 _LABELS = {"centroids": ((-4, -4), "right", "top"), "vector": ((5, 1), "left", "bottom")}  # each stage's on the side where the other's line is not
@@ -37,9 +36,9 @@ def cascade_markdown(result: dict, command: str) -> str:
         whole = result["recall"][stage]
         cells = [("all: exact", "", "", "", f"{whole['r1']:.1f}", f"{whole['r10']:.1f}")]
         cells += [(f"{r['candidates']:,}", f"{r['ms']:.3f}", f"{r['speedup']:.1f}", f"{r['agreement']:.4f}", f"{r['r1']:.1f}", f"{r['r10']:.1f}") for r in rows]
-        lines += [f"## First stage by {stage}", "", *table(header, cells), ""]
+        lines += [f"## First stage by {stage}", "", markdown_table(header, cells), ""]
     cells = [(f"{r['queries']:,}", f"{r['own_mib']:.0f}", f"{r['mapped_mib']:.0f}") for r in result["memory"]]
-    lines += ["## Memory of a process that searches exactly", "", *table(("queries", "its own, MiB", "of mapped files, MiB"), cells), ""]
+    lines += ["## Memory of a process that searches exactly", "", markdown_table(("queries", "its own, MiB", "of mapped files, MiB"), cells), ""]
     return "\n".join([*lines, "Mapped files are the index itself and the libraries; the system takes their pages back when it needs them.", ""])
 
 

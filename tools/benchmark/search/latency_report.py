@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from inflate_shrink.formatting import markdown_table
+
 from ..environment import describe_environment
 from ..table import Row, format_section
 from .encoding import WORDS
-from .report import table
 
 _SHORT = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8"}
 
@@ -54,10 +55,10 @@ def latency_markdown(result: dict, command: str) -> str:
         [one["model"], f"{one['exported']['median_ms']:.2f}", f"{one['eager']['median_ms']:.2f}", f"{one['paper']:g}" if one["paper"] else ""]
         for one in result["encoding"]
     ]
-    lines += [*table(["model", "exported", "eager", "paper"], rows), ""]
+    lines += [markdown_table(["model", "exported", "eager", "paper"], rows), ""]
     if result["cross"]:
         rows = [[f"{one['candidates']:,}", f"{one['ms']:,.0f}", f"{one['paper']:,}" if one["paper"] else ""] for one in result["cross"]["times"]]
-        lines += [f"The cross-BERT, {result['cross']['extrapolated']}:", "", *table(["candidates", "ms", "paper"], rows), ""]
+        lines += [f"The cross-BERT, {result['cross']['extrapolated']}:", "", markdown_table(["candidates", "ms", "paper"], rows), ""]
     lines += ["## Scoring all candidates by one query (Table 4)", "", "The scores alone; [search.md](search.md) has times with the choice of the ten best.", ""]
     entries = [*result["scoring"], *(result["on_device"] or [])]
     rows, reasons = [], []
@@ -66,7 +67,7 @@ def latency_markdown(result: dict, command: str) -> str:
         paper = next((one["paper"] for one in of_row.values() if one["paper"]), None)
         reasons += [f"- {model}, {way}, {size:,}: {of_row[size]['reason']}." for size in sizes if not of_row[size]["stored"]]
         rows.append([model, way, *(_cell(of_row[size]) for size in sizes), f"{paper:g}" if paper else ""])
-    lines += table(["model", "precision", *(f"{size:,}" for size in sizes), "paper, 100,000"], rows)
+    lines.append(markdown_table(["model", "precision", *(f"{size:,}" for size in sizes), "paper, 100,000"], rows))
     lines += ["", "A star: from disk, not from memory.", *(["", "Not measured:", "", *reasons] if reasons else [])]
     return "\n".join([*lines, "" if result["on_device"] else "\nOn a GPU: not measured, Paddle has none here.", ""])
 

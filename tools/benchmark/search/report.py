@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterable
+from typing import Callable
+
+from inflate_shrink.formatting import markdown_table
 
 from ..environment import describe_environment
 from ..table import Row, format_section
@@ -36,12 +38,6 @@ def search_markdown(result: dict, command: str) -> str:
         if result[name]:
             lines += [*table(result), ""]
     return "\n".join(lines)
-
-
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    header = list(header)
-    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
 
 
 def verdict(met: bool | None) -> str:
@@ -107,7 +103,7 @@ def _limit_table(result: dict) -> list[str]:
         rows.append(cells)
     header = ["precision", "path", "collection", "ms", "median", "limit, Gop/s", "share", "target"]
     without = f"{' and '.join(f'`{path}`' for path in WITHOUT_LIMIT)} have no limit that could be measured."
-    lines = ["## Share of the arithmetic limit", "", f"One query of 32 fragments, 32 fragments an image, d = 768. {without}", "", *table(header, rows)]
+    lines = ["## Share of the arithmetic limit", "", f"One query of 32 fragments, 32 fragments an image, d = 768. {without}", "", markdown_table(header, rows)]
     paper = result["paper"]
     if paper:
         against = f"the paper's V100 takes {paper['paper_ms']:g} ms; target {paper['target_ms']:.1f} ms: {verdict(paper['met'])}"
@@ -138,7 +134,7 @@ def _peers_table(result: dict) -> list[str]:
         if ratio and least:
             fastest = next(one["ms"] for one in contest["contestants"] if one["name"] == contest["fastest"])
             target += f" The arithmetic limit is {least:.2f} ms: nothing that makes all products can have a ratio above {fastest / least:.2f}."
-        lines += ["", f"### {title}", "", *table(["", "ms", "median", "ratio", "images at a time"], rows), "", target]
+        lines += ["", f"### {title}", "", markdown_table(["", "ms", "median", "ratio", "images at a time"], rows), "", target]
     return lines
 
 
@@ -153,7 +149,7 @@ def _nearest_table(result: dict) -> list[str]:
             measured = one["status"] == "measured"
             cells = [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}", f"{one['recall']:.3f}"] if measured else [f"{one['status']}: {one['reason']}", "", ""]
             rows.append([one["name"], *cells])
-        lines += ["", f"### {_size(entry, 'items')}, d = {entry['dim']}", "", *table(["", "ms a query", "median", "recall@10"], rows)]
+        lines += ["", f"### {_size(entry, 'items')}, d = {entry['dim']}", "", markdown_table(["", "ms a query", "median", "recall@10"], rows)]
     return lines
 
 
