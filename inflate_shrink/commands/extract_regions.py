@@ -9,6 +9,7 @@ or Paddle Inference models (docs/own_data.md says where from). An interrupted ca
 
 import os
 import time
+from dataclasses import fields
 
 # Before NumPy is imported: each worker is one core's.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -44,9 +45,7 @@ def main(argv):
         if not arguments.detector and getattr(arguments, name) != parser.get_default(name):
             raise InputError(f"--{name.replace('_', '-')} has no effect without --detector; leave it out")
 
-    settings = ExtractorSettings(
-        arguments.backbone, arguments.backbone_preset, arguments.detector, arguments.detector_preset, arguments.size, arguments.boxes
-    )
+    settings = ExtractorSettings(**{field.name: getattr(arguments, field.name) for field in fields(ExtractorSettings)})
     bad = BadRecords(skip=not arguments.strict, hint="without --strict such files are left out")
     start = time.perf_counter()
     photos, before, reused = extract_collection(
@@ -54,9 +53,10 @@ def main(argv):
         regions=arguments.regions, workers=arguments.workers, bad=bad, reuse=arguments.reuse,
     )
     seconds = time.perf_counter() - start
-    of_them = [f"{before} of them in an earlier call"] * bool(before) + [f"{reused} of them as in {arguments.reuse}"] * bool(arguments.reuse)
-    known = f" ({', '.join(of_them)})" if of_them else ""
-    say(f"{arguments.out}: {photos} photos{known}, {bad.count} files left out, {seconds:.0f} s, {(photos - before) / seconds:.1f} photos/s")
+    known = f" ({before} of them in an earlier call)" if before else ""
+    known += f" ({reused} of them as in {arguments.reuse})" if arguments.reuse else ""
+    pace = (photos - before) / seconds
+    say(f"{arguments.out}: {photos} photos{known}, {bad.count} files left out, {seconds:.0f} s, {pace:.1f} photos/s")
 
 
 if __name__ == "__main__":

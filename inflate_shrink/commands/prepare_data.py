@@ -45,7 +45,8 @@ def main(argv):
     if arguments.captions_per_image < 0:
         raise InputError(f"--captions-per-image must be 1 or more, or 0 for all, found {arguments.captions_per_image}")
     bad = BadRecords(arguments.skip_bad)
-    options = CaptionOptions(arguments.image_column, arguments.caption_column, arguments.split_column, not arguments.without_restval, arguments.vocab)
+    columns = arguments.image_column, arguments.caption_column, arguments.split_column
+    options = CaptionOptions(*columns, not arguments.without_restval, arguments.vocab)
     found = read_captions(arguments.captions, arguments.format, bad, options)
     drawn = not (arguments.split or any(caption.split for caption in found))
     if not drawn:

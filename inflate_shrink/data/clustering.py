@@ -51,7 +51,7 @@ def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tup
     gram = _gram(features - features.mean(0))  # a smaller norm leaves less to cancel in the distances
     members = _lloyd(gram, _initial_members(gram, k))
     distance = _distances(gram, members)
-    order = np.lexsort((members.argmax(1), -members.sum(1)))  # the largest first; of equals, the one with the smallest index
+    order = np.lexsort((members.argmax(1), -members.sum(1)))  # the largest first; of equals, that of the first region
     members, central = members[order], np.where(members, distance, np.inf).argmin(1)[order]
     centres = members.astype(np.float32) @ features / members.sum(1, keepdims=True, dtype=np.float32)
     return centres, boxes[central]

@@ -6,7 +6,8 @@ import re
 from typing import Iterable
 
 _EXTENSION = re.compile(r"\.(?:jpe?g|png|bmp|gif|webp|tiff?)$", re.IGNORECASE)
-SURROGATE = re.compile("[\ud800-\udfff]")  # half a pair: an escape such as \ud800 in JSON, or how Python reads bytes that are not UTF-8
+# Half a pair: an escape such as \ud800 in JSON, or how Python reads bytes that are not UTF-8.
+SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"(?:(?:coco_(?:train|val|test)20(?:14|15|17)|flickr30k)_)?0*([0-9]+)", re.IGNORECASE)
 
 

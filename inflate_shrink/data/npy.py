@@ -48,7 +48,8 @@ def create_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Create a file of zeros and map it for writing; a full disk is an OSError now, not a crash later."""
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=tuple(shape))
     with open(path, "r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))  # writing to a mapped hole of a full disk would kill the process (SIGBUS)
+        # Writing to a mapped hole of a full disk would kill the process (SIGBUS).
+        os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
     return array
 
 

@@ -27,7 +27,9 @@ _SPAWN = multiprocessing.get_context("spawn")
 _ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
-def ordered_map(function: Callable, items: Iterable, workers: int, initializer: Callable | None = None, initargs: tuple = ()) -> Iterator[tuple]:
+def ordered_map(
+    function: Callable, items: Iterable, workers: int, initializer: Callable | None = None, initargs: tuple = ()
+) -> Iterator[tuple]:
     """Yield ``(item, function(item))`` in the order of the items.
 
     An InputError of ``function`` is yielded as the result. At most 2 * workers + 2 items are taken and not
@@ -35,7 +37,7 @@ def ordered_map(function: Callable, items: Iterable, workers: int, initializer: 
     workers.
 
     Args:
-        function, initializer: picklable, as are items and results; ``initializer(*initargs)`` runs first in every worker.
+        function, initializer: picklable, as are items and results; ``initializer(*initargs)`` runs first in each worker.
         workers: processes; with 1 or fewer everything runs in this process.
 
     Raises:

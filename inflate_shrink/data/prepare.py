@@ -117,7 +117,9 @@ def prepare(
         dtype=dtype,
         seed=seed,
         extra={"image_root": source.image_root, "caption_files": list(caption_files)},
-        inputs={"files": [_fingerprint(path) for path in source.paths], "format": source.format, "images": _digest(list(wanted))},
+        inputs={
+            "files": [_fingerprint(path) for path in source.paths], "format": source.format, "images": _digest(list(wanted))
+        },
     ) as writer:
         items, arguments = _items(source, wanted), (source.format,)
         fill_store(writer, items, len(wanted), _decoder, arguments, task="prepare", workers=workers, bad=bad)
@@ -137,7 +139,9 @@ def split_sizes(captions: list[Caption]) -> str:
     return "; ".join(f"{split}: {images[split]} images, {count} captions" for split, count in texts.items())
 
 
-def _match(captions: list[Caption], source: RegionSource, bad: BadRecords, unused: Collection[str]) -> tuple[dict[str, str], int]:
+def _match(
+    captions: list[Caption], source: RegionSource, bad: BadRecords, unused: Collection[str]
+) -> tuple[dict[str, str], int]:
     """Match the images of captions and regions, and report what does not fit.
 
     Returns:

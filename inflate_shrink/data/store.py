@@ -144,7 +144,8 @@ class Store:
         size give another fingerprint.
         """
         read = [self.directory / name for name in ("meta.json", "images.tsv", "captions.tsv")]
-        sizes = [f"{name} {os.path.getsize(self.directory / name)}".encode() for name in ("regions.npy", "region_counts.npy", "boxes.npy")]
+        arrays = ("regions.npy", "region_counts.npy", "boxes.npy")
+        sizes = [f"{name} {os.path.getsize(self.directory / name)}".encode() for name in arrays]
         return hex_digest([*read, *sizes])
 
 

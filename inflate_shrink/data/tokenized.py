@@ -55,7 +55,8 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
     """
     store = open_store(config.dir)
     tokenizer = CaptionTokenizer(config.vocab or store.vocabulary, config.text_length, config.first_token, config.last_token)
-    data = TrainingData(store, tokenizer, tokenize_split(store, config.train_split, tokenizer), tokenize_split(store, config.val_split, tokenizer))
+    splits = (tokenize_split(store, name, tokenizer) for name in (config.train_split, config.val_split))
+    data = TrainingData(store, tokenizer, *splits)
     captions = len(data.train.split.captions)
     if captions < batch_size:
         raise InputError(f"{config.dir}: split '{config.train_split}' has {captions} captions, fewer than optim.batch_size ({batch_size}); lower it")

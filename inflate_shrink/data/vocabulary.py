@@ -53,7 +53,8 @@ def read_vocabulary(path: str | Path) -> list[str]:
 def parse_vocabulary(content: bytes, path: str | Path) -> list[str]:
     """Parse the bytes of a ``vocab.txt`` to tokens by id; raise InputError, naming ``path``, if they are no WordPiece."""
     try:
-        tokens = content.decode("utf-8").replace("\r\n", "\n").split("\n")  # BERT's tokenizer reads it so: a token may be another line separator
+        # BERT's tokenizer reads it so: a token may be another line separator.
+        tokens = content.decode("utf-8").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a UTF-8 vocabulary file: {error}") from None
     if tokens[-1] == "":

@@ -19,7 +19,8 @@ from .partial import partial_path
 from .store import CAPTIONS_HEADER, FORMAT, IMAGES_HEADER, LISTED
 from .tsv import format_row
 
-FILE_HASHES = "file_hashes.npy"  # (N,) uint64, the first 16 hexadecimal digits of the SHA-256 of each image's file; not in every data set
+# (N,) uint64: the first 16 hexadecimal digits of the SHA-256 of each image's file. Not every data set has it.
+FILE_HASHES = "file_hashes.npy"
 
 
 class StoreWriter:

@@ -108,8 +108,9 @@ class _PhotoReader:
             raise InputError(f"{item.where}: {error}") from error
 
     def _reused(self, row: int) -> Regions:
-        features, counts = self._store.read_regions([row])
-        return Regions(features[0, : counts[0]], self._store.boxes[row, : counts[0]], *self._store.image_sizes[row].tolist())
+        store = self._store
+        (features,), (count,) = store.read_regions([row])
+        return Regions(features[:count], store.boxes[row, :count], *store.image_sizes[row].tolist())
 
 
 def _check_reusable(directory: str | os.PathLike, extractor: str, clustering: str) -> None:

@@ -16,8 +16,8 @@ class Network:
     """A network with one image input. Threads may share it: those of Paddle take turns, those of onnxruntime run at once.
 
     Args:
-        path: ``.onnx`` file, with its weights inside or in files beside it, or a Paddle Inference model: its ``.json`` or ``.pdmodel`` file with the
-            ``.pdiparams`` beside it.
+        path: ``.onnx`` file, with its weights inside or in files beside it, or a Paddle Inference model: its ``.json``
+            or ``.pdmodel`` file with the ``.pdiparams`` beside it.
         threads: cores to use.
 
     Raises InputError for a missing or unreadable file, a missing library, or other than one input.
@@ -27,7 +27,8 @@ class Network:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"{path}: no such file; expected an .onnx file, or the .json or .pdmodel file of a Paddle Inference model")
-        self._run, self.input_shape = _open_onnx(self.path, threads) if self.path.suffix == ".onnx" else _open_paddle(self.path, threads)
+        open_file = _open_onnx if self.path.suffix == ".onnx" else _open_paddle
+        self._run, self.input_shape = open_file(self.path, threads)
 
     @property
     def input_size(self) -> tuple[int, int] | None:
@@ -48,7 +49,8 @@ class Network:
 
     def fingerprint(self) -> str:
         """Return file name and SHA-256 (16 digits) of its files, one after the other; of a Paddle model, of the weights."""
-        files = [self.path, *external_files(self.path)] if self.path.suffix == ".onnx" else [self.path.with_suffix(".pdiparams")]
+        onnx = self.path.suffix == ".onnx"
+        files = [self.path, *external_files(self.path)] if onnx else [self.path.with_suffix(".pdiparams")]
         return f"{self.path.name} sha256:{hex_digest(files)}"
 
 

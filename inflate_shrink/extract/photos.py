@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 178_956_970  # twice Pillow's limit for a warning, where Pillow itself refuses
-# Bytes of one file, so that neither a video nor a small archive of zeros fills the memory; the largest JPEG of MAX_PIXELS has less.
+# Bytes of a file, so that neither a video nor a small archive of zeros fills the memory; no JPEG of MAX_PIXELS has more.
 MAX_BYTES = 1 << 28
 
 # Other kinds are no photos, have no signature to tell them from text, or start other programs (EPS).
