@@ -54,6 +54,7 @@ def python(code, *arguments, **pipes):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], env=ENVIRONMENT, text=True, **pipes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ready", ["print('ready', flush=True); import paddle", "import paddle; print('ready', flush=True)"])
 def test_sigterm_is_one_line_before_and_after_paddle_is_imported(ready):
     code = f"from inflate_shrink.cli import run_tool\ndef main(argv):\n    {ready}\n    import time; time.sleep(60)\nrun_tool(main)"
@@ -114,6 +115,7 @@ def test_threads_beyond_reason(number):
     assert cli.at_once("1024") == 1024
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_before_paddle_is_imported(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "last").symlink_to("step-000001")

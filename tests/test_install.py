@@ -49,6 +49,7 @@ def test_installed_version_is_the_pinned_one(name, pins):
     assert installed(name) == pins[canonical(name)]
 
 
+@pytest.mark.slow
 def test_tokenizer_can_be_imported():
     # In a process of its own, where pytest has not imported anything beforehand.
     code = "import inflate_shrink.model; from paddlenlp.transformers import BertTokenizer; print(BertTokenizer.__name__)"

@@ -19,7 +19,7 @@ _FORKS = multiprocessing.get_context("forkserver")
 
 def start_server():
     """Start the process that the tools are forked from; it imports what they do, computes nothing and ends with this one."""
-    heavy = ["inflate_shrink.engine", "paddle", "paddlenlp.transformers", "matplotlib.pyplot"]
+    heavy = ["inflate_shrink.engine", "paddle", "matplotlib.pyplot"]
     _FORKS.set_forkserver_preload([*heavy, *(f"inflate_shrink.commands.{name}" for name in commands.names())])
     forkserver.ensure_running()
 

@@ -53,6 +53,7 @@ def test_overlap_by_hand():
     assert overlap([np.array([3, 4, 5, 6])], [np.array([6, 1, 2, 0])]) == 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["counted", "masked"])
 def test_measure(trained, tiny_data, tmp_path, padding):
     masked = [f"model.score_padding={padding}"] * (padding == "masked")
@@ -79,6 +80,7 @@ def test_measure(trained, tiny_data, tmp_path, padding):
     assert (tmp_path / "cascade.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_photos_without_collages(trained, tiny_data):
     checkpoint = open_checkpoint(trained("model.fragments=all"))
     found = [measure_cascade(CascadeBenchmark("test", n, 6, (5,), centroids=8, threads=1), checkpoint, None, tiny_data, lambda text: None) for n in (0, 10)]

@@ -89,6 +89,7 @@ def test_inertia():
     assert inertia_of(features, centres) == 3  # 1 + 1 + 1
 
 
+@pytest.mark.slow
 def test_clustering():
     pytest.importorskip("sklearn")
     found = measure_clustering(3, regions=40, clusters=5, dimension=8)
@@ -128,6 +129,7 @@ def test_store_that_is_loaded(tmp_path):
     assert store.region_counts.tolist() == [3, 3] and store.split("train").caption_image.tolist() == [0] * 5 + [1] * 5
 
 
+@pytest.mark.slow
 def test_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found = measure_memory(PREPARE, (4, 3))
@@ -162,6 +164,7 @@ def test_collection_that_is_prepared(tmp_path):
     assert (found.features != reader.decode(items[0]).features).any()
 
 
+@pytest.mark.slow
 def test_peak_is_the_childs_own():
     mine = np.ones(300 << 17)  # 300 MiB, touched
     small = run_measured([sys.executable, "-S", "-c", "pass"])

@@ -40,6 +40,7 @@ def test_scoring_beyond_memory(free, stored, tmp_path, monkeypatch):
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:float16 products", "ignore:No ccache")
 def test_scoring_on_device(monkeypatch):
     assert OnDevice(0).time(fused=False, candidates=5, fragments=2, dim=8, seconds=0)["ms"] > 0

@@ -111,6 +111,7 @@ def test_timing():
     assert best_and_median([3, 1, 2]) == {"ms": 1, "median_ms": 2, "calls": 3}
 
 
+@pytest.mark.slow
 def test_worker(own_peers):
     with Worker(path_of(Contestant), 3, {"target": "own_peers:Right", "threads": 1}) as worker:
         found = worker.call("prepare", images=5, fragments=2, dim=8, seed=0)
@@ -126,6 +127,7 @@ def test_worker(own_peers):
         Worker(path_of(Contestant), 1, {"wrong": 1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", [*OURS, *PEERS], ids=lambda peer: f"{peer.name}-{peer.precision}")
 def test_peers_are_right(peer):
     if contest._describe(peer)["status"] != "installed":
@@ -155,6 +157,7 @@ def test_a_peer_that_the_processor_cannot_run(monkeypatch, lacking):
     assert described[1].get("reason") == ("it lacks avx512dq, avx512f" if lacking else None)
 
 
+@pytest.mark.slow
 def test_contest(own_peers):
     peers = [f"own_peers:{name}" for name in ("Right", "Wrong", "Broken", "Missing", "Illegal", "OutOfMemory")]
     (found,) = contest.measure_contests(peers, [8], 20, 1, 0, fragments=2, rounds=2, seconds=0.01)
@@ -247,6 +250,7 @@ def test_nearest_without_faiss(monkeypatch):
     assert statuses == {name: "measured" if name.startswith("scan") else "not installed" for name in nearest.METHODS}
 
 
+@pytest.mark.slow
 def test_nearest_with_faiss(monkeypatch):
     pytest.importorskip("faiss")
     monkeypatch.setattr(nearest, "HNSW_ITEMS", 200)

@@ -60,6 +60,7 @@ def test_neighbours():
     assert changes("joint") == {"model.joint: False -> True", "model.init: bert-base-uncased -> runs/flickr30k/B"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", DATA)
 def test_a_file_is_what_its_name_says_but_for_exceptions(data, tmp_path):
     shutil.copy(CONFIGS / f"{data}.yaml", tmp_path)  # without the folder beside it

@@ -80,6 +80,7 @@ def run_tool(*arguments):
     return subprocess.run([sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_tool(tmp_path):
     arguments = ("--out", tmp_path / "demo", "--scenes", 2, 1, 1)
     made = run_tool(*arguments)
@@ -91,6 +92,7 @@ def test_tool(tmp_path):
     assert other.returncode == 2 and other.stderr.startswith("error: ") and "already exists" in other.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("--seed", -1), ("--scenes", 0, 0, 0), ("--scenes", -1, 5, 5)])
 def test_tool_with_bad_numbers(tmp_path, arguments):
     done = run_tool("--out", tmp_path / "demo", *arguments)

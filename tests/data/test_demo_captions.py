@@ -78,6 +78,7 @@ def test_every_value_has_a_word():
         assert set(lexicon) == set(ATTRIBUTES[name])
 
 
+@pytest.mark.slow
 def test_most_captions_single_out_their_scene(described):
     """An oracle that knows every fact finds the scene: the upper bound of text-to-image R@1."""
     scenes = [scene for scene, _ in described]

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from inflate_shrink.data.demo.regions import add_noise, describe_boxes, propose_boxes
 from inflate_shrink.data.demo.render import render
@@ -57,6 +58,7 @@ def test_noise_adds_distractors_and_rectifies():
     assert noisy[:, :3].max() < 6 * SPEC.feature_noise
 
 
+@pytest.mark.slow
 def test_linear_probe_reads_the_attributes():
     """The features carry the facts: least squares on boxes around single objects, held-out scenes."""
     features, labels = [], []

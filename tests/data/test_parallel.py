@@ -61,6 +61,7 @@ def no_children_left():
     return not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_results_in_order(workers):
     items = [*range(6), "bad", *range(7, 12)]
@@ -78,6 +79,7 @@ def test_no_items(workers):
     assert results(workers) == [] and no_children_left()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_other_exceptions_are_raised(workers):
     with pytest.raises(ValueError, match="a bug"):
@@ -100,6 +102,7 @@ def test_exception_that_cannot_be_pickled_and_failing_items():
     assert no_children_left()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how, says", [("die", "killed by signal 9"), ("exit", "exit code 3")])
 def test_dead_worker(how, says):
     large = bytes(3_000_000)  # more than a pipe holds
@@ -108,6 +111,7 @@ def test_dead_worker(how, says):
     assert "fewer workers" in str(caught.value) and no_children_left()
 
 
+@pytest.mark.slow
 def test_bounded_number_in_flight():
     taken = 0
 
@@ -125,6 +129,7 @@ def test_bounded_number_in_flight():
     assert no_children_left()
 
 
+@pytest.mark.slow
 def test_large_items_and_one_blas_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
@@ -149,6 +154,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_orphans(tmp_path, how):
     """After Ctrl-C, at once and with one traceback; after a kill, as soon as the item is done."""

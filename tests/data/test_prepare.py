@@ -241,6 +241,7 @@ def test_a_changed_file_of_a_folder_begins_anew(tmp_path, interrupted):
     assert call().resumed == 2 and open_store(tmp_path / "out").regions[0, :3].tolist() == C
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_bytes(tmp_path, write, capsys):
     path = write(a=MANY, b=MANY[:20] + 1, c=[[1, np.nan, 2]], d=MANY[::-1])
     captions = CAPTIONS + captions_of("test d.jpg A dog.")

@@ -217,6 +217,7 @@ def test_fingerprint_tells_features_of_one_size_apart(tmp_path):
     assert len(prints) == 2
 
 
+@pytest.mark.slow
 def test_as_many_captions_as_coco(animals):
     n = 616_767
     (animals / "files.json").unlink()

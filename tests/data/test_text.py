@@ -106,6 +106,7 @@ def any_vocab(vocab, request):
     return vocab
 
 
+@pytest.mark.slow
 def test_ids_are_those_of_berts_tokenizer(any_vocab):
     from paddlenlp.transformers import BertTokenizer
 
@@ -116,6 +117,7 @@ def test_ids_are_those_of_berts_tokenizer(any_vocab):
         np.testing.assert_array_equal(ids, expected + [0] * (12 - len(expected)), err_msg=caption)
 
 
+@pytest.mark.slow
 def test_every_character_is_read_as_bert_does(tmp_path):
     """Its category decides: control, space, Chinese, accent, punctuation, symbol or letter. Of the large blocks of one kind only the ends."""
     from paddlenlp.transformers import BertTokenizer

@@ -262,6 +262,7 @@ fill(sys.argv[1], before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", ["0", "1", "5"])
 def test_killed(tmp_path, reference, stop):
     """A process that is killed holds the lock until then, and leaves what it had written."""

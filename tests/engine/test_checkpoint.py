@@ -183,6 +183,7 @@ def use(run):
     read_training(checkpoint.directory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["config.yaml", "files.json", "model.safetensors", "state.json", "train.safetensors", "vocab.txt"])
 def test_every_flipped_bit_and_cut_is_noticed(run, name):
     path = run / "last" / name

@@ -48,6 +48,7 @@ def test_data_that_do_not_say_it_are_taken(trained, own_data):
     open_checkpoint(trained()).open_data(own_data)
 
 
+@pytest.mark.slow
 def test_evaluation_and_indexes(trained, other_data, tmp_path, capsys):
     data = ["--data", str(other_data), "--split", "test"]
     for main, arguments in (

@@ -10,6 +10,8 @@ import pytest
 
 from inflate_shrink.engine.checkpoint_files import read_weights
 
+pytestmark = pytest.mark.slow
+
 UPDATES = 45  # 15 an epoch
 DEADLINE = 240  # seconds
 

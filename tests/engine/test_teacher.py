@@ -110,6 +110,7 @@ def test_unfinished_cache_is_not_used(make, trained, tmp_path):
     assert len(make(trained(*COUNTED))[1]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "missing"])
 @pytest.mark.parametrize("name", ["text.npy", "image_mask.npy", "files.json"])
 def test_damaged_fragments_are_written_again(make, trained, batch, tmp_path, damage, name):

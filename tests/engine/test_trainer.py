@@ -36,6 +36,7 @@ def assert_equal(ours, expected):
         np.testing.assert_array_equal(ours[name], expected[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_loss_falls_far_below_the_collapsed_value(tiny_config, tmp_path, capsys):
     config = tiny_config("model.fragments=8", "model.dropout=0", "loss.ranking=sum", "optim.epochs=12", "run.eval_epochs=12", "run.log_steps=1", f"run.dir={tmp_path / 'run'}")
     train(config)
@@ -212,6 +213,7 @@ def never_stopped(tiny_config, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step, accumulate", [(0, 1), (3, 1), (11, 1), (15, 1), (22, 1), (3, 3), (7, 3)])
 def test_resumed_in_a_process_that_has_trained_before(tiny_config, tmp_path, stop_after, never_stopped, step, accumulate):
     overrides = ["run.save_steps=2", "optim.schedule=cosine", "optim.warmup_steps=5", f"optim.accumulate={accumulate}"]
@@ -225,6 +227,7 @@ def test_resumed_in_a_process_that_has_trained_before(tiny_config, tmp_path, sto
     assert states[0] == states[1]
 
 
+@pytest.mark.slow
 def test_killed_between_the_links_of_an_epoch(tiny_config, tmp_path, monkeypatch):
     """RUN/best is put before RUN/last: the other way round, an epoch that is done would never become the best."""
     rsums = itertools.count(100, -1)  # the first epoch is the best
@@ -287,6 +290,7 @@ def test_the_loss_scaler_goes_on_where_it_was(tiny_config, tmp_path, monkeypatch
     assert read_training(tmp_path / "run" / "last")["scaler"] == {"scale": 2.0**6, "count": 15}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps, damaged, says", [
     (21, {"last": "model.safetensors"}, "last/model.safetensors: its checksum is not the one in files.json"),
     (30, {"last": "state.json"}, "last/state.json: its checksum"),  # the best one too
@@ -359,6 +363,7 @@ def test_finished_run_is_left_alone(tiny_config, trained, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in (run / "last").iterdir()}
 
 
+@pytest.mark.slow
 def test_a_second_training_into_one_directory_is_refused_before_it_begins(tiny_config, tmp_path, stop_after):
     run = tmp_path / "run"
     stop_after(4)

@@ -135,6 +135,7 @@ def test_no_photo_at_all(extract, tmp_path, capsys):
     assert os.listdir(tmp_path) == ["photos"] and capsys.readouterr().err.count("skipped: ") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_taken_up(source, extract, interrupted, tmp_path, workers):
     interrupted(source, tmp_path / "here" / "out")
@@ -192,6 +193,7 @@ def encoded_colour(grey):
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_photos_of_the_same_bytes_are_reused(source, extract, tmp_path, monkeypatch):
     """Under another name, too; what is new or changed is described, and the data set is the one made without --reuse."""
     assert extract(source, tmp_path / "old") == (4, 0, 0)

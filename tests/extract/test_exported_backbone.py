@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import paddle
+import pytest
 
 from inflate_shrink.extract.networks import Network
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "own_data.md"
 
 
+@pytest.mark.slow
 def test_backbone_of_the_guide(tmp_path, monkeypatch):
     code = re.search(r"```python\n(import paddle\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
     if paddle.__version__.startswith("2."):  # as the page says

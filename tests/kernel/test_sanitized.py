@@ -10,6 +10,8 @@ import pytest
 
 from inflate_shrink.kernel import paths
 
+pytestmark = pytest.mark.slow
+
 CSRC = Path(__file__).resolve().parents[2] / "inflate_shrink" / "kernel" / "csrc"
 HERE = Path(__file__).resolve().parent
 # Not optimised, and calls for checks that would otherwise fill the unrolled loops: most of the time is the compiler's.

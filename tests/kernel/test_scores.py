@@ -78,6 +78,7 @@ def test_any_dimension_and_any_number_of_fragments(precision, dim):
                 close(scores(queries, rows, stored=stored, path=path), wanted, path)
 
 
+@pytest.mark.slow
 @on_every_path
 @in_every_precision
 def test_one_row_and_one_fragment_each(path, precision):

@@ -268,6 +268,7 @@ def test_failed_download(monkeypatch):
 MINILM = Path(__file__).resolve().parents[3] / "shared" / "weights" / "minilm_l6_h384_uncased"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MINILM.is_dir(), reason=f"no {MINILM.name} in {MINILM.parent}")
 def test_a_real_one_tells_what_sentences_mean():
     config = dict(hidden=384, layers=6, heads=12, ffn=1536, codes=0)

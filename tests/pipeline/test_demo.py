@@ -34,6 +34,7 @@ def no_training(monkeypatch, tmp_path, result_of):
     monkeypatch.setattr(run, "run_steps", lambda steps, lanes: [write_result(step.directory, result_of(step.config)) for step in steps])
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_what_the_demo_runs_writes_nothing(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     Path("configs").symlink_to(ROOT / "configs")

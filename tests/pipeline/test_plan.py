@@ -195,6 +195,7 @@ def test_a_pipeline_among_several(tmp_path):
             read_pipeline(f"{file}:{name}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["coco", "flickr30k", "flickr8k", "demo"])
 def test_every_row_of_the_shipped_pipelines(data, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)

@@ -74,6 +74,7 @@ def random_text(random, words):
     return text
 
 
+@pytest.mark.slow
 def test_ids_to_text_to_ids(vocab, tmp_path, capsys):
     random = np.random.RandomState(0)
     words = read_vocabulary(vocab)

@@ -48,6 +48,7 @@ def base_file(tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode, part, name, has_codes, bert, codes, fragments, margin", MODELS)
 def test_every_model(mode, part, name, has_codes, bert, codes, fragments, margin, tmp_path):
     weights = weights_of(mode, has_codes)
@@ -155,6 +156,7 @@ def vocab(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_tool_writes_a_checkpoint(base_file, vocab, tmp_path):
     run = run_tool(base_file, "--mode", "base", "--vocab", vocab, "--out", tmp_path / "B", "--layers", 2)
     assert run.returncode == 0, run.stderr
@@ -170,6 +172,7 @@ def test_tool_writes_a_checkpoint(base_file, vocab, tmp_path):
         np.testing.assert_array_equal(loaded.state_dict()[name].numpy(), parameter.numpy())
 
 
+@pytest.mark.slow
 def test_tool_and_bad_input(base_file, vocab, tmp_path):
     short, damaged, existing = tmp_path / "short.txt", tmp_path / "damaged", tmp_path / "existing"
     short.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n")

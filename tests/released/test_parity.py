@@ -22,6 +22,8 @@ from inflate_shrink.losses.ranking import smooth_maximum
 from inflate_shrink.released.convert import convert, parameter_names
 from released_files import released_shapes, save_released
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = Path(__file__).with_name("reference_outputs.npz")
 SHAPES_CRC32 = 1499574328  # of the released names and shapes, sorted, as JSON
 SIZES = dict(hidden=768, ffn=3072, layers=3, words=1000, region_dim=2048)

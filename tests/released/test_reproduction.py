@@ -14,6 +14,8 @@ from inflate_shrink.cli import run_tool
 from inflate_shrink.published import published_table
 from released_files import released_shapes, save_released
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES, TRAIN_IMAGES, REGION_DIM, HIDDEN, FFN, CODES = 1003, 4, 16, 64, 32, 2
 UNK, CLS, SEP = 100, 101, 102  # as in bert-base-uncased

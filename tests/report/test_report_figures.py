@@ -25,6 +25,7 @@ def drawn(runs, tmp_path, monkeypatch):
     return draw
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function, name", [(figures.draw_figure_1, "figure1"), (figures.draw_figure_3, "figure3")])
 def test_files_are_the_same_in_every_run(drawn, function, name):
     written, directory, *_ = drawn(function, *MODELS)
@@ -38,6 +39,7 @@ def test_files_are_the_same_in_every_run(drawn, function, name):
     assert ">I-B-F</text>" in svg and ">published, MSCOCO1K</text>" in svg and "<dc:date>" not in svg
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [figures.draw_figure_1, figures.draw_figure_3])
 @pytest.mark.parametrize("data, shared", [("coco", True), ("demo", False), ("flickr30k", False)])
 def test_one_y_axis_only_for_the_papers_images_and_protocol(drawn, function, data, shared):

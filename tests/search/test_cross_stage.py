@@ -15,6 +15,7 @@ QUERY = "a red ball left of a box"
 CROSS, JOINT = ("model.scoring=cross", "loss.candidates=2"), ("model.joint=true", "loss.candidates=2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [CROSS, JOINT], ids=["cross", "joint"])
 def test_hits_get_the_models_own_scores(trained, tiny_data, overrides):
     cross, store = open_checkpoint(trained(*overrides)), open_store(tiny_data)
@@ -29,6 +30,7 @@ def test_hits_get_the_models_own_scores(trained, tiny_data, overrides):
     assert CrossStage(cross, tiny_data)(QUERY, []) == []
 
 
+@pytest.mark.slow
 def test_after_a_cascade(trained, built, tiny_data):
     """The best ten of an index, in the order of the cross-BERT."""
     stage, searcher = CrossStage(open_checkpoint(trained(*CROSS)), tiny_data), Searcher(built("B", first=True))

@@ -85,6 +85,7 @@ def test_small_is_scanned_large_is_a_graph_and_huge_is_in_lists(items, dim, kind
     assert choose_kind(items, dim) == kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
 @pytest.mark.parametrize("kind", ["flat", "sq8", "ivf", "hnsw"])
 def test_it_finds_what_a_scan_finds_with_the_same_scores(make_index, monkeypatch, kind, precision):
@@ -191,6 +192,7 @@ def flip(path):
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "suffix, damage, message",
     [

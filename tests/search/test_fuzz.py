@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DAMAGES = int(os.environ.get("INFLATE_SHRINK_FUZZ", 300))  # more find more: 10,000 take some minutes
 
 
+@pytest.mark.slow
 def test_damaged_files_give_a_result_or_one_line():
     script = Path(__file__).parent / "fuzz" / "fuzz_files.py"
     run = subprocess.run([sys.executable, script, "0", str(DAMAGES)], capture_output=True, text=True)

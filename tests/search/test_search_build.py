@@ -27,6 +27,7 @@ def ids_of(directory):
     return [item for segment in segments for row, item in enumerate(segment.ids) if segment.deleted is None or not segment.deleted[row]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split, count", [("", 42), ("val", 8)])
 def test_images(built, tiny_data, split, count):
     store = open_store(tiny_data)
@@ -49,6 +50,7 @@ def vectors(checkpoint, tiny_data):
     return lambda name: encode.encode_images(checkpoint(name).load_model(), store, np.arange(42)).vectors.numpy().reshape(-1, 16)
 
 
+@pytest.mark.slow
 def test_int8_is_centred_on_the_mean(built, vectors):
     index = open_index(built("B", first=True, precision="int8"))
     assert [(name, field.precision, field.dim) for name, field in index.settings.fields.items()] == [("fragments", "int8", 16), ("vector", "int8", 16)]
@@ -214,6 +216,7 @@ def add_nothing(*arguments, **named):
     raise AssertionError("it was encoded or made again")
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_goes_on(stopped_build, built, tiny_data, tmp_path, monkeypatch):
     """What a process that is killed leaves is what one leaves that is interrupted."""
     whole, partial = built("B", first=True), tmp_path / ".new.partial"
@@ -232,6 +235,7 @@ def test_an_interrupted_build_goes_on(stopped_build, built, tiny_data, tmp_path,
     assert {hit.id: hit.score for hit in Searcher(tmp_path / "new").search(QUERY, k=42)} == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_build_of_other_settings_begins_anew(stopped_build, tmp_path):
     build, _ = stopped_build(KeyboardInterrupt())
     (tmp_path / ".new.partial" / ".content.tmp-1").mkdir()  # of an index that was killed before it was there
@@ -240,11 +244,13 @@ def test_a_build_of_other_settings_begins_anew(stopped_build, tmp_path):
     assert len(index) == 8 and index.settings.fields["fragments"].precision == "int8" and [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
+@pytest.mark.slow
 def test_bad_items_leave_nothing(stopped_build, tmp_path):
     _, message = stopped_build(InputError(f"{tmp_path / '.new.partial' / 'content'}: item 'test-00002': field fragments: holds a number that is NaN"))
     assert message == f"{tmp_path / 'new'}: item 'test-00002': field fragments: holds a number that is NaN" and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_bad_data_leave_nothing(checkpoint, own_data, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "CENTER_SAMPLE", 4)
     regions = np.load(own_data / "regions.npy", mmap_mode="r+")
@@ -255,6 +261,7 @@ def test_bad_data_leave_nothing(checkpoint, own_data, tmp_path, monkeypatch):
     assert not list((tmp_path / "new").iterdir())
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_build_goes_on(stopped_build, tmp_path, monkeypatch):
     full = OSError(28, "No space left on device")
     failed = InputError(f"{tmp_path / '.new.partial' / 'content'}: cannot be written: {full.strerror}; the index is as it was")
@@ -287,6 +294,7 @@ def test_models_that_do_not_fit(checkpoint, trained, other_words):
             Models(*given)
 
 
+@pytest.mark.slow
 def test_another_model_is_not_added(own_index, checkpoint, tiny_data):
     directory = own_index("B", split="val", first=True)
     b, f = checkpoint("B"), checkpoint("F")  # masked, B has the same weights: no caption is shorter than its fragments

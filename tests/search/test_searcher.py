@@ -90,6 +90,7 @@ def assert_let_through(chosen, scores, tolerance):
     assert min(scores[item] for item in chosen) >= max(score for item, score in scores.items() if item not in chosen) - tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, padding", [("B", "counted"), ("B", "masked"), ("F", "counted"), ("I", "counted"), ("I", "masked")])
 def test_exact_text_to_image(built, reference, image_ids, name, padding):
     searcher = Searcher(built(name, padding))
@@ -103,6 +104,7 @@ def test_exact_text_to_image(built, reference, image_ids, name, padding):
     assert Path(hits[0].file).is_file() and Path(hits[0].file).stem == hits[0].id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, padding", [("B", "counted"), ("B", "masked"), ("F", "masked"), ("I", "masked")])
 def test_exact_image_to_text(built, reference, tiny_data, name, padding):
     store = open_store(tiny_data)
@@ -115,6 +117,7 @@ def test_exact_image_to_text(built, reference, tiny_data, name, padding):
     assert hits[7].file == store.captions[int(hits[7].id.partition("#")[2])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 @pytest.mark.parametrize("name", "BI")
 def test_precisions(built, reference, image_ids, name, precision):
@@ -122,6 +125,7 @@ def test_precisions(built, reference, image_ids, name, precision):
     assert_are(hits, dict(zip(image_ids, scores)), np.ptp(scores) / 5)
 
 
+@pytest.mark.slow
 @stages
 def test_a_cascade_of_all_is_exact(in_segments, built, reference, image_ids, stage):
     searcher, expected = Searcher(in_segments(stage)), dict(zip(image_ids, reference("B", texts=[QUERY])[:, 0]))
@@ -137,6 +141,7 @@ def test_a_cascade_of_all_is_exact(in_segments, built, reference, image_ids, sta
         assert searcher.search(QUERY, k, candidates=candidates) == exact[:k]
 
 
+@pytest.mark.slow
 @stages
 @pytest.mark.parametrize("n", [1, 7, LIVE - 1])
 def test_fewer_candidates(in_segments, reference, image_ids, stage, n):
@@ -204,6 +209,7 @@ def test_an_index_that_lost_everything(in_segments, stage):
     assert [searcher.search(QUERY, k, mode) for k in (1, 50) for mode in searcher.modes] == [[]] * 4
 
 
+@pytest.mark.slow
 def test_threads_search_while_the_index_moves_on(in_segments):
     """Each answer is the whole answer of one commit: the best so far is deleted, over and over."""
     searcher = Searcher(directory := in_segments("vector"))

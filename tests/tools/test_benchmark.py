@@ -28,6 +28,7 @@ def backbone(tmp_path):
     return tmp_path / "mean.onnx"
 
 
+@pytest.mark.slow
 def test_data(run_tool, tmp_path, monkeypatch, photos, backbone):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -78,6 +79,7 @@ class Missing(Numpy):
 """
 
 
+@pytest.mark.slow
 def test_search(run_tool, tmp_path, monkeypatch):
     (tmp_path / "own_peers.py").write_text(OWN_PEERS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -108,6 +110,7 @@ def test_search_in_part(run_tool, tmp_path):
     assert result["limit"] is result["peers"] is None and result["nearest"] and "limit: not measured" in stdout
 
 
+@pytest.mark.slow
 def test_latency(run_tool, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     models = {"F": "fragments: 1", "I": "codes: 2", "C": "scoring: cross"}

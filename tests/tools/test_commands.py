@@ -13,6 +13,7 @@ TOOLS = Path(__file__).resolve().parents[2] / "tools"
 SIDE = ["r1", "r5", "r10", "medr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", sorted(path.stem for path in TOOLS.glob("*.py")))
 def test_help_shows_an_example(run_tool, tool):
     code, stdout, stderr = run_tool(tool, "--help")

@@ -8,6 +8,7 @@ import pytest
 from inflate_shrink.search.encoder.encoders import ImageEncoder, QueryEncoder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side, kind", [("text", QueryEncoder), ("image", ImageEncoder)])
 def test_export(run_tool, trained, tmp_path, side, kind):
     onnx = [] if paddle.__version__.startswith("2.") else ["--onnx"]

@@ -355,6 +355,7 @@ def test_verify(prepare_main, capsys, tiny_data, own_data):
 # ---- in a process of its own ----
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_again(start_tool, run_tool, vocab, tmp_path):
     names, many = [f"{i}.jpg" for i in range(80)], np.random.default_rng(0).normal(size=(300, 8))  # long to cluster, short to write
     lines = [f"{name}\t64\t48\t300\t{base64_of(np.ones((300, 4)))}\t{base64_of(many + i)}\n" for i, name in enumerate(names)]

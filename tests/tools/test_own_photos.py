@@ -83,6 +83,7 @@ def test_a_folder_that_has_grown(extracted, run_tool, photos, backbone, tmp_path
     assert code == 2 and stderr.startswith("error: ") and stderr.count("\n") == 1 and "nothing of it can be reused" in stderr
 
 
+@pytest.mark.slow
 def test_from_photos_to_a_score(extracted, run_tool, photos):
     code, stdout, stderr = run_tool(
         "prepare_data", "--captions", photos / "captions.txt", "--format", "flickr", "--regions", photos / "regions",

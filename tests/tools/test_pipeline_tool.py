@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 ROWS = {
     "B": {"model": {"fragments": 8}},
     "I": {"model": {"codes": 4}},

@@ -16,6 +16,7 @@ def index(tmp_path):
     return directory
 
 
+@pytest.mark.slow
 def test_push_and_search(run_tool, index, tmp_path):
     pytest.importorskip("qdrant_client", reason="Qdrant's client is not installed: pip install inflate-shrink[qdrant]")
     from inflate_shrink.search.qdrant import QdrantCollection
@@ -32,6 +33,7 @@ def test_push_and_search(run_tool, index, tmp_path):
     assert code == 0 and "2 new" in stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments, message",
     [

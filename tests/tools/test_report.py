@@ -22,6 +22,7 @@ def runs(tmp_path):
     return tmp_path / "runs"
 
 
+@pytest.mark.slow
 def test_everything(run_tool, runs, tmp_path):
     (runs / "result.json").write_text("")
     code, stdout, stderr = run_tool("report", "--runs", runs, "--out", tmp_path / "out")

@@ -69,6 +69,7 @@ def ids(stdout):
     return [line.split()[2] for line in stdout.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["first", "centroids"])
 def test_search(run_tool, tool, indexes, tmp_path, kind):
     arguments = ["search", "--index", indexes(kind), "a red ball", "-k", 3]
@@ -83,6 +84,7 @@ def test_search(run_tool, tool, indexes, tmp_path, kind):
         assert tool(*arguments, *more) == (0, stdout, "")
 
 
+@pytest.mark.slow
 def test_search_with_an_image(tool, indexes, tiny_data, tmp_path):
     arguments = ["search", "--index", indexes("captions"), "--image", "test-00003", "--data", tiny_data, "--json", tmp_path / "hits.json"]
     code, stdout, stderr = tool(*arguments)
@@ -107,6 +109,7 @@ def test_only(tool, indexes, tmp_path):
     refused(tool(*arguments[:-1], tmp_path / "none"), tmp_path / "none", "No such file")
 
 
+@pytest.mark.slow
 def test_more_than_there_are_and_words_that_are_cut_are_said_once(tool, indexes):
     code, stdout, stderr = tool("search", "--index", indexes("plain"), "a red ball " * 20, "-k", 11)
     assert code == 0 and stdout.count("\n") == 10

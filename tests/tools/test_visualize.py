@@ -41,12 +41,14 @@ def test_command_line(run_tool, checkpoint, tmp_path):
     assert "<script>alert" not in (tmp_path / "out.html").read_text() and "red ball &lt;script&gt;" in (tmp_path / "out.html").read_text()
 
 
+@pytest.mark.slow
 def test_attention_of_an_image_and_of_a_numbered_caption(visualize, tiny_data):
     assert "35 positions of image test-00002" in visualize("attention", "--image", "test-00002", "--heads", "2")
     caption = open_store(tiny_data).split("val").captions[2]
     assert f'positions of "{caption}"' in visualize("attention", "--split", "val", "--number", "3", "--data", str(tiny_data))
 
 
+@pytest.mark.slow
 def test_match(visualize, tiny_data):
     split = open_store(tiny_data).split("test")
     image = split.image_ids[split.caption_image[6]]

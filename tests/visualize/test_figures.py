@@ -50,6 +50,7 @@ def test_attention(figures, tmp_path):
     assert borders == [[(0, 1, 1.5, 1.5), (1.5, 1.5, 0, 1)]] * 4 + [[(-0.35, 1.35, 1.5, 1.5)]] * 2  # before the first code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers, heads", [(3, 1), (1, 3), (3, 2), (3, 12)])
 def test_an_attention_picture_is_landscape(figures, tmp_path, layers, heads):
     labels = [f"word {number}" for number in range(9)] + [f"code {number}" for number in range(1, 33)]

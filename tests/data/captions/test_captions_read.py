@@ -180,6 +180,7 @@ def test_duplicate_captions():
     assert duplicate_captions(Caption(image, text, None, "") for image, text in rows) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ALL)
 def test_damaged_files_are_read_or_refused(read, valid, format):
     generator, content = random.Random(format), valid[format].encode()

@@ -44,6 +44,7 @@ def damage(data, rng):
     return bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tsv", "oscar", "npz", "scan", "released", "store"])
 def test_damaged_files(samples, name, capsys):
     path, files = samples[name]

@@ -76,6 +76,7 @@ def test_no_compiler_is_one_line(fake_nvcc, monkeypatch):
         cuda_library.find_or_build()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(cuda_library.find_nvcc() is None, reason="needs nvcc")
 def test_it_compiles_without_a_warning_and_reports_cudas_errors(tmp_path, monkeypatch):
     cuda_library.build(tmp_path / "fused.so", ["80"], ["-Werror=all-warnings"])
@@ -142,6 +143,7 @@ def test_bad_arrays_are_named(changes, message):
         call(Recorder(), **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(paddle.device.get_device() != "cpu", reason="there is a GPU")
 def test_without_a_gpu():
     rows = StoredFragments(np.zeros((1, 2), np.float32), None, np.arange(2), "float32", 2)
@@ -151,6 +153,7 @@ def test_without_a_gpu():
     assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: no GPU here") and not done.stdout
 
 
+@pytest.mark.slow
 def test_the_check_runs_on_the_cpu(capsys):
     check.main(["--cpu", "--items", "20", "--dim", "8"])
     printed = capsys.readouterr().out

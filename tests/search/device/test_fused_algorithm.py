@@ -14,6 +14,8 @@ from inflate_shrink.kernel import StoredFragments, decode_rows, encode_rows
 from inflate_shrink.search.device import fused
 from inflate_shrink.search.device.rows import DeviceRows
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[2] / "inflate_shrink" / "search" / "device" / "csrc"
 CODE = {"float16": 0, "bfloat16": 1, "int8": 2}

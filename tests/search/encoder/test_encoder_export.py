@@ -39,6 +39,7 @@ def test_without_vocabulary(untrained, tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 def test_diverged_model_leaves_nothing(untrained, tmp_path):
     with pytest.raises(InputError, match="differs from the model by nan"):
         export_encoder(untrained(fill=float("nan")), tmp_path / "encoder")

@@ -34,6 +34,7 @@ def assert_equal(found, expected):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["masked", "counted"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_texts(exported, backend, shape, padding):
@@ -45,6 +46,7 @@ def test_texts(exported, backend, shape, padding):
     assert [encoder.dim, encoder.fingerprint] == [8, encoder.meta["model"]["fingerprint"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding, shape", [("masked", "F"), ("counted", "B"), ("masked", "I"), ("counted", "I")])
 def test_images(exported, backend, padding, shape):
     checkpoint, directory = exported("image", PADDLE_3, score_padding=padding, **SHAPES[shape])
@@ -97,6 +99,7 @@ def test_regions_of_another_shape(exported, regions, counts):
         encoder(np.zeros(regions, "float32"), np.zeros(counts, "int64"))
 
 
+@pytest.mark.slow
 def test_what_a_search_process_imports(exported, backend):
     _, directory = exported(onnx=PADDLE_3, score_padding="masked", fragments=1)
     code = (

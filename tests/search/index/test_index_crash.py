@@ -17,6 +17,8 @@ from index_changes import SETTINGS, before_each_step, change, content, files_in,
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.index import IndexWriter, create_index, open_index, verify_index
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [3, 6])  # 3 compacts, 6 merges
 def test_killed_before_every_step(make_index, number):

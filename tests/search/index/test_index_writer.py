@@ -178,6 +178,7 @@ def test_merging_keeps_the_order(empty):
     verify_index(empty)
 
 
+@pytest.mark.slow
 def test_hundreds_of_commits_with_few_descriptors(empty):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))

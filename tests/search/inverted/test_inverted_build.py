@@ -46,6 +46,7 @@ def build(checkpoint_of, store, tmp_path_factory):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [SPARTA, (*SPARTA, "model.codes=3", "model.fragments=all")])
 def test_the_ranking_is_the_models(build, checkpoint_of, store, overrides):
     checkpoint, split = checkpoint_of(*overrides), store.split("test")
