@@ -126,6 +126,28 @@ class Searcher:
         arrays = regions[None], np.array([len(regions)])
         return self.search_fragments(*self._encoded(ImageEncoder, lambda encoder: encoder(*arrays), mode), k, mode, candidates, only)
 
+    def search_like(
+        self, item: str, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
+    ) -> list[Hit]:
+        """Return the ``k`` images most like one of the index, which is left out: as :meth:`search`, its stored fragments being the query.
+
+        No encoder is needed. An image's fragments are summed over, as a text's are: how well the found image covers what is in the given one.
+
+        Args:
+            item: id of the image.
+
+        Raises:
+            InputError: the index holds captions or has no such id, or as of :meth:`search`.
+        """
+        self._require("images", "the like of an item is found in an index of images")
+        commit = self._commit
+        (number,) = commit.sweep.numbers([item])
+        vector = commit.sweep.fragments(VECTOR, number)[0] if self._vectors == VECTOR and mode != "exact" else None
+        # the image itself, which is usually the first, is one more
+        hits = self._search(commit, commit.sweep.fragments(FRAGMENTS, number), vector, k + 1 if k > 0 else k, mode, candidates, only)
+        others = [hit for hit in hits if hit.id != item]
+        return [hit._replace(rank=rank) for rank, hit in enumerate(others[:k], 1)]
+
     def encode(self, query: str, mode: str = "") -> tuple[np.ndarray, np.ndarray | None]:
         """A text's fragments (l, d) float32, and F's vector (d,) where the index has such a field and the mode needs it."""
         return self._encoded(QueryEncoder, lambda encoder: encoder([query]), mode)
@@ -150,7 +172,11 @@ class Searcher:
         only: Sequence[str] | None = None,
     ) -> list[Hit]:
         """:meth:`search` with an encoded query: fragments (l, d) float32 and, where the first stage needs it, F's vector (d,)."""
-        commit = self._commit
+        return self._search(self._commit, fragments, vector, k, mode, candidates, only)
+
+    def _search(
+        self, commit: _Commit, fragments: np.ndarray, vector: np.ndarray | None, k: int, mode: str, candidates: int, only: Sequence[str] | None
+    ) -> list[Hit]:
         modes = self._modes(commit)
         mode = mode or modes[0]
         if k < 1 or candidates < 1:

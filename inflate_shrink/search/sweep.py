@@ -6,7 +6,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from ..kernel import StoredFragments, centroid_scores, centroid_table, scores
+from ..kernel import StoredFragments, centroid_scores, centroid_table, decode_rows, scores
 from .index import Index, Segment
 
 
@@ -39,6 +39,13 @@ class Sweep:
         segment = self._segment_of(number)
         row = number - self._starts[segment]
         return self._segments[segment].ids[row], self._segments[segment].files[row]
+
+    def fragments(self, field: str, number: int) -> np.ndarray:
+        """Return the stored fragments (l, d) float32 of an item, with the error that their precision brings."""
+        segment = self._segment_of(number)
+        stored, row = self._segments[segment].stored(field), number - self._starts[segment]
+        rows = slice(stored.offsets[row], stored.offsets[row + 1])
+        return decode_rows(stored.values[rows], None if stored.scales is None else stored.scales[rows], stored.precision, stored.dim, stored.center)
 
     def scores(self, field: str, query: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
         """Exact scores (n,) float32 of a query (l, d) with items, by ascending number; None: all, -infinity where deleted."""

@@ -261,6 +261,50 @@ def test_threads_open_an_encoder_once(built, monkeypatch):
     assert answers == [searcher.search(QUERY), searcher.search("box")] * 20
 
 
+def like_scores(directory, item):
+    """id -> the late interaction of an item's stored fragments with those of each other item, by NumPy."""
+    stored = {}
+    for segment in open_index(directory).segments:
+        rows = segment.stored("fragments")
+        vectors = decode_rows(rows.values, rows.scales, rows.precision, rows.dim, rows.center)
+        live = np.ones(len(segment), bool) if segment.deleted is None else ~segment.deleted
+        stored.update({segment.ids[i]: vectors[rows.offsets[i] : rows.offsets[i + 1]] for i in np.flatnonzero(live)})
+    query = stored.pop(item)
+    return {other: (query @ fragments.T).max(1).sum() for other, fragments in stored.items()}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("name", "BIF")
+def test_like(built, name, precision):
+    directory = built(name, precision=precision)
+    expected = like_scores(directory, "val-00003")
+    spread = np.ptp(list(expected.values()))
+    assert spread > 1e-3
+    hits = Searcher(directory).search_like("val-00003", k=100)
+    assert len(hits) == 41 and "val-00003" not in {hit.id for hit in hits}
+    assert_are(hits, expected, spread / 5 if precision == "int8" else 1e-4)
+
+
+@stages
+def test_like_as_a_cascade(in_segments, stage):
+    searcher = Searcher(directory := in_segments(stage))
+    expected = like_scores(directory, "test-00003")
+    exact = searcher.search_like("test-00003", k=100, mode="exact")
+    assert_are(exact, expected)
+    assert len(exact) == LIVE - 1
+    assert searcher.search_like("test-00003", k=100) == exact and searcher.search_like("test-00003", k=4, candidates=LIVE) == exact[:4]
+    few = searcher.search_like("test-00003", k=3, candidates=1)
+    assert len(few) == 3 and [hit.rank for hit in few] == [1, 2, 3]
+    assert_are(few, {hit.id: expected[hit.id] for hit in few})
+    some = [exact[7].id, exact[2].id, "test-00003"]
+    assert [hit.id for hit in searcher.search_like("test-00003", only=some)] == [exact[2].id, exact[7].id]
+    for gone in ("val-00000", "nobody"):
+        with pytest.raises(InputError, match=f"1 of 1 ids not in the index: '{gone}'"):
+            searcher.search_like(gone)
+    with pytest.raises(InputError, match="must be 1 or more, found 0 and 500"):
+        searcher.search_like("test-00003", k=0)
+
+
 def test_compact_changes_nothing(in_segments):
     searcher = Searcher(directory := in_segments("centroids"))
     before = {mode: searcher.search(QUERY, 10, mode, candidates=12) for mode in searcher.modes}
@@ -313,6 +357,8 @@ def test_the_other_kind_of_index(built):
     with pytest.raises(InputError, match="an index of images; search it with a text"):
         Searcher(built("B")).search_image(np.zeros((3, 4), np.float32))
     captions = Searcher(built("B", "counted", holds="captions"))
+    with pytest.raises(InputError, match="an index of captions; the like of an item is found in an index of images"):
+        captions.search_like("test-00003#1")
     for ask in (captions.search, captions.is_cut):
         with pytest.raises(InputError, match="an index of captions; search it with an image"):
             ask(QUERY)

@@ -96,6 +96,19 @@ def test_search_with_an_image(tool, indexes, tiny_data, tmp_path):
     assert f"\t{hit['id'].partition('#')[0]}\t{hit['file']}\n" in (tiny_data / "captions.tsv").read_text()
 
 
+@pytest.mark.parametrize("kind", ["plain", "first", "centroids"])
+def test_search_like(tool, indexes, tmp_path, kind):
+    arguments = ["search", "--index", indexes(kind), "--like", "test-00003"]
+    code, stdout, stderr = tool(*arguments, "-k", 3, "--json", tmp_path / "hits.json")
+    result = json.loads((tmp_path / "hits.json").read_text())
+    assert (code, stderr, list(result)) == (0, "", ["index", "like", "hits"]) and result["like"] == "test-00003"
+    assert [hit["id"] for hit in result["hits"]] == ids(stdout) and len(ids(stdout)) == 3
+    assert tool(*arguments, "-k", 3, "--mode", "exact") == (0, stdout, "")
+    code, stdout, stderr = tool(*arguments)
+    assert code == 0 and stderr == f"-k 10: {indexes(kind)} holds 9 images besides test-00003; these are all\n"
+    assert len(ids(stdout)) == 9 and "test-00003" not in ids(stdout)
+
+
 def test_only(tool, indexes, tmp_path):
     (tmp_path / "ids").write_text("test-00007\ntest-00001\ntest-00007\n")
     arguments = ["search", "--index", indexes("first"), "red", "--only", tmp_path / "ids"]
@@ -138,8 +151,11 @@ def test_cross_bert_last(tool, trained, indexes, tiny_data):
         ("plain", ["TEXT", "--threads", "1000000"], ["expected 0 to 1024, found 1000000"]),
         ("plain", [""], ["the query is empty"]),
         ("plain", ["TEXT", "--mode", "cascade"], ["cannot be searched by 'cascade', only by exact", "--first or --centroids"]),
-        ("plain", [], ["give one query: a text, or --image ID with --data DIR"]),
+        ("plain", [], ["give one query: a text, --like ID, or --image ID with --data DIR"]),
         ("plain", ["TEXT", "--image", "test-00001", "--data", "DATA"], ["give one query"]),
+        ("plain", ["TEXT", "--like", "test-00001"], ["give one query"]),
+        ("plain", ["--like", "nobody"], ["1 of 1 ids not in the index: 'nobody'"]),
+        ("captions", ["--like", "test-00001#1"], ["an index of captions; the like of an item"]),
         ("plain", ["TEXT", "--threads", "-1"], ["threads"]),
         ("plain", ["TEXT", "--backend", "onnx"], ["onnx"]),
         ("plain", ["--image", "test-00001", "--data", "DATA"], ["an index of images; search it with a text"]),
