@@ -114,7 +114,7 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def _is_running(process: int) -> bool:
-    """Whether another process of this machine has the number."""
+    """Return whether another process of this machine has the number."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -72,7 +72,7 @@ class FileList(NamedTuple):
             raise self.unreadable(error, path) from None
 
     def check_within(self, directory: Path, files: dict[str, FileEntry], contents_up_to: float) -> None:
-        """:meth:`check` files by their paths from the directory, which none may leave: not by ``..``, nor by a symbolic link.
+        """Check files by their paths from the directory, which none may leave: not by ``..``, nor by a symbolic link.
 
         Args:
             contents_up_to: bytes of a file whose contents are compared too; ALL, NONE.
@@ -90,11 +90,11 @@ class FileList(NamedTuple):
             self.check(path, expected, expected.size <= contents_up_to)
 
     def changed(self, path: Path) -> InputError:
-        """What to raise when the content of a file is not what was written."""
+        """Return what to raise when the content of a file is not what was written."""
         return InputError(f"{path}: its checksum is not the one in {self.name}; it is damaged, {self.again}")
 
     def unreadable(self, error: OSError, path: Path) -> InputError:
-        """What to raise when a file cannot be read."""
+        """Return what to raise when a file cannot be read."""
         if isinstance(error, FileNotFoundError):
             path = path if path.parent.is_dir() else path.parent  # a whole directory
             return InputError(f"{path}: missing, so this is not a whole {self.whole}; {self.again}")
@@ -116,7 +116,7 @@ class FileWriter:
         self._crc = zlib.crc32(data, self._crc)
 
     def finish(self) -> FileEntry:
-        """Everything is on disk when this returns."""
+        """Close the file; everything is on disk when this returns."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -128,7 +128,7 @@ class FileWriter:
 
 
 def parse_files(kept: JsonMapping) -> dict[str, FileEntry]:
-    """A list of files from JSON, [size, checksum] by path; raises InputError that names what is none."""
+    """Return a list of files from JSON, [size, checksum] by path; raises InputError that names what is none."""
     files = {}
     for name in kept:
         value = kept.get(name)

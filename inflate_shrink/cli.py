@@ -54,14 +54,14 @@ def _end(code: int, line: str) -> None:
 
 
 def tool_parser(doc: str) -> argparse.ArgumentParser:
-    """A parser whose help is the tool's docstring, with the examples as written."""
+    """Return a parser whose help is the tool's docstring, with the examples as written."""
     parser = argparse.ArgumentParser(description=as_called(doc), formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
 def add_command(commands, name: str, help: str, run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
-    """A subcommand with ``--debug``; ``run`` is kept as ``arguments.run``."""
+    """Add a subcommand with ``--debug``; ``run`` is kept as ``arguments.run``."""
     parser = commands.add_parser(name, help=help, description=help)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=run)
@@ -88,7 +88,7 @@ def add_any_extractor(parser: argparse.ArgumentParser) -> None:
 
 
 def training_config(doc: str, argv) -> tuple[Config, bool]:
-    """Config and resume flag of tools/train.py and tools/distill.py."""
+    """Read the config and the resume flag of tools/train.py and tools/distill.py."""
     parser = tool_parser(doc)
     add_config_options(parser, required=True)
     parser.add_argument("-r", "--resume", action="store_true", help="go on from the last checkpoint in run.dir, if there is one")

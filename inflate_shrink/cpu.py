@@ -1,4 +1,4 @@
-"""Four switches that make Paddle several times faster on the CPU.
+"""What the processor is, and four switches that make Paddle several times faster on the CPU.
 
 :func:`prepare_for_paddle` sets the three that must be set before Paddle is imported. Every subpackage whose modules
 import Paddle calls it first; ``import inflate_shrink`` and :mod:`inflate_shrink.kernel` change nothing in the process.
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import warnings
 from pathlib import Path
 
@@ -40,20 +41,27 @@ def prepare_for_paddle() -> None:
 
 
 def processor_flags(cpuinfo: str | None = None) -> frozenset[str]:
-    """Return what the processor can do, in the kernel's words (``avx2``); of the text of a ``/proc/cpuinfo``, or of this machine's.
+    """Return what the processor can do, in the kernel's words (``avx2``); none where nothing says it.
 
-    Empty where nothing says it.
+    Args:
+        cpuinfo: text of a ``/proc/cpuinfo``; None: of this machine's.
     """
-    if cpuinfo is None:
-        try:
-            cpuinfo = Path("/proc/cpuinfo").read_text()
-        except OSError:
-            cpuinfo = ""
-    return frozenset(_first(cpuinfo, "flags").split())
+    return frozenset(_first(_cpuinfo() if cpuinfo is None else cpuinfo, "flags").split())
+
+
+def processor_name(cpuinfo: str | None = None) -> str:
+    """Return the processor as the kernel names it, or else its architecture; ``cpuinfo`` as in :func:`processor_flags`."""
+    name = _first(_cpuinfo() if cpuinfo is None else cpuinfo, "model name")
+    return name or platform.processor() or platform.machine() or "unknown processor"
+
+
+def processor_and_cores() -> str:
+    """Return the processor, and how many cores of it this process may use."""
+    return f"{processor_name()}, {len(os.sched_getaffinity(0))} cores"
 
 
 def mkl_cpu_type(cpuinfo: str) -> str | None:
-    """The value of ``MKL_DEBUG_CPU_TYPE`` for a machine with this ``/proc/cpuinfo``, or None."""
+    """Return the value of ``MKL_DEBUG_CPU_TYPE`` for a machine with this ``/proc/cpuinfo``, or None."""
     vendor, flags = _first(cpuinfo, "vendor_id"), processor_flags(cpuinfo)
     if vendor != "AuthenticAMD":
         return None
@@ -69,14 +77,9 @@ def use_all_cores() -> None:
 
 def enable_fast_mkl() -> None:
     """Set ``MKL_DEBUG_CPU_TYPE`` where it helps and the user has not set it already."""
-    if "MKL_DEBUG_CPU_TYPE" in os.environ:
-        return
-    try:
-        value = mkl_cpu_type(Path("/proc/cpuinfo").read_text())
-    except OSError:
-        return
+    value = mkl_cpu_type(_cpuinfo())
     if value is not None:
-        os.environ["MKL_DEBUG_CPU_TYPE"] = value
+        os.environ.setdefault("MKL_DEBUG_CPU_TYPE", value)
 
 
 def transpose_at_once() -> None:
@@ -91,6 +94,14 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(m_mmap_max, 0)
         mallopt(m_trim_threshold, 2**31 - 1)
+
+
+def _cpuinfo() -> str:
+    """Return what the kernel says of the processors; "" where it says nothing."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _first(cpuinfo: str, key: str) -> str:

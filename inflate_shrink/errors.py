@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import signal
+from typing import Iterable
 
 _CAUSES = {
     signal.SIGILL: "an instruction that this processor does not have",
@@ -17,6 +19,17 @@ class InputError(Exception):
     The message is one line: which file, which line or key, what was expected, what to
     do. Tools print it without a traceback and exit with code 2 (``cli.run_tool``).
     """
+
+
+def nearest(name: str, known: Iterable[str], least: float = 0.0) -> str:
+    """Return the one of ``known`` spelled most like ``name``; "" if there is none, or none at least so alike (0 to 1)."""
+    alike = {each.lower(): each for each in known}
+    return next((alike[found] for found in difflib.get_close_matches(name.lower(), alike, n=1, cutoff=least)), "")
+
+
+def in_one_line(error: Exception) -> str:
+    """Return the beginning of an error's text, as a part of our own message."""
+    return " ".join(str(error).split())[:200]
 
 
 def how_it_ended(code: int | None) -> str:

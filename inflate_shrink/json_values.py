@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, in_one_line
 
 MOST = 2**63 - 1
 _SHOWN = 60  # characters of what was found
@@ -41,14 +41,14 @@ class JsonMapping:
         return iter(self.value)
 
     def only(self, *keys: str) -> JsonMapping:
-        """Itself, if it has no key but these."""
+        """Return itself, if it has no key but these."""
         for key in self.value:
             if key not in keys:
                 raise self.damaged(key, f"an unknown key; expected {', '.join(keys)}")
         return self
 
     def get(self, key: str):
-        """What has this key, whatever it is."""
+        """Return what has this key, whatever it is."""
         if key not in self.value:
             raise self.damaged(key, "it is missing")
         return self.value[key]
@@ -57,42 +57,42 @@ class JsonMapping:
         return JsonMapping(self.get(key), self._path, self._again, self._at(key))
 
     def mappings(self, key: str) -> list[JsonMapping]:
-        """Of a list of them."""
+        """Return the mappings of a list."""
         values = self.get(key)
         if not isinstance(values, list):
             raise self._wrong(key, "a list", values)
         return [JsonMapping(value, self._path, self._again, f"{self._at(key)}[{number}]") for number, value in enumerate(values)]
 
     def whole(self, key: str, least: int = 0, most: int = MOST) -> int:
-        """A whole number from ``least`` to ``most``."""
+        """Return a whole number from ``least`` to ``most``."""
         value = self.get(key)
         if type(value) is not int or not least <= value <= most:
             raise self._wrong(key, f"a whole number from {least}" + (f" to {most}" if most < MOST else ""), value)
         return value
 
     def text(self, key: str, among: tuple[str, ...] = ()) -> str:
-        """Text that can be written as UTF-8, one of ``among`` if that is given."""
+        """Return text that can be written as UTF-8, one of ``among`` if that is given."""
         value = self.get(key)
         if not isinstance(value, str) or not _is_unicode(value) or among and value not in among:
             raise self._wrong(key, " or ".join(map(repr, among)) or "a text", value)
         return value
 
     def values(self, *keys: str) -> dict[str, str | int]:
-        """Of these keys; each is a text or a whole number."""
+        """Return what has these keys; each is a text or a whole number."""
         for key in keys:
             if type(self.get(key)) is not int:
                 self.text(key)
         return {key: self.value[key] for key in keys}
 
     def numbers(self, key: str) -> tuple[float, ...]:
-        """A list of finite numbers."""
+        """Return a list of finite numbers."""
         values = self.get(key)
         if not isinstance(values, list) or not all(type(value) in (int, float) and abs(value) < 1e300 for value in values):
             raise self._wrong(key, "a list of finite numbers", values)
         return tuple(map(float, values))
 
     def damaged(self, key: str, reason: str) -> InputError:
-        """What to raise of a key for any other reason."""
+        """Return what to raise of a key for any other reason."""
         return InputError(f"{self._path}: {self._at(key)}: {reason}; it is damaged, {self._again}")
 
     def _wrong(self, key: str, expected: str, found) -> InputError:
@@ -105,16 +105,16 @@ class JsonMapping:
 
 
 def parse_json(data: bytes, path: Path, again: str = "copy or build it again") -> JsonMapping:
-    """The mapping that a file holds; raises InputError if it is none."""
+    """Return the mapping that a file holds; raises InputError if it is none."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is no JSON ({' '.join(str(error).split())[:200]}); it is damaged, {again}") from None
+        raise InputError(f"{path}: is no JSON ({in_one_line(error)}); it is damaged, {again}") from None
     return JsonMapping(value, path, again)
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text can be written: JSON may hold halves of characters."""
+    """Return whether a text can be written: JSON may hold halves of characters."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

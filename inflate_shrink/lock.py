@@ -32,7 +32,7 @@ class FileLock:
         self.exclusive = exclusive  # False: a file system without locks, where everybody holds it
 
     def fileno(self) -> int:
-        """The descriptor that holds it, to be passed to child processes."""
+        """Return the descriptor that holds it, to be passed to child processes."""
         return self._descriptor
 
     def release(self) -> None:
@@ -96,8 +96,10 @@ def _open(path: Path) -> int:
 
 
 def _try(descriptor: int, path: Path) -> bool | None:
-    """Whether the lock is ours now, and is that of the file which has the name (its last holder may have removed it).
-    None on a file system without locks."""
+    """Return whether the lock is ours now, and that of the file with this name: its last holder may have removed it.
+
+    None on a file system without locks.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(descriptor), os.stat(path))

@@ -35,7 +35,7 @@ class Recalls(NamedTuple):
 
 
 def recalls(scores: np.ndarray, caption_image: np.ndarray) -> Recalls:
-    """Compute the recalls in both directions.
+    """Return the recalls in both directions.
 
     Args:
         scores: (images, captions), higher is better.
@@ -53,7 +53,7 @@ def recalls(scores: np.ndarray, caption_image: np.ndarray) -> Recalls:
 
 
 def text_to_image_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
-    """Count for each caption the other images that score as well as its own or better.
+    """Return, for each caption, the number of other images that score as well as its own or better.
 
     >>> text_to_image_ranks(np.array([[0.9, 0.4, 0.7], [0.2, 0.6, 0.5]]), np.array([0, 0, 1]))
     array([0, 1, 1])
@@ -63,7 +63,7 @@ def text_to_image_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.nda
 
 
 def image_to_text_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
-    """Count for each image the captions of others that score as well as the best of its own or better.
+    """Return, for each image, how many captions of others score as well as the best of its own or better.
 
     >>> image_to_text_ranks(np.array([[0.9, 0.4, 0.7], [0.2, 0.6, 0.5]]), np.array([0, 0, 1]))
     array([0, 1])
@@ -80,12 +80,12 @@ def _own(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
 
 
 def _parts(images: int) -> list[slice]:
-    """Cut the rows into parts, so that what is compared is not held for all of them at once."""
+    """Cut images into some at a time: what is compared is not held for all of them."""
     return [slice(start, start + ROWS) for start in range(0, images, ROWS)]
 
 
 def best_candidates(scores: np.ndarray, n: int) -> np.ndarray:
-    """Return the n candidates with the highest scores (queries, candidates), (queries, n), best first; ties by position.
+    """Return the candidates (queries, n) with the highest scores (queries, candidates), best first; ties by position.
 
     >>> best_candidates(np.array([[0.1, 0.9, 0.5], [0.7, 0.2, 0.7]]), 2)
     array([[1, 2],
@@ -95,7 +95,7 @@ def best_candidates(scores: np.ndarray, n: int) -> np.ndarray:
 
 
 def reranked_recalls(scores: np.ndarray, caption_image: np.ndarray, by_text, by_image) -> Recalls:
-    """Compute the recalls after the best candidates of each query were put into another order.
+    """Return the recalls after the best candidates of each query were put into another order.
 
     Args:
         scores: (images, captions) that chose the candidates; the others keep their places after them.
@@ -117,7 +117,7 @@ def reranked_recalls(scores: np.ndarray, caption_image: np.ndarray, by_text, by_
 
 
 def _reranked(own: np.ndarray, scores: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """Rank by the new scores (queries, n) where one of the query's ``own`` is among its candidates, else as before."""
+    """Return ranks by the new scores (queries, n) where a query's ``own`` is among its candidates, else as before."""
     best_own = np.where(own, scores, -np.inf).max(1, initial=-np.inf)
     reranked = ((scores >= best_own[:, None]) & ~own).sum(1)
     return np.where(own.any(1), reranked, np.maximum(ranks, own.shape[1]))

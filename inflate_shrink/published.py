@@ -14,12 +14,15 @@ _ELSEWHERE = {"rfrs": "Geigle et al. 2022", "visual_sparta": "Lu et al. 2021"}
 
 
 def published_table(name: str) -> dict | list:
-    """A table of published.yaml: ``table2`` is model -> codes, fragments and recalls, ``table9`` the list of its rows."""
+    """Return a table of published.yaml.
+
+    ``table2`` is model -> codes, fragments and recalls, ``table9`` the list of its rows.
+    """
     return _tables()[name]
 
 
 def published_rows(model: str) -> list[tuple[str, dict]]:
-    """Every published row of a model: a label, such as ``Table 2`` or ``Table 9, setting 6``, and the row.
+    """Return every published row of a model: a label, such as ``Table 2`` or ``Table 9, setting 6``, and the row.
 
     Settings of Table 9 that share a step share its row: ``Table 9, settings 5-6``.
     """

@@ -1,4 +1,4 @@
-"""SIGTERM ends a tool as Ctrl-C does, in one line, also where Paddle would print a stack trace of its own."""
+"""How SIGTERM and Ctrl-C end a tool: in one line, also where Paddle would print a stack trace of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.abc
 import importlib.util
 import signal
 import sys
+from contextlib import contextmanager
 
 
 class Terminated(KeyboardInterrupt):
@@ -14,13 +15,36 @@ class Terminated(KeyboardInterrupt):
 
 def raise_on_sigterm() -> None:
     """Let SIGTERM raise :class:`Terminated` in the main thread, from now on and after Paddle is imported."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     if "paddle" not in sys.modules:
         sys.meta_path.insert(0, _AfterPaddle())
 
 
-def _terminate(number, frame):
+def terminate(number, frame):
     raise Terminated
+
+
+class _Stop:
+    requested = False
+
+
+@contextmanager
+def stop_on_signal():
+    """Turn the first SIGINT or SIGTERM into a request that the loop reads between steps; a second one interrupts."""
+    stop, previous = _Stop(), {}
+
+    def request(number, frame):
+        stop.requested = True
+        for signal_number, handler in previous.items():
+            signal.signal(signal_number, handler)
+
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        previous[signal_number] = signal.signal(signal_number, request)
+    try:
+        yield stop
+    finally:
+        for signal_number, handler in previous.items():
+            signal.signal(signal_number, handler)
 
 
 class _AfterPaddle(importlib.abc.MetaPathFinder):

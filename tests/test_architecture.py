@@ -10,7 +10,7 @@ PACKAGE = ROOT / "inflate_shrink"
 BENCHMARK = ROOT / "tools" / "benchmark"
 # The parts of the package, lowest floor first: a part imports parts of lower floors and itself.
 FLOORS = (
-    {"errors", "cpu", "digest", "formatting", "hardware", "lazy", "predictor", "signals", "terminal"},
+    {"errors", "cpu", "digest", "formatting", "lazy", "predictor", "signals", "terminal"},
     {"lock", "published"},
     {"atomic", "config", "json_values", "kernel", "metrics"},
     {"checked_files", "weight_files"},

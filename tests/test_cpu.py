@@ -1,6 +1,7 @@
 """The instruction set that MKL is told to use, for the processors it gets wrong."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from inflate_shrink import cpu
-from inflate_shrink.cpu import enable_fast_mkl, mkl_cpu_type, processor_flags, transpose_at_once, use_all_cores
+from inflate_shrink.cpu import (
+    enable_fast_mkl,
+    mkl_cpu_type,
+    processor_and_cores,
+    processor_flags,
+    processor_name,
+    transpose_at_once,
+    use_all_cores,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 AVX2 = "fpu sse2 avx avx2 fma"
@@ -40,6 +49,12 @@ def test_flags(machine):
     assert processor_flags() == set(AVX512.split()) and processor_flags(cpuinfo("GenuineIntel", AVX2)) == set(AVX2.split())
     (machine / "cpuinfo").unlink()
     assert processor_flags() == set()
+
+
+@pytest.mark.parametrize("text, name", [("processor\t: 0\nmodel name\t: Made Up 9000: X\n", "Made Up 9000: X"), ("model name:\n", None), ("", None)])
+def test_processor_name(machine, text, name):
+    assert processor_name(text) == (name or platform.processor() or platform.machine())
+    assert processor_and_cores().startswith("a processor, ")
 
 
 @pytest.mark.parametrize("text", ["", "processor\t: 0\nFeatures\t: fp asimd\n"])

@@ -6,14 +6,13 @@ A command's docstring is its help, the first line its summary.
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import pkgutil
 import sys
 from pathlib import Path
 
 from ..cli import run_tool
-from ..errors import InputError
+from ..errors import InputError, nearest
 
 
 def main() -> None:
@@ -39,7 +38,6 @@ def _run_named(argv: list[str]) -> None:
         print("\n".join(["usage: inflate-shrink COMMAND ...", "", *lines, "", "inflate-shrink COMMAND --help says more."]))
         return
     if name not in names():
-        nearest = max(names(), key=lambda known: difflib.SequenceMatcher(None, name, known).ratio())
-        raise InputError(f"{name}: no such command; the nearest is '{nearest}', and inflate-shrink --help lists all")
+        raise InputError(f"{name}: no such command; the nearest is '{nearest(name, names())}', and inflate-shrink --help lists all")
     sys.argv[0] = f"inflate-shrink {name}"  # what usage lines begin with
     importlib.import_module(f".{name}", __name__).main(arguments)

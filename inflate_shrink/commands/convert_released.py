@@ -16,6 +16,7 @@ Prints, for each parameter of the file, where it went or why it is not used.
 
 from pathlib import Path
 
+from ..atomic import require_new
 from ..cli import run_tool, tool_parser
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
@@ -34,8 +35,7 @@ def main(argv):
     parser.add_argument("--last-token", default="", metavar="TOKEN", help="likewise (default: none)")
     arguments = parser.parse_args(argv)
     out = Path(arguments.out)
-    if out.exists():
-        raise InputError(f"{out}: exists already; give --out a new directory")
+    require_new(out)
     ends = arguments.first_token, arguments.last_token
     tokenizer = CaptionTokenizer(arguments.vocab, 32, *ends) if arguments.vocab else None
 

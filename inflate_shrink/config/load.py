@@ -9,7 +9,6 @@ declared type; there is no other way in.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import reprlib
 import typing
@@ -17,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Union
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from .rows import row_file, row_layer, split_reference
 from .schema import KEYS, Config, out_of_range
 from .yaml_files import LONGEST_NAME, is_name, parse_yaml, read_yaml
@@ -147,7 +146,7 @@ def _nearest_key(key: str) -> str:
     """Return the key of that alias, or of that name in another section, else the one spelled most alike."""
     name = key.rpartition(".")[2].lower().replace("-", "_")
     meant = [known for known, each in KEYS.items() if name in (*each.aliases, known.rpartition(".")[2])]
-    return max(meant or KEYS, key=lambda known: difflib.SequenceMatcher(None, key, known).ratio())
+    return nearest(key, meant or KEYS)
 
 
 def _as_type(value, kind):

@@ -7,11 +7,10 @@ neighbours of Table 5 have names of their own.
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from ..published import row_names
 from .yaml_files import is_name
 
@@ -50,7 +49,7 @@ def row_file(data: Path, name: str) -> Path:
 
 
 def is_row(data: Path, name: str) -> bool:
-    """Whether the data set in the file ``data`` has a row of that name."""
+    """Return whether the data set in the file ``data`` has a row of that name."""
     return row_file(data, name).is_file() or _parts(name) is not None
 
 
@@ -60,10 +59,8 @@ def row_layer(data: Path, name: str) -> dict:
     if parts is None:
         files = row_file(data, name).parent.glob("*.yaml")
         known = [*_NEIGHBOURS, *row_names(), *(file.stem for file in files if file.stem != "base")]
-        alike = {row.lower(): row for row in known}
-        nearest = alike[difflib.get_close_matches(name.lower(), alike, n=1, cutoff=0)[0]]
         grammar = "parts such as F, B, I, k16l48, and a student after each -"
-        raise InputError(f"{data}: no such row '{name[:100]}'; the nearest is '{nearest}' ({grammar})")
+        raise InputError(f"{data}: no such row '{name[:100]}'; the nearest is '{nearest(name, known)}' ({grammar})")
     place = f"runs/{row_file(data, name).parent.name}"
     values = {**_shape(parts[-1]), **({"model.init": f"{place}/B"} if parts[-1] in _FROM_B else {})}
     teacher = {"distill.teacher": f"{place}/{'-'.join(parts[:-1])}"} if len(parts) > 1 else {}

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from pathlib import Path
 
 import yaml
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 
 LONGEST_NAME = 255  # bytes of a part of a path, as file systems have it
 _LONGEST_TEXT = 4000
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be printed in a line and be the path of a file."""
+    """Return whether a text can be printed in a line and be the path of a file."""
     printable = not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
     if not printable or len(text) > _LONGEST_TEXT:
         return False
@@ -78,5 +77,4 @@ def _near(path: Path) -> str:
     if collection.is_file():
         return f"; without a file of its own it is a name: {collection}:{path.stem}"
     names = [found.name for found in path.parent.glob("*.y*ml")]
-    nearest = difflib.get_close_matches(path.name, names, n=1) or names[:1]
-    return f"; there is {path.parent / nearest[0]}" if nearest else f"; {path.parent} holds no YAML file"
+    return f"; there is {path.parent / nearest(path.name, names)}" if names else f"; {path.parent} holds no YAML file"

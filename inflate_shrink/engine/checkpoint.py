@@ -77,7 +77,10 @@ class Checkpoint(NamedTuple):
             )
 
     def origin(self) -> dict:
-        """What an index or an exported encoder says of the model it is made of; ``fingerprint`` changes with the weights."""
+        """Return what an index or an exported encoder says of the model it is made of.
+
+        ``fingerprint`` changes with the weights.
+        """
         model = self.config.model
         shape = {"codes": model.codes, "fragments": model.fragments, "score_padding": model.score_padding}
         return {"name": self.config.name, "checkpoint": str(self.directory), "fingerprint": self.fingerprint()[:16], **shape}
@@ -87,7 +90,7 @@ class Checkpoint(NamedTuple):
         return files.find(self.directory, files.WEIGHTS)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file of weights, 64 hexadecimal digits: other weights have another."""
+        """Return the SHA-256 of the file of weights, 64 hexadecimal digits: other weights have another."""
         return hex_digest([self.weights_file], 64)
 
     def read_weights(self) -> dict[str, np.ndarray]:
@@ -98,7 +101,7 @@ class Checkpoint(NamedTuple):
         return weights
 
     def load_model(self) -> DualEncoder:
-        """The model with its weights, in evaluation mode."""
+        """Return the model with its weights, in evaluation mode."""
         with _offering_others(self.directory):
             weights = self.read_weights()  # first: sizes that are wrong must take no memory
         model = new_model(self.config, self.state["vocab_size"], self.state["region_dim"])
@@ -108,7 +111,7 @@ class Checkpoint(NamedTuple):
 
 
 def new_model(config: Config, vocab_size: int, region_dim: int) -> DualEncoder:
-    """An encoder with fresh weights. Parameter names do not depend on what was built before,
+    """Return an encoder with fresh weights. Parameter names do not depend on what was built before,
     so that an optimizer's state fits the same model in another process."""
     with paddle.utils.unique_name.guard():
         return DualEncoder(config.model, vocab_size, region_dim)
@@ -155,7 +158,7 @@ def discard_unlinked(run_dir: Path) -> None:
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """Whether ``path`` is a checkpoint directory, or a run directory with one."""
+    """Return whether ``path`` is a checkpoint directory, or a run directory with one."""
     return any((Path(path) / place / "state.json").is_file() for place in ("", *LINKS))
 
 
@@ -207,7 +210,7 @@ class Resumable(NamedTuple):
 
 
 def open_newest(run_dir: Path) -> Resumable:
-    """The newest checkpoint of a run that is as it was written: RUN/last, RUN/previous or RUN/best.
+    """Open the newest checkpoint of a run that is as it was written: RUN/last, RUN/previous or RUN/best.
 
     Raises InputError if there is none; it names what is wrong with RUN/last.
     """

@@ -23,7 +23,7 @@ _GROUPS = ["optimizer", "scaler"]
 
 
 def find(directory: Path, names: tuple[str, ...]) -> Path | None:
-    """The first of the files ``names`` that is there."""
+    """Return the first of the files ``names`` that is there."""
     return next((directory / name for name in names if (directory / name).is_file()), None)
 
 
@@ -49,7 +49,7 @@ def write_weights(directory: Path, state: dict[str, paddle.Tensor]) -> None:
 
 
 def read_weights(directory: Path) -> dict[str, np.ndarray]:
-    """The parameters of a checkpoint, once their file is as it was written."""
+    """Return the parameters of a checkpoint, once their file is as it was written."""
     path = find(directory, WEIGHTS) or directory / WEIGHTS[0]
     if path.name == WEIGHTS[1]:
         return arrays_of(read_paddle_file(path))
@@ -77,7 +77,7 @@ def write_training(directory: Path, state: dict) -> None:
 
 
 def read_training(directory: Path) -> dict:
-    """What :func:`write_training` wrote, with ``optimizer`` and ``scaler`` at least; the optimizer's arrays as tensors.
+    """Return what :func:`write_training` wrote, with ``optimizer``, its arrays as tensors, and ``scaler`` at least.
 
     Raises:
         InputError: there are none, or the file is damaged.
@@ -114,7 +114,7 @@ def _flatten(state: dict, prefix: str = ""):
 
 
 def _unflatten(flat: dict[str, tuple]) -> dict:
-    """``flat``: path -> name of the tensor, value."""
+    """Return the dicts of dicts that were flattened; ``flat``: path -> name of the tensor, value."""
     result = {group: {} for group in _GROUPS}
     for path, (name, value) in flat.items():
         *groups, key = path.split("/")

@@ -37,31 +37,31 @@ class Texts(NamedTuple):
     lengths: np.ndarray
 
     def rows(self, rows: np.ndarray, longest: int | None = None) -> Embedded:
-        """As :meth:`EmbeddedSide.rows`."""
+        """Embed some of them, as :meth:`EmbeddedSide.rows` takes them."""
         needed, places = np.unique(rows, return_inverse=True)
         embedded = self.model.text_embedding(paddle.to_tensor(self.ids[needed, :longest]))
         return embedded.rows(paddle.to_tensor(places.reshape(-1)))
 
 
 def embed_texts(model: DualEncoder, ids: np.ndarray) -> Texts:
-    """ids: (n, length) int64."""
+    """Hold texts, ids (n, length) int64, ready to be embedded."""
     return Texts(model, ids, (ids != PAD_ID).sum(1))
 
 
 def embed_images(model: DualEncoder, store: Store, rows: np.ndarray) -> EmbeddedSide:
-    """rows: (n,) rows of the store."""
+    """Embed images; rows: (n,) rows of the store."""
     return _side(fill(len(rows), image_batches(model.region_embedding, store, rows)))
 
 
 def embed_batch(model: DualEncoder, batch: Batch) -> tuple[EmbeddedSide, EmbeddedSide]:
-    """Texts, cut to the longest, and images of a training batch, with gradient."""
+    """Embed the texts, cut to the longest, and images of a training batch, with gradient."""
     words = batch.ids[:, : (batch.ids != PAD_ID).sum(1).max()]
     image = model.region_embedding(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
     return _side(model.text_embedding(paddle.to_tensor(words))), _side(image)
 
 
 def match_pairs(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray, label: str = "") -> np.ndarray:
-    """Scores (P,) float32 of the pairs (texts[p], images[p]), without gradient.
+    """Return the scores (P,) float32 of the pairs (texts[p], images[p]), without gradient.
 
     Args:
         label: of a progress bar; empty: none.
@@ -75,7 +75,7 @@ def match_pairs(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedS
 
 
 def match_all(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, label: str = "") -> np.ndarray:
-    """Scores (I, T) float32 of every text with every image, rows images."""
+    """Return the scores (I, T) float32 of every text with every image, rows images."""
     n = len(image.lengths)
     scores = np.empty((n, len(text.lengths)), np.float32)
     order = np.argsort(text.lengths, kind="stable")  # as in match_pairs; the pairs are never listed

@@ -16,12 +16,12 @@ BATCH = 256
 
 
 def encode_texts(model: DualEncoder, ids: np.ndarray) -> Fragments:
-    """ids: (n, length) int64. Returns the fragments of all texts, (n, l, D)."""
+    """Return the fragments of all texts, (n, l, D), of ids (n, length) int64."""
     return fill(len(ids), text_batches(model.encode_text, ids))
 
 
 def encode_images(model: DualEncoder, store: Store, rows: np.ndarray, fragments: int | str = "all") -> Fragments:
-    """rows: (n,) rows of the store. Returns the fragments of these images, (n, l, D), or the first so many of each."""
+    """Return the fragments of images, (n, l, D), or the first so many of each; rows: (n,) rows of the store."""
     return fill(len(rows), (batch.first(fragments) for batch in image_batches(model.encode_image, store, rows)))
 
 
@@ -31,7 +31,7 @@ def text_batches(encode: Callable, ids: np.ndarray) -> Iterator:
 
 
 def image_batches(encode: Callable, store: Store, rows: np.ndarray) -> Iterator:
-    """Yield ``encode(regions, counts)`` of the store's images in ``rows`` (n,), batch by batch, read one batch ahead."""
+    """Yield ``encode(regions, counts)``, batch by batch."""
     return _encoded(encode, prefetch(store.read_regions(part) for part in _parts(rows)))
 
 

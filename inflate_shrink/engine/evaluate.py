@@ -20,7 +20,7 @@ from .encode import encode_images, text_batches
 
 
 def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: str = "full", fragments: int | str = "all", cross: bool = False) -> dict:
-    """Recalls of a split under a protocol, as JSON values (recalls in percent).
+    """Return the recalls of a split under a protocol, as JSON values (recalls in percent).
 
     Args:
         protocol: see :func:`inflate_shrink.metrics.protocol_folds`.
@@ -44,7 +44,7 @@ def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: s
 
 
 def as_json(result: Recalls, protocol: str, images: int, captions: int) -> dict:
-    """Recalls with what they were measured on."""
+    """Return recalls with what they were measured on, as JSON values."""
     sides = {"t2i": result.t2i._asdict(), "i2t": result.i2t._asdict()}
     return {"protocol": protocol, "images": images, "captions": captions, **sides, "rsum": result.rsum}
 
@@ -82,7 +82,7 @@ def _check_fragments(checkpoint: Checkpoint, fragments: int, inputs: int, pairs:
 
 
 def describe(result: dict) -> str:
-    """The result of :func:`evaluate` in one line."""
+    """Return the result of :func:`evaluate` in one line."""
     ranks = (result[side]["medr"] for side in ("t2i", "i2t"))
     sides = (f"{head} {recalls} (median rank {rank:.0f})" for head, recalls, rank in zip(HEADINGS, recalls_text(result), ranks))
     line = f"{', '.join(sides)}, rsum {result['rsum']:.1f}, protocol {result['protocol']}: {result['images']} images, {result['captions']} captions"

@@ -14,7 +14,7 @@ from ..scoring import Fragments
 
 
 def query_latency(model: DualEncoder, ids: np.ndarray, image: Fragments, repeats: int = 30) -> tuple[float, float]:
-    """Median times in milliseconds of encoding one text and of scoring it against all of ``image``.
+    """Measure the median milliseconds of encoding one text and of scoring it against all of ``image``.
 
     Args:
         ids: (n, length) texts to take queries from.
@@ -29,7 +29,10 @@ def query_latency(model: DualEncoder, ids: np.ndarray, image: Fragments, repeats
 
 
 def median_ms(call: Callable[[int], paddle.Tensor], repeats: int) -> float:
-    """Median milliseconds of ``call(i)``, i = 0 ... repeats - 1, without the first two, which choose kernels."""
+    """Measure the median milliseconds of ``call(i)``, i = 0 ... repeats - 1.
+
+    The first two, which choose kernels, do not count.
+    """
     times = []
     for i in range(repeats):
         start = time.perf_counter()

@@ -30,10 +30,10 @@ class Loss(NamedTuple):
 
 class Objective(Protocol):
     def __call__(self, model: DualEncoder, batch: Batch, precision: Precision, step: int) -> Loss:
-        """The loss of a batch in update ``step``."""
+        """Return the loss of a batch in update ``step``."""
 
     def describe(self, batch_size: int) -> str:
-        """One line for the log."""
+        """Return one line for the log."""
 
 
 class RankingObjective:
@@ -77,7 +77,7 @@ class MatchingObjective:
         return batch_size - 1 if self.config.candidates == "all" else min(self.config.candidates, batch_size - 1)
 
     def _hard_negatives(self, model, text: EmbeddedSide, image: EmbeddedSide, same_image: np.ndarray):
-        """Pairs (texts, images): for each text its hardest image, then for each image its hardest text."""
+        """Return pairs (texts, images): for each text its hardest image, then for each image its hardest text."""
         n = len(same_image)
         texts, shifts = np.divmod(np.arange(n * self.candidates(n)), self.candidates(n))
         images = (texts + 1 + shifts) % n
@@ -120,7 +120,7 @@ class DistillationObjective:
 
 
 def training_objective(config: Config) -> Objective:
-    """What tools/train.py minimises: matching for a cross-BERT, ranking for the others, both in turn for a joint model."""
+    """Return what tools/train.py minimises: matching for a cross-BERT, ranking for others, both for a joint model."""
     if config.model.scoring == "cross":
         return MatchingObjective(config.loss)
     ranking = RankingObjective(config.loss)
@@ -128,7 +128,7 @@ def training_objective(config: Config) -> Objective:
 
 
 def batch_scores(model: DualEncoder, batch: Batch, precision: Precision) -> paddle.Tensor:
-    """The model's scores (B, B) float32 of a batch, rows images."""
+    """Return the model's scores (B, B) float32 of a batch, rows images."""
     with precision.autocast():
         text = model.encode_text(paddle.to_tensor(batch.ids))
         image = model.encode_image(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
@@ -136,5 +136,5 @@ def batch_scores(model: DualEncoder, batch: Batch, precision: Precision) -> padd
 
 
 def _same_image(batch: Batch) -> np.ndarray:
-    """(B, B) bool."""
+    """Return which pairs show one image, (B, B) bool."""
     return batch.images[:, None] == batch.images[None, :]

@@ -10,7 +10,7 @@ from ..config import OptimConfig
 
 
 def learning_rate(config: OptimConfig, step: int, steps_per_epoch: int) -> float:
-    """The rate of update ``step`` (from 0): linear warm-up, then constant, step or cosine decay."""
+    """Return the rate of update ``step`` (from 0): linear warm-up, then constant, step or cosine decay."""
     if step < config.warmup_steps:
         return config.lr * (step + 1) / config.warmup_steps
     if config.schedule == "step":
@@ -22,7 +22,7 @@ def learning_rate(config: OptimConfig, step: int, steps_per_epoch: int) -> float
 
 
 def build_optimizer(config: OptimConfig, parameters) -> paddle.optimizer.AdamW:
-    """AdamW over the trainable ``parameters``; weight decay on all of them, as released."""
+    """Return AdamW over the trainable ``parameters``; weight decay acts on all of them, as released."""
     return paddle.optimizer.AdamW(
         config.lr,
         parameters=parameters,

@@ -34,7 +34,7 @@ class Precision:
         return paddle.amp.auto_cast(enable=self.enabled, level=self.level if self.enabled else "O1", dtype=self.dtype)
 
     def cast(self, fragments: Fragments) -> Fragments:
-        """Fragments in the dtype of their cosines; sums over them stay float32."""
+        """Cast fragments to the dtype of their cosines; sums over them stay float32."""
         if not self.enabled:
             return fragments
         mask = None if fragments.mask is None else fragments.mask.astype(self.dtype)

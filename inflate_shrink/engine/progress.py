@@ -1,12 +1,10 @@
-"""What a long run tells its user: a bar on a terminal, lines in a log, a status for other programs, and how to stop it."""
+"""What a long run tells its user: a bar on a terminal, lines in a log and a status for other programs."""
 
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -100,26 +98,3 @@ class Progress:
     def _write_status(self) -> None:
         seconds = self.earlier_seconds + time.monotonic() - self.opened
         write_json(self.log_file.with_name(STATUS), Status(self.done, self.total, round(seconds, 1))._asdict())
-
-
-class _Stop:
-    requested = False
-
-
-@contextmanager
-def stop_on_signal():
-    """Turn the first SIGINT or SIGTERM into a request that the loop reads between steps; a second one interrupts."""
-    stop, previous = _Stop(), {}
-
-    def request(number, frame):
-        stop.requested = True
-        for signal_number, handler in previous.items():
-            signal.signal(signal_number, handler)
-
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        previous[signal_number] = signal.signal(signal_number, request)
-    try:
-        yield stop
-    finally:
-        for signal_number, handler in previous.items():
-            signal.signal(signal_number, handler)

@@ -22,7 +22,7 @@ from .latency import median_ms, query_latency
 
 
 def evaluate_reranking(retriever: DualEncoder, reranker: DualEncoder, store: Store, data: TokenizedSplit, depths: list[int]) -> dict:
-    """Recall and latency at each depth n, as JSON values.
+    """Return recall and latency at each depth n, as JSON values.
 
     Args:
         retriever: scores all images (texts) with each text (image).
@@ -53,7 +53,7 @@ def evaluate_reranking(retriever: DualEncoder, reranker: DualEncoder, store: Sto
 
 
 def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: str | Path, split: str, depths: list[int], images: int = 0) -> dict:
-    """:func:`evaluate_reranking` of two checkpoints on the first ``images`` images of a split (0: all)."""
+    """Run :func:`evaluate_reranking` of two checkpoints on the first ``images`` images of a split (0: all)."""
     tokenizers = retriever.tokenizer(), reranker.tokenizer()
     if tokenizers[0].key != tokenizers[1].key:
         raise InputError(f"{retriever.directory} and {reranker.directory} have different vocabularies, text lengths or tokens; rerank with a model of the same data")
@@ -66,7 +66,7 @@ def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: st
 
 
 def describe_reranking(result: dict) -> str:
-    """The result of :func:`rerank_checkpoints` as a table."""
+    """Return the result of :func:`rerank_checkpoints` as a table."""
     rows = [(row["n"], *recalls_text(row), f"{row['rsum']:.1f}", f"{row['ms_per_query']:.2f}") for row in result["rerank"]]
     table = text_table("{:>4}  {:>15}  {:>15}  {:>6}  {:>12}", [("n", *HEADINGS, "rsum", "ms per query"), *rows])
     cost = f"{result['pairs']} pairs reranked in {result['seconds']:.1f} s; a query is one caption against all images"
@@ -84,12 +84,12 @@ def _check(retriever: DualEncoder, reranker: DualEncoder, images: int, depths: l
 
 
 def _pairs(candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(queries, candidates), flat, of (queries, n) candidates."""
+    """Return flat (queries, candidates) of (queries, n) candidates."""
     return np.repeat(np.arange(len(candidates)), candidates.shape[1]), candidates.reshape(-1)
 
 
 def _rerank_ms(reranker: DualEncoder, text: Texts, image: EmbeddedSide, candidates: np.ndarray, repeats: int = 30) -> float:
-    """Median milliseconds of scoring one text's candidates."""
+    """Measure the median milliseconds of scoring one text's candidates."""
 
     def query(i: int) -> paddle.Tensor:
         row = candidates[i % len(candidates)]

@@ -13,11 +13,11 @@ from ..data.tokenized import TrainingData, open_training_data
 from ..errors import InputError
 from ..lock import locked
 from ..model.encoder import DualEncoder
+from ..model.linear_start import LinearModel
 from ..model.pretrained import load_bert
 from ..terminal import as_called
 from .checkpoint import Checkpoint, is_checkpoint, new_model, open_checkpoint
-from .evaluate import describe
-from .linear_start import LinearModel
+from .evaluate import as_json, describe
 from .objectives import DistillationObjective, training_objective
 from .progress import Progress
 from .teacher import Teacher
@@ -90,7 +90,8 @@ def _initial_model(
     elif init == "linear":
         linear = LinearModel(data, config.model.hidden)
         linear.start(model)
-        recalls = linear.evaluate(data.store, data.val.first_images(config.run.val_images))
+        seen = data.val.first_images(config.run.val_images)
+        recalls = as_json(linear.recalls(data.store, seen), "full", len(seen.split.image_rows), len(seen.ids))
         progress.log(f"linear start, as a model of its own: {describe(recalls)}")
     elif is_checkpoint(init):
         checkpoint = matching_checkpoint(init, data, "model.init", config.data.any_extractor)

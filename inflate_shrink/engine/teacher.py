@@ -59,7 +59,7 @@ class Teacher:
             self.cache.write(self.model, data)
 
     def scores(self, batch: Batch) -> paddle.Tensor:
-        """The teacher's scores (B, B), rows images, without gradient."""
+        """Return the teacher's scores (B, B), rows images, without gradient."""
         with paddle.no_grad():
             if self.cache is not None:
                 return self.model.score(*self.cache.read(batch))

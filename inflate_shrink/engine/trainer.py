@@ -18,12 +18,13 @@ from ..data.batches import Batch, batches_per_epoch, epoch_batches, prefetch
 from ..data.tokenized import TrainingData
 from ..errors import InputError
 from ..model.encoder import DualEncoder
+from ..signals import stop_on_signal
 from .checkpoint import discard_unlinked, drop_damaged, open_newest, point, set_weights, write_checkpoint
 from .evaluate import describe, evaluate
 from .objectives import Objective
 from .optimizer import build_optimizer, learning_rate
 from .precision import Precision
-from .progress import Progress, stop_on_signal
+from .progress import Progress
 from .run_dir import refuse_second_run
 
 

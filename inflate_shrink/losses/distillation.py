@@ -18,7 +18,7 @@ from ..config import DistillConfig
 
 
 def positive_cross_entropy(teacher, student, teacher_scale: float, student_scale: float):
-    """Compute Eq. 6 as printed: text-to-image only, and of each text only its own image's term.
+    """Return Eq. 6 as printed: text-to-image only, and of each text only its own image's term.
 
     >>> teacher, student = paddle.eye(2) * 1000, paddle.zeros([2, 2])
     >>> round(float(positive_cross_entropy(teacher, student, 1.0, 1.0)), 4)  # two texts, log 2 each
@@ -30,7 +30,7 @@ def positive_cross_entropy(teacher, student, teacher_scale: float, student_scale
 
 
 def full_cross_entropy(teacher, student, teacher_scale: float, student_scale: float):
-    """Compute the authors' released loss: over all pairs of the batch, both directions, half weight each.
+    """Return the authors' released loss: over all pairs of the batch, both directions, half weight each.
 
     >>> teacher, student = paddle.eye(2) * 1000, paddle.zeros([2, 2])
     >>> round(float(full_cross_entropy(teacher, student, 1.0, 1.0)), 4)

@@ -7,7 +7,7 @@ import paddle.nn.functional as F
 
 
 def matching_loss(positive: paddle.Tensor, negative: paddle.Tensor) -> paddle.Tensor:
-    """Sum the binary cross-entropy of logits over the batch; positives and negatives have equal weight.
+    """Return the binary cross-entropy of logits, summed over the batch; positives and negatives have equal weight.
 
     Args:
         positive: (B,) scores of matching pairs.

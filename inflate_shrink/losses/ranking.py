@@ -17,7 +17,7 @@ from ..config import LossConfig
 
 
 def sum_of_hinges(scores, margin: float, same_image=None):
-    """Sum the margin violations of all negatives, in both directions (Eq. 4).
+    """Return Eq. 4: margin violations of all negatives, in both directions.
 
     (The paper prints a minus sign before the sum; read so, it would be maximised.)
 
@@ -30,7 +30,7 @@ def sum_of_hinges(scores, margin: float, same_image=None):
 
 
 def hardest_negative(scores, margin: float, same_image=None):
-    """Sum the largest violation of each image and of each text (VSE++, Faghri et al. 2018).
+    """Return the largest violation of each image and of each text (VSE++, Faghri et al. 2018).
 
     >>> scores = paddle.to_tensor([[1.0, 0.75, 1.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0]])
     >>> float(hardest_negative(scores, margin=0.5)), float(sum_of_hinges(scores, margin=0.5))
@@ -41,7 +41,7 @@ def hardest_negative(scores, margin: float, same_image=None):
 
 
 def smooth_maximum(scores, margin: float, same_image=None, power: int = 8, include_diagonal: bool = True):
-    """Sum a power mean of the violations that tends to the hardest negative: the authors' released loss.
+    """Return the authors' released loss: a power mean that tends to the hardest negative.
 
     ``(sum h^power + 1e-5)^(1/power)`` for each image and text, summed. With the
     diagonal in (as released) every term holds the constant margin^power.
@@ -81,13 +81,13 @@ def landmarks(config: LossConfig, batch_size: int) -> tuple[float, float]:
 
 
 def _negatives(scores, same_image):
-    """Mark the negatives: (B, B) float32, 1 where a pair is one, 0 elsewhere."""
+    """Return (B, B) float32: 1 where a pair is a negative, 0 elsewhere."""
     off_diagonal = 1 - paddle.eye(scores.shape[0])
     return off_diagonal if same_image is None else off_diagonal * (1 - same_image.astype("float32"))
 
 
 def _violations(scores, margin: float, kept):
-    """Compute the hinges [margin - s(positive) + s(negative)]_+ against each row's and each column's positive."""
+    """Return hinges [margin - s(positive) + s(negative)]_+ against each row's and each column's positive."""
     positive = paddle.diagonal(scores)
     by_image = F.relu(margin + scores - positive.unsqueeze(1)) * kept
     by_text = F.relu(margin + scores - positive.unsqueeze(0)) * kept

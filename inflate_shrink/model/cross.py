@@ -22,7 +22,7 @@ class MatchHead(nn.Layer):
         self.score = Linear(hidden, 1)
 
     def forward(self, transformer: Transformer, text: Embedded, image: Embedded, region_type: paddle.Tensor) -> paddle.Tensor:
-        """Logits (P,) float32 that text and image of a row belong together.
+        """Return logits (P,) float32 that text and image of a row belong together.
 
         Args:
             text: (P, n, D) with its mask; image: (P, m, D) with its mask.

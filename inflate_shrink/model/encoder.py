@@ -39,25 +39,28 @@ class DualEncoder(nn.Layer):
         self._initialize()
 
     def encode_text(self, ids: paddle.Tensor) -> Fragments:
-        """ids: (B, n) int, 0 is padding. Returns the l kept fragments, (B, l, D)."""
+        """Return the l kept fragments of texts, (B, l, D). ids: (B, n) int, 0 is padding."""
         if self.config.scoring == "visual_sparta":
             return self.text_embedding.without_context(ids)
         return self._encode(self.text_embedding(ids), self.codes and self.codes.text)
 
     def encode_image(self, regions: paddle.Tensor, counts: paddle.Tensor) -> Fragments:
-        """regions: (B, m, region_dim) float32; counts: (B,) int, valid regions. Returns (B, l, D)."""
+        """Return the l kept fragments of images, (B, l, D).
+
+        regions: (B, m, region_dim) float32; counts: (B,) int, valid regions.
+        """
         return self._encode(self.region_embedding(regions, counts), self.codes and self.codes.image)
 
     def word_vectors(self) -> paddle.Tensor:
-        """(V, D): the rows that VisualSparta's queries are made of."""
+        """Return the rows (V, D) that VisualSparta's queries are made of."""
         return self.text_embedding.word.weight
 
     def forward(self, ids: paddle.Tensor, regions: paddle.Tensor, counts: paddle.Tensor) -> paddle.Tensor:
-        """Scores (images, texts) float32 of all images with all texts."""
+        """Return the scores (images, texts) float32 of all images with all texts."""
         return self.score(self.encode_text(ids), self.encode_image(regions, counts))
 
     def match(self, text: Embedded, image: Embedded) -> paddle.Tensor:
-        """Cross-BERT scores (P,) float32 of P pairs of embedded texts and images, row by row."""
+        """Return the cross-BERT's scores (P,) float32 of P pairs of embedded texts and images, row by row."""
         return self.match_head(self.transformer, text, image, self.text_embedding.token_type.weight[1])
 
     def _encode(self, inputs: Embedded, codes) -> Fragments:
@@ -72,7 +75,7 @@ class DualEncoder(nn.Layer):
         return Fragments(vectors if self.config.scoring == "visual_sparta" else normalize(vectors), counted)
 
     def _initialize(self):
-        """BERT's initialisation: N(0, 0.02) for matrices, 0 for biases. Codes keep their own."""
+        """Draw weights as BERT does: N(0, 0.02) for matrices, 0 for biases. Codes keep their own."""
         normal = nn.initializer.Normal(0.0, 0.02)
         for layer in self.sublayers():
             if isinstance(layer, (nn.Linear, nn.Embedding)):

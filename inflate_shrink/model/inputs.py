@@ -21,7 +21,7 @@ class Embedded(NamedTuple):
     mask: paddle.Tensor
 
     def rows(self, rows: paddle.Tensor) -> Embedded:
-        """rows: (P,) int, repeats allowed."""
+        """Take some of them by their rows (P,) int, repeats allowed."""
         return Embedded(paddle.gather(self.vectors, rows), paddle.gather(self.mask, rows))
 
 
@@ -37,7 +37,7 @@ class TextEmbedding(nn.Layer):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, ids) -> Embedded:
-        """ids: (B, n) int."""
+        """Embed texts; ids: (B, n) int."""
         words = self.word(ids)
         # as in PyTorch's BERT the row of [PAD] gets no gradient; Paddle's padding_idx would read zeros there
         words = paddle.where((ids == PAD_ID).unsqueeze(-1), words.detach(), words)
@@ -46,7 +46,10 @@ class TextEmbedding(nn.Layer):
         return Embedded(vectors, (ids != PAD_ID).astype("float32"))
 
     def without_context(self, ids) -> Fragments:
-        """VisualSparta's query: the rows of the word table alone, (B, n, D); padding, the first and the last token do not count."""
+        """Return VisualSparta's query: the rows of the word table alone, (B, n, D).
+
+        Padding, the first and the last token do not count.
+        """
         filled = (ids != PAD_ID).astype("float32")
         followed = paddle.concat([filled[:, 1:], paddle.zeros_like(filled[:, :1])], axis=1)
         mask = followed * (paddle.arange(ids.shape[1]) > 0).astype("float32")
@@ -62,7 +65,7 @@ class RegionEmbedding(nn.Layer):
         self.norm = nn.LayerNorm(hidden, epsilon=1e-5)
 
     def forward(self, regions, counts) -> Embedded:
-        """regions: (B, m, region_dim) float32; counts: (B,) int, valid regions."""
+        """Embed images; regions: (B, m, region_dim) float32; counts: (B,) int, valid regions."""
         positions = paddle.arange(regions.shape[1], dtype=counts.dtype)
         mask = (positions.unsqueeze(0) < counts.unsqueeze(1)).astype("float32")
         return Embedded(self.norm(self.projection(regions)), mask)
@@ -79,5 +82,5 @@ class InflatingCodes(nn.Layer):
 
 
 def append_codes(x, codes):
-    """[x; codes]: the codes (k, D) after each of the inputs (B, L, D), so that slot 0 stays slot 0."""
+    """Return [x; codes]: the codes (k, D) after each of the inputs (B, L, D), so that slot 0 stays slot 0."""
     return paddle.concat([x, codes.unsqueeze(0).expand([x.shape[0], -1, -1])], axis=1)

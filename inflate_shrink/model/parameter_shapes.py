@@ -10,7 +10,7 @@ from .inputs import MAX_POSITIONS
 
 
 def parameter_shapes(config: ModelConfig, vocab_size: int, region_dim: int) -> dict[str, list[int]]:
-    """The shape of every parameter of :class:`.encoder.DualEncoder`, by its name in ``state_dict``."""
+    """Return the shape of every parameter of :class:`.encoder.DualEncoder`, by its name in ``state_dict``."""
     hidden, ffn = config.hidden, config.ffn
     shapes = {
         "text_embedding.word.weight": [vocab_size, hidden],

@@ -13,7 +13,7 @@ from typing import Mapping
 import numpy as np
 import paddle
 
-from ..errors import InputError
+from ..errors import InputError, in_one_line
 from ..weight_files.paddle_file import arrays_of, read_paddle_file
 from ..weight_files.safetensors_file import read_safetensors
 from ..weight_files.torch_file import read_torch_file
@@ -93,7 +93,7 @@ def _weights_file(directory: Path) -> Path:
 
 
 def _download() -> tuple[dict, Path]:
-    """Sizes and weights that paddlenlp knows; its file is kept where paddlenlp keeps it."""
+    """Return sizes and weights that paddlenlp knows; its file is kept where paddlenlp keeps it."""
     from paddlenlp.transformers.bert.configuration import (
         BERT_PRETRAINED_INIT_CONFIGURATION as configs,  # seconds to import
     )
@@ -104,7 +104,7 @@ def _download() -> tuple[dict, Path]:
         return configs[DOWNLOADED], Path(download.resolve_file_path(DOWNLOADED, [files["model_state"][DOWNLOADED]]))
     except Exception as error:  # no network, a full disk: each raises its own
         raise InputError(
-            f"model.init: {DOWNLOADED} could not be loaded ({type(error).__name__}: {' '.join(str(error).split())}); "
+            f"model.init: {DOWNLOADED} could not be loaded ({type(error).__name__}: {in_one_line(error)}); "
             "without network access, give a directory that save_pretrained wrote"
         ) from None
 
@@ -154,7 +154,7 @@ def _check_sizes(model: DualEncoder, bert: dict, source: str) -> None:
 
 
 def _ours(model: DualEncoder, weights: Mapping[str, np.ndarray], file: Path) -> dict[str, np.ndarray]:
-    """Our names of the parameters that a BERT has -> its arrays, as we have them."""
+    """Return our names of the parameters that a BERT has -> its arrays, as we have them."""
     torch = any(".attention.self." in name for name in weights)  # its Linear weights are (out, in), Paddle's (in, out)
     names = {f"text_embedding.{ours}": f"embeddings.{theirs}" for ours, theirs in _EMBEDDINGS.items()}
     names["text_embedding.norm"] = "embeddings.LayerNorm" if torch else "embeddings.layer_norm"

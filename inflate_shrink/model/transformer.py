@@ -41,14 +41,14 @@ class TransformerLayer(nn.Layer):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x, attention_bias, first=None):
-        """x: (B, L, D); attention_bias: (B, 1, 1, L), added to the logits. Returns the ``first`` outputs, or all: (B, L, D)."""
+        """Return the ``first`` outputs, or all, of x: (B, L, D). attention_bias: (B, 1, 1, L), added to the logits."""
         probabilities = self.dropout(self.attention(x, attention_bias, first))
         attended = self._merge_heads(paddle.matmul(probabilities, self._split_heads(self.value(x))))
         x = self.attention_norm(x[:, :first] + self.dropout(self.attention_output(attended)))
         return self.output_norm(x + self.dropout(self.output(F.gelu(self.intermediate(x)))))
 
     def attention(self, x, attention_bias, first=None):
-        """Attention probabilities (B, heads, L, L) of the input (B, L, D); of its ``first`` positions only, if given."""
+        """Return attention probabilities (B, heads, L, L) of x: (B, L, D), or those of its ``first`` positions."""
         query, key = self._split_heads(self.query(x[:, :first])), self._split_heads(self.key(x))
         logits = paddle.matmul(query, key, transpose_y=True) / math.sqrt(query.shape[-1])
         return F.softmax(logits + attention_bias, axis=-1)
@@ -68,7 +68,7 @@ class Transformer(nn.Layer):
         self.layers = nn.LayerList([TransformerLayer(hidden, heads, ffn, dropout) for _ in range(layers)])
 
     def forward(self, x, mask, first=None):
-        """x: (B, L, D); mask: (B, L), 1 where a position may be attended to.
+        """Run all layers over x: (B, L, D). mask: (B, L), 1 where a position may be attended to.
 
         Returns the ``first`` outputs, (B, first, D), or all. The last layer computes no others.
         """

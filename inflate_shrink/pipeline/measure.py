@@ -9,6 +9,7 @@ from pathlib import Path
 import paddle
 
 from ..config import Config, load_config, to_dict
+from ..cpu import processor_and_cores
 from ..data.tokenized import tokenize_split
 from ..engine.checkpoint import Checkpoint, open_checkpoint
 from ..engine.encode import encode_images
@@ -17,7 +18,6 @@ from ..engine.latency import query_latency
 from ..engine.progress import read_status
 from ..engine.rerank import describe_reranking, rerank_checkpoints
 from ..errors import InputError
-from ..hardware import processor_and_cores
 from ..metrics import protocol_folds
 from .result import write_result
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import reprlib
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
@@ -44,7 +43,7 @@ from ..data.store import open_store
 from ..digest import hex_digest
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
 from ..engine.steps import check_sizes
-from ..errors import InputError
+from ..errors import InputError, nearest
 from .result import finished_result
 
 CONFIGS = Path("configs")
@@ -135,9 +134,9 @@ def _named(path: Path, name: str, named) -> dict:
     if not isinstance(named, dict) or not all(isinstance(each, dict) for each in named.values()):
         raise InputError(f"{path}: 'pipelines' must be names and their pipelines, each a mapping of {', '.join(_KEYS)}")
     if name not in named:
-        nearest = get_close_matches(name, named, n=1)
+        near = nearest(name, named, 0.6)
         problem = f"no pipeline '{name[:100]}' in it" if name else "holds several pipelines"
-        meant = f"{path}:{nearest[0]}" if nearest else f"{path}:NAME, one of {', '.join(named) or 'none'}"
+        meant = f"{path}:{near}" if near else f"{path}:NAME, one of {', '.join(named) or 'none'}"
         raise InputError(f"{path}: {problem}; give {meant}")
     return named[name]
 

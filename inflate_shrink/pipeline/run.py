@@ -22,6 +22,7 @@ from ..config import to_dict
 from ..engine.progress import read_status
 from ..errors import InputError
 from ..lock import FileLock, Held, take_lock
+from ..signals import terminate
 from ..terminal import printable
 from .plan import Step, is_finished
 
@@ -73,8 +74,8 @@ def run_steps(steps: list[Step], lanes: int) -> None:
 
 @contextmanager
 def _interrupted_by_sigterm():
-    """SIGTERM is as Ctrl-C."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM stop the steps as Ctrl-C does."""
+    previous = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:

@@ -89,7 +89,7 @@ class Conversion(NamedTuple):
 
 
 def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3, first_token: str = "[UNK]", last_token: str = "") -> Conversion:
-    """One model of a released file.
+    """Convert one model of a released file.
 
     Args:
         path: the ``.pth.tar`` file.
@@ -146,7 +146,7 @@ def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3,
 
 
 def parameter_names(mode: str, part: str, layers: int) -> dict[str, str]:
-    """Released name -> our name, for every parameter of one model. Raises InputError if there is no such model."""
+    """Return released name -> our name of every parameter of a model. Raises InputError if there is no such model."""
     released = _released(mode, part)
     names = {**_INPUTS, **(_CODES if released.codes else {})}
     for layer in range(layers):
@@ -164,7 +164,7 @@ def _released(mode: str, part: str) -> _Released:
 
 
 def _read(path: str | Path) -> dict[str, np.ndarray]:
-    """The parameters in a released file, by name, without the prefix ``module.``."""
+    """Return the parameters in a released file, by name, without the prefix ``module.``."""
     content = read_torch_file(path)
     try:
         weights = content["model"][0].items()
@@ -174,7 +174,7 @@ def _read(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _as_ours(value: np.ndarray, ours: str) -> np.ndarray:
-    """PyTorch keeps a Linear's weight as (out, in), Paddle as (in, out)."""
+    """Transpose where PyTorch keeps a Linear's weight as (out, in) and Paddle as (in, out)."""
     return value.T if ours.startswith(("transformer.", "region_embedding.")) else value
 
 

@@ -23,7 +23,7 @@ __all__ = ["Fragments", "late_interaction", "normalize", "scan", "scoring_functi
 
 
 def scoring_function(config: ModelConfig) -> Callable:
-    """The score that ``config`` describes, as ``f(text, image) -> (images, texts)`` of two :class:`Fragments`.
+    """Return the score that ``config`` describes, as ``f(text, image) -> (images, texts)`` of two :class:`Fragments`.
 
     A cross-BERT has none: it scores pairs, not fragments.
     """

@@ -20,15 +20,15 @@ class Fragments(NamedTuple):
     mask: paddle.Tensor | None = None
 
     def first(self, fragments: int | str) -> Fragments:
-        """The first ``fragments`` of each text or image (Table 6); "all" keeps them as they are."""
+        """Take the first ``fragments`` of each text or image (Table 6); "all" keeps them as they are."""
         return self if fragments == "all" else self._cut((slice(None), slice(fragments)))
 
     def rows(self, rows: slice) -> Fragments:
-        """Some of the texts or images."""
+        """Take some of the texts or images."""
         return self._cut(rows)
 
     def float_mask(self) -> paddle.Tensor:
-        """(n, l) float32."""
+        """Return the mask as (n, l) float32."""
         return paddle.ones(self.vectors.shape[:2]) if self.mask is None else self.mask.astype("float32")
 
     def _cut(self, index) -> Fragments:
@@ -45,7 +45,7 @@ def normalize(vectors: paddle.Tensor) -> paddle.Tensor:
 
 
 def in_blocks(score: Callable, text: Fragments, image: Fragments, block_elements: int) -> paddle.Tensor:
-    """Scores (I, T) of all pairs, made of ``score(texts, images) -> (i, t)``.
+    """Return the scores (I, T) of all pairs, made of ``score(texts, images) -> (i, t)``.
 
     Args:
         block_elements: bound on the fragment pairs of one call, whatever T and I are.
@@ -63,5 +63,5 @@ def in_blocks(score: Callable, text: Fragments, image: Fragments, block_elements
 
 
 def as_rows(vectors: paddle.Tensor) -> paddle.Tensor:
-    """(n, l, d) as (n * l, d)."""
+    """Flatten (n, l, d) to (n * l, d)."""
     return vectors.reshape([-1, vectors.shape[-1]])

@@ -18,7 +18,7 @@ _NEVER_BEST = -2.0  # added to a masked fragment's cosines; below -1, and fine i
 
 
 def late_interaction(text: Fragments, image: Fragments, block_elements: int = BLOCK_ELEMENTS) -> paddle.Tensor:
-    """Score every image with every text (Eq. 5).
+    """Return the scores of every image with every text (Eq. 5).
 
     Args:
         text: vectors (T, l, d). A masked text fragment adds nothing to the sum.
@@ -42,7 +42,7 @@ def late_interaction(text: Fragments, image: Fragments, block_elements: int = BL
 
 
 def best_match(text: Fragments, image: Fragments, never_best: float = _NEVER_BEST) -> paddle.Tensor:
-    """The product of each text fragment with its best image fragment, (T, l, I), in the vectors' dtype.
+    """Return each text fragment's product with its best image fragment, (T, l, I), in the vectors' dtype.
 
     Args:
         never_best: added to the products of masked image fragments.
@@ -59,7 +59,7 @@ def _sum_of_best(text: Fragments, image: Fragments) -> paddle.Tensor:
 
 
 def _products(text, image, bias):
-    """(t, l, d) and (i, m, d) to (t, l, i, m); ``bias`` (i, m) keeps masked image fragments from being the best."""
+    """Multiply (t, l, d) with (i, m, d) to (t, l, i, m); ``bias`` (i, m) keeps masked fragments from being the best."""
     products = paddle.matmul(as_rows(text), as_rows(image), transpose_y=True).reshape([*text.shape[:2], *image.shape[:2]])
     return products if bias is None else products + bias
 

@@ -22,7 +22,7 @@ _ARRAYS = 4  # of the size of the similarities that a block makes
 
 
 def scan(text: Fragments, image: Fragments, query: str, pooling: str, block_elements: int = BLOCK_ELEMENTS) -> paddle.Tensor:
-    """Score every image with every text, (I, T) float32; vectors are L2-normalised.
+    """Return the scores (I, T) float32 of every image with every text; vectors are L2-normalised.
 
     Args:
         query: "text" (t-i) or "image" (i-t): the side whose fragments attend to the other's.
@@ -44,7 +44,7 @@ def scan(text: Fragments, image: Fragments, query: str, pooling: str, block_elem
 
 
 def _attend_and_pool(query: Fragments, context: Fragments, side: str, pooling: str) -> paddle.Tensor:
-    """(contexts, queries) of queries (Q, l, d) and contexts (C, m, d)."""
+    """Score queries (Q, l, d) against contexts (C, m, d); returns (contexts, queries)."""
     vectors, others = query.vectors.astype("float32"), context.vectors.astype("float32")
     (q, l), (c, m) = vectors.shape[:2], others.shape[:2]
     cosines = paddle.matmul(as_rows(vectors), others, transpose_y=True).reshape([c, q, l, m])

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, in_one_line
+from .bfloat16 import widen
 from .pickles import Rebuilt, load_pickle, take_pairs
 
 STRUCTURED_NAMES = "StructuredToParameterName@@"  # what the parameters were called in their process; of no use in another
@@ -21,7 +22,7 @@ _KINDS = {"b1", "f2", "f4", "f8", *(f"{sign}{size}" for sign in "iu" for size in
 
 
 def read_paddle_file(path: str | Path) -> dict:
-    """The dict saved in ``path``, with NumPy arrays in place of tensors; bfloat16 is uint16, as Paddle has it.
+    """Return the dict saved in ``path``, with NumPy arrays in place of tensors; bfloat16 is uint16, as Paddle has it.
 
     A tensor whose own name Paddle kept is a tuple (name, array). Arrays cannot be written to. Objects of other
     classes are :class:`.pickles.Placeholder`.
@@ -40,21 +41,21 @@ def read_paddle_file(path: str | Path) -> dict:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # damaged bytes raise almost anything
-        raise InputError(f"{path}: damaged or not written by Paddle ({type(error).__name__}: {' '.join(str(error).split())[:200]})") from None
+        raise InputError(f"{path}: damaged or not written by Paddle ({type(error).__name__}: {in_one_line(error)})") from None
 
 
 def arrays_of(content: dict) -> dict[str, np.ndarray]:
-    """The arrays at the top of what :func:`read_paddle_file` returns, whatever the tensors were called; bfloat16 is widened to float32."""
+    """Return the arrays at the top of what :func:`read_paddle_file` returns, whatever the tensors were called.
+
+    bfloat16 is widened to float32.
+    """
     values = {name: value[-1] if isinstance(value, tuple) and value else value for name, value in content.items()}
-    return {name: _widened(value) for name, value in values.items() if isinstance(value, np.ndarray)}
-
-
-def _widened(array: np.ndarray) -> np.ndarray:
-    return (array.astype("<u4") << 16).view("<f4") if array.dtype == np.uint16 else array  # the upper half of a float32
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    return {name: widen(array) if array.dtype == np.uint16 else array for name, array in arrays.items()}
 
 
 def _functions() -> dict:
-    """What a pickle of arrays calls, under NumPy 1 and 2."""
+    """Return what a pickle of arrays calls, under NumPy 1 and 2."""
     encoded = {}
 
     def encode(text: str, _latin1: str) -> bytes:  # protocol 2 has bytes as text

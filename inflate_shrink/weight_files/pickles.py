@@ -138,7 +138,7 @@ def load_pickle(file: BinaryIO, functions: dict[tuple[str, str], Callable], pers
 
 
 def take_pairs(pairs: list | None = None) -> dict:
-    """A dict of ``pairs``, which are then gone: they make one dict, not any number."""
+    """Make a dict of ``pairs``, which are then gone: they make one dict, not any number."""
     result = dict(pairs or ())
     if pairs:
         pairs.clear()
@@ -146,7 +146,7 @@ def take_pairs(pairs: list | None = None) -> dict:
 
 
 def take_set(items: list) -> set:
-    """A set of ``items``, which are then gone."""
+    """Make a set of ``items``, which are then gone."""
     result = set(items)
     items.clear()
     return result

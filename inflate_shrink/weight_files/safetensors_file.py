@@ -9,7 +9,8 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save_file
 
-from ..errors import InputError
+from ..errors import InputError, in_one_line
+from .bfloat16 import widen
 
 _TYPES = {"BOOL": "?", "I8": "i1", "U8": "u1", "I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
@@ -23,7 +24,7 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], metadata: dict[
 
 
 def read_safetensors(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays in ``path``, bfloat16 as float32, and its metadata. Arrays cannot be written to.
+    """Return the arrays in ``path``, bfloat16 as float32, and its metadata. Arrays cannot be written to.
 
     Raises:
         InputError: the file is missing or damaged, or holds numbers of a type that NumPy has not.
@@ -35,13 +36,13 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str,
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, SafetensorError, ValueError) as error:
-        raise InputError(f"{path}: damaged or not a safetensors file ({' '.join(str(error).split())[:200]})") from None
+        raise InputError(f"{path}: damaged or not a safetensors file ({in_one_line(error)})") from None
     return {name: _array(path, name, entry) for name, entry in entries}, header.get("__metadata__", {})
 
 
 def _array(path: str | Path, name: str, entry: dict) -> np.ndarray:
-    if entry["dtype"] == "BF16":  # the upper half of a float32
-        return (np.frombuffer(entry["data"], "<u2").astype("<u4") << 16).view("<f4").reshape(entry["shape"])
+    if entry["dtype"] == "BF16":
+        return widen(np.frombuffer(entry["data"], "<u2")).reshape(entry["shape"])
     if entry["dtype"] not in _TYPES:
         raise InputError(f"{path}: '{name}' holds numbers of the type {entry['dtype']}, which are not read: save it as float32")
     return np.frombuffer(entry["data"], _TYPES[entry["dtype"]]).reshape(entry["shape"])

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, in_one_line
+from .bfloat16 import widen
 from .pickles import load_pickle, take_pairs, take_set
 
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -38,7 +39,7 @@ _DTYPES = {
 
 
 def read_torch_file(path: str | Path):
-    """The object saved in ``path``: its dicts and lists, with NumPy arrays in place of tensors.
+    """Return the object saved in ``path``: its dicts and lists, with NumPy arrays in place of tensors.
 
     bfloat16 becomes float32. Tensors of a GPU are read like any other. Tensors that
     shared memory share it here too. Objects of other classes are :class:`.pickles.Placeholder`.
@@ -54,8 +55,7 @@ def read_torch_file(path: str | Path):
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint file") from None
     except Exception as error:  # damaged bytes raise almost anything
-        why = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: truncated, or not a checkpoint written by PyTorch ({type(error).__name__}: {why})") from None
+        raise InputError(f"{path}: truncated, or not a checkpoint written by PyTorch ({type(error).__name__}: {in_one_line(error)})") from None
 
 
 def _read_zip(file):
@@ -82,7 +82,10 @@ def _read_zip(file):
 
 
 def _read_legacy(data: mmap.mmap):
-    """Storages come after the tensors that are made of them: their memory is taken first, if the file is long enough, and then filled."""
+    """Read the format whose storages come after the tensors that are made of them.
+
+    Their memory is taken first, if the file is long enough, and then filled.
+    """
     magic, _version, _system = (load_pickle(data, {}) for _ in range(3))
     if magic != _LEGACY_MAGIC:
         raise ValueError("wrong magic number")
@@ -110,7 +113,7 @@ def _read_legacy(data: mmap.mmap):
 
 
 def _referenced(reference: tuple) -> tuple[str, str, int]:
-    """Kind, key and number of elements of a storage."""
+    """Return kind, key and number of elements of a storage."""
     _, kind, key, _location, elements = reference[:5]  # the legacy format has a sixth item, always None
     if kind not in _DTYPES or type(elements) is not int or elements < 0:
         raise ValueError(f"a storage of {elements!r:.30} elements {kind!r:.30}")
@@ -143,4 +146,4 @@ def _file_dtype(kind: str) -> np.dtype:
 
 def _numbers(kind: str, data: bytes) -> np.ndarray:
     values = np.frombuffer(data, _file_dtype(kind))
-    return (values.astype("<u4") << 16).view("<f4") if kind == "BFloat16Storage" else values  # the upper half of a float32
+    return widen(values) if kind == "BFloat16Storage" else values

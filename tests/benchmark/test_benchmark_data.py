@@ -13,7 +13,7 @@ from PIL import Image
 from benchmark import extraction
 from benchmark.clustering import clustering_section, draw_regions, inertia_of, measure_clustering
 from benchmark.data import DataBenchmark, measure_data
-from benchmark.environment import describe_environment, environment, processor_name, workspace
+from benchmark.environment import describe_environment, environment, workspace
 from benchmark.extraction import extraction_section, measure_extraction
 from benchmark.loader import MODELS, loader_section, measure_loader, write_store
 from benchmark.memory import measure_memory, memory_section, run_measured, write_collection
@@ -48,17 +48,6 @@ def test_environment():
     assert found["versions"]["numpy"] == np.__version__ and found["versions"]["paddle"]
     found["versions"]["scikit-learn"] = None
     assert describe_environment(found).endswith("scikit-learn (not installed)")
-
-
-@pytest.mark.parametrize(
-    "text, name",
-    [("processor\t: 0\nmodel name\t: Made Up 9000: X\n", "Made Up 9000: X"), ("model name:\n", None), ("", None), (None, None)],
-)
-def test_processor_name(tmp_path, text, name):
-    if text is not None:
-        (tmp_path / "cpuinfo").write_text(text)
-    found = processor_name(tmp_path / "cpuinfo")
-    assert found == name if name else found
 
 
 @pytest.mark.parametrize("error, becomes", [(ValueError, ValueError), (KeyboardInterrupt, KeyboardInterrupt), (OSError(28, "No space left"), InputError)])

@@ -180,7 +180,7 @@ def test_tool_and_bad_input(base_file, vocab, tmp_path):
     existing.mkdir()
     before = set(tmp_path.rglob("*"))
     for checkpoint, vocabulary, first, out, message in (
-        (base_file, vocab, "[UNK]", existing, f"{existing}: exists already"),
+        (base_file, vocab, "[UNK]", existing, f"{existing}: already exists"),
         (base_file, tmp_path / "nowhere.txt", "[UNK]", tmp_path / "B", "nowhere.txt: no such vocabulary file"),
         (base_file, short, "[UNK]", tmp_path / "B", f"short.txt: has 4 lines, but the word embeddings of the checkpoint are {WORDS}"),
         (base_file, vocab, "[GO]", tmp_path / "B", "data.first_token: '[GO]' is not in"),

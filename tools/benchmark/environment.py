@@ -10,8 +10,8 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from inflate_shrink.cpu import processor_name
 from inflate_shrink.errors import InputError
-from inflate_shrink.hardware import processor_name
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = {  # name here -> distributions, the first that is installed counts

@@ -7,11 +7,10 @@ newlines and doubled quotes. In TSV a quote is a character like any other, so a 
 from __future__ import annotations
 
 import csv
-import difflib
 from pathlib import Path
 from typing import Iterator
 
-from ...errors import InputError
+from ...errors import InputError, nearest
 from ..bad_records import BadRecords
 from .files import read_lines, shown
 from .records import Caption, CaptionOptions
@@ -61,7 +60,7 @@ def _column(where: str, header: list[str], name: str) -> int:
     if header.count(name) == 1:
         return header.index(name)
     problem = "no column" if name not in header else "more than one column"
-    nearest = difflib.get_close_matches(name, [column for column in header if column != name], 1)
-    advice = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    near = nearest(name, [column for column in header if column != name], 0.6)
+    advice = f"; did you mean {near!r}?" if near else ""
     columns = ", ".join(map(repr, header))[:200] or "none"
     raise InputError(f"{where}: {problem} {name!r}; the columns are: {columns}{advice}")

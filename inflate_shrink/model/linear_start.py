@@ -14,9 +14,8 @@ import numpy as np
 from ..data.store import Store
 from ..data.tokenized import TokenizedSplit, TrainingData
 from ..errors import InputError
-from ..metrics import recalls
-from ..model.encoder import DualEncoder
-from .evaluate import as_json
+from ..metrics import Recalls, recalls
+from .encoder import DualEncoder
 
 PIECES = 4096  # the most frequent pieces get a vector
 LEAST = 3  # captions that a piece must occur in
@@ -62,11 +61,11 @@ class LinearModel:
         self.image = (whiten_image @ right[kept].T * correlation[kept]).astype(np.float32)  # (region_dim, k)
         self._sample = _regions(data.store, split.image_rows[:SAMPLE])
 
-    def evaluate(self, store: Store, data: TokenizedSplit) -> dict:
-        """Recalls of a split, as :func:`.evaluate.evaluate` gives them: the cosine of caption and image in the canonical directions."""
+    def recalls(self, store: Store, data: TokenizedSplit) -> Recalls:
+        """Return the recalls of a split by the cosine of caption and image in the canonical directions."""
         text = _unit((self._bags(data.ids) - self.text_mean) @ self.text)
         image = _unit((_mean_regions(store, data.split.image_rows) - self.image_mean) @ self.image)
-        return as_json(recalls(image @ text.T, data.split.caption_image), "full", len(image), len(text))
+        return recalls(image @ text.T, data.split.caption_image)
 
     def start(self, model: DualEncoder) -> None:
         """Put the vectors of pieces and the projection of regions into ``model``, both of mean norm 1.
@@ -85,7 +84,7 @@ class LinearModel:
             parameter.set_value(value)
 
     def _bags(self, ids: np.ndarray) -> np.ndarray:
-        """(n, pieces) tf-idf of each caption, of norm 1."""
+        """Return the tf-idf of each caption, (n, pieces), of norm 1."""
         columns = self._column[ids]
         rows, positions = np.nonzero(columns >= 0)
         bags = np.zeros((len(ids), len(self.pieces)), np.float32)
@@ -98,12 +97,12 @@ def _mean_regions(store: Store, rows: np.ndarray) -> np.ndarray:
 
 
 def _regions(store: Store, rows) -> np.ndarray:
-    """(n, D) float32: all valid regions of some images."""
+    """Return all valid regions of some images, (n, D) float32."""
     return np.concatenate([store.regions[row, : store.region_counts[row]] for row in rows]).astype(np.float32)
 
 
 def _piece_counts(ids: np.ndarray, size: int) -> np.ndarray:
-    """Captions that each piece occurs in; padding in none."""
+    """Count the captions that each piece occurs in; padding occurs in none."""
     ordered = np.sort(ids, axis=1)
     new = np.concatenate([np.ones((len(ids), 1), bool), ordered[:, 1:] != ordered[:, :-1]], axis=1)
     counts = np.bincount(ordered[new], minlength=size)
@@ -112,7 +111,7 @@ def _piece_counts(ids: np.ndarray, size: int) -> np.ndarray:
 
 
 def _inverse_root(covariance: np.ndarray) -> np.ndarray:
-    """(C + ridge)^(-1/2)."""
+    """Return (C + ridge)^(-1/2)."""
     ridge = RIDGE * np.trace(covariance) / len(covariance)
     values, vectors = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
     return (vectors / np.sqrt(values)) @ vectors.T
