@@ -25,7 +25,7 @@ from ..terminal import say
 def main(argv):
     parser = tool_parser(__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_build, _add_add, _add_delete, _add_compact, _add_faiss, _add_info):
+    for add in (_add_build, _add_add, _add_delete, _add_compact, _add_faiss, _add_onnx, _add_info):
         add(commands)
     arguments = parser.parse_args(argv)
     arguments.run(arguments)
@@ -71,6 +71,11 @@ def _add_faiss(commands):
     parser = add_command(commands, "faiss", "prepare the vectors of an F for faiss; again after each change", _faiss)
     parser.add_argument("index", metavar="DIR")
     parser.add_argument("--kind", choices=("auto", *KINDS), default="auto", help="(default: by size; scan: our own kernel, without faiss)")
+
+
+def _add_onnx(commands):
+    parser = add_command(commands, "onnx", "let the encoders of an index run by onnxruntime, which starts faster", _onnx)
+    parser.add_argument("index", metavar="DIR", help="the index; it needs Paddle 3 and paddle2onnx")
 
 
 def _add_info(commands):
@@ -136,6 +141,13 @@ def _faiss(arguments):
     index = open_index(arguments.index)
     kind = build_faiss(index, "vector" if "vector" in index.settings.fields else "fragments", arguments.kind)
     say(f"{arguments.index}: {len(index)} {index.settings.holds}, first stage by {kind}")
+
+
+def _onnx(arguments):
+    from ..search.build import add_onnx_encoders
+
+    added = add_onnx_encoders(arguments.index)
+    say(f"{arguments.index}: {' and '.join(added)} by onnxruntime from now on" if added else f"{arguments.index}: has its ONNX files")
 
 
 def _info(arguments):

@@ -70,6 +70,11 @@ class CaptionTokenizer:
         """Return whether a caption's words have more pieces than there is room for."""
         return len(self.word_ids(caption)) > self.room
 
+    def unknown_words(self, caption: str) -> list[str]:
+        """Return the words of a caption that the vocabulary lacks, each once: they are read as [UNK]."""
+        unknown = [self._ids["[UNK]"]]
+        return [word for word in dict.fromkeys(words(caption)) if wordpieces(word, self._ids) == unknown]
+
     def _tokenize(self, word: str) -> list[int]:
         """Return the ids of what stands between two spaces: BERT's tokenizer never looks across one."""
         return [number for part in words(word, kept=SPECIAL_TOKENS) for number in wordpieces(part, self._ids)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..digest import hex_digest
 from ..errors import InputError
-from ..predictor import run_by_turns
+from ..predictor import Graph, one_line, open_onnx, open_paddle
 from .onnx_files import external_files
 
 
@@ -27,8 +27,10 @@ class Network:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"{path}: no such file; expected an .onnx file, or the .json or .pdmodel file of a Paddle Inference model")
-        open_file = _open_onnx if self.path.suffix == ".onnx" else _open_paddle
-        self._run, self.input_shape = open_file(self.path, threads)
+        graph = (_open_onnx if self.path.suffix == ".onnx" else _open_paddle)(self.path, threads)
+        if len(graph.inputs) != 1:
+            raise InputError(f"{path}: expected a network with one input, the image; found {len(graph.inputs)}: {', '.join(graph.inputs)}")
+        self._run, (self.input_shape,) = graph.run, graph.inputs.values()
 
     @property
     def input_size(self) -> tuple[int, int] | None:
@@ -41,7 +43,7 @@ class Network:
         try:
             outputs = self._run(np.ascontiguousarray(image, np.float32))
         except Exception as error:  # onnxruntime and Paddle raise kinds of their own
-            raise InputError(f"{self.path}: fails on an input of shape {image.shape}: {_one_line(error)}") from error
+            raise InputError(f"{self.path}: fails on an input of shape {image.shape}: {one_line(error)}") from error
         for output in outputs:
             if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
                 raise InputError(f"{self.path}: expected arrays of numbers as outputs, found {getattr(output, 'dtype', type(output).__name__)}")
@@ -54,46 +56,21 @@ class Network:
         return f"{self.path.name} sha256:{hex_digest(files)}"
 
 
-def _open_onnx(path: Path, threads: int):
+def _open_onnx(path: Path, threads: int) -> Graph:
+    external_files(path)  # refuses what onnxruntime would read from elsewhere
     try:
-        import onnxruntime
+        return open_onnx(path, threads)
     except ImportError:
         raise InputError("onnxruntime is not installed; pip install onnxruntime, or give a Paddle Inference model") from None
-    external_files(path)  # refuses what onnxruntime would read from elsewhere
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise InputError(f"{path}: not an ONNX model that onnxruntime can load: {_one_line(error)}") from error
-    inputs = session.get_inputs()
-    _check_inputs(path, [node.name for node in inputs])
-    return lambda image: session.run(None, {inputs[0].name: image}), inputs[0].shape
+        raise InputError(f"{path}: not an ONNX model that onnxruntime can load: {one_line(error)}") from error
 
 
-def _open_paddle(path: Path, threads: int):
+def _open_paddle(path: Path, threads: int) -> Graph:
     weights = path.with_suffix(".pdiparams")
     if path.suffix not in (".json", ".pdmodel") or not weights.is_file():
         raise InputError(f"{path}: expected .onnx, or .json or .pdmodel with {weights.name} beside it")
-    from paddle import inference
-
     try:
-        config = inference.Config(str(path), str(weights))
-        config.disable_gpu()
-        config.set_cpu_math_library_num_threads(threads)
-        config.disable_glog_info()
-        predictor = inference.create_predictor(config)
+        return open_paddle(path, weights, threads)
     except Exception as error:
-        raise InputError(f"{path}: not a model that Paddle Inference can load: {_one_line(error)}") from error
-    _check_inputs(path, predictor.get_input_names())
-    return run_by_turns(predictor), predictor.get_input_handle(predictor.get_input_names()[0]).shape()
-
-
-def _check_inputs(path: Path, names: list[str]) -> None:
-    if len(names) != 1:
-        raise InputError(f"{path}: expected a network with one input, the image; found {len(names)}: {', '.join(names)}")
-
-
-def _one_line(error: Exception) -> str:
-    """Return the end of a message, where Paddle says what is wrong after a stack; onnxruntime's are short."""
-    return " ".join(str(error).split())[-300:] or type(error).__name__
+        raise InputError(f"{path}: not a model that Paddle Inference can load: {one_line(error)}") from error

@@ -22,7 +22,8 @@ from ..kernel import nearest_centroids
 from ..model.encoder import DualEncoder
 from ..scoring import Fragments
 from .centroids import SAMPLE, centroid_count, read_centroids, spherical_kmeans
-from .encoder.export import export_encoder
+from .encoder.export import add_onnx, export_encoder
+from .encoder.files import META, ONNX
 from .index import UINT16, FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
 from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FRAGMENTS, NEAREST, VECTOR
 
@@ -167,6 +168,21 @@ def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | o
         if found != expected:
             raise InputError(f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, given were {found}; give the same checkpoint, or build another index")
     return _add(Path(directory), models, models.open_data(data_dir), split, replace)
+
+
+def add_onnx_encoders(directory: str | os.PathLike) -> list[str]:
+    """Add to an index the ONNX files of its encoders, made of their Paddle graphs; return the names of those added.
+
+    Raises:
+        InputError: there is no such index, another process writes it, or as of :func:`.encoder.export.add_onnx`.
+    """
+    with IndexWriter(directory) as writer:
+        files = open_index(directory).manifest.files
+        encoders = [name for name in (ENCODER, FIRST_ENCODER) if f"{name}/{META}" in files and f"{name}/{ONNX}" not in files]
+        for name in encoders:
+            add_onnx(Path(directory, name))
+        writer.add_constant_files([f"{name}/{ONNX}" for name in encoders])
+    return encoders
 
 
 def _add(directory: Path, models: Models, store: Store, split: str, replace: bool = False) -> int:

@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..json_values import parse_json
 from ..kernel import decode_rows, scores
 from ..kernel.compiled import thread_count
-from .index import UINT16, Index
+from .index import UINT16, Index, Numbering
 
 FORMAT, PLACE = 1, "faiss"
 _SIGNATURE = "json_crc32"  # of the other values; older ones have none
@@ -63,9 +63,7 @@ def segment_names(index: Index) -> list[list[str]]:
 
 
 class StoredVectors:
-    """The vectors of a field by position: items of the segments before + row in the segment.
-
-    Keeps its commit when the index is refreshed. live: (L,) int64 positions of the items that are not deleted, ascending.
+    """The vectors of a field by the numbers of their items (:class:`.index.Numbering`). Keeps its commit when the index is refreshed.
 
     Raises:
         InputError: there is no such field, it holds numbers of centroids, or an item has several rows.
@@ -75,32 +73,28 @@ class StoredVectors:
         kind = index.settings.fields.get(field)
         if kind is None or kind.precision == UINT16 or any(entry.rows_per_item.get(field) != 1 for entry in index.manifest.segments):
             raise InputError(f"{index.directory}: field {field} does not hold one vector an item; faiss needs F's, such as the field vector")
-        self.dim = kind.dim
-        self._rows = [segment.stored(field) for segment in index.segments]
-        self._firsts = np.cumsum([0, *map(len, index.segments)])
-        live = [np.arange(len(segment)) if segment.deleted is None else np.flatnonzero(~segment.deleted) for segment in index.segments]
-        self.live = np.concatenate([np.empty(0, np.int64), *(first + rows for first, rows in zip(self._firsts, live))])
+        self.dim, self._field, self._items = kind.dim, field, Numbering(index.segments)
 
-    def decode(self, positions: np.ndarray) -> np.ndarray:
-        """(n, d) float32."""
-        out = np.empty((len(positions), self.dim), np.float32)
-        for places, rows, items in self._parts(positions):
-            out[places] = decode_rows(rows.values[items], None if rows.scales is None else rows.scales[items], rows.precision, self.dim, rows.center)
+    @property
+    def live(self) -> np.ndarray:
+        """The numbers (L,) int64 of the items that are not deleted, ascending."""
+        return self._items.live
+
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the vectors (n, d) float32 of items."""
+        out = np.empty((len(numbers), self.dim), np.float32)
+        for places, segment, own in self._items.parts(numbers):
+            rows = segment.stored(self._field)
+            scales = None if rows.scales is None else rows.scales[own]
+            out[places] = decode_rows(rows.values[own], scales, rows.precision, self.dim, rows.center)
         return out
 
-    def score(self, queries: np.ndarray, positions: np.ndarray, threads: int = 0) -> np.ndarray:
-        """(Q, n) float32 scores of :func:`inflate_shrink.kernel.scores` of queries (Q, d)."""
-        out = np.empty((len(queries), len(positions)), np.float32)
-        for places, rows, items in self._parts(positions):
-            out[:, places] = scores(list(queries[:, None]), rows, items, threads=threads)
+    def score(self, queries: np.ndarray, numbers: np.ndarray, threads: int = 0) -> np.ndarray:
+        """Return the scores (Q, n) float32 of queries (Q, d) with items, as :func:`inflate_shrink.kernel.scores` gives them."""
+        out = np.empty((len(queries), len(numbers)), np.float32)
+        for places, segment, own in self._items.parts(numbers):
+            out[:, places] = scores(list(queries[:, None]), segment.stored(self._field), own, threads=threads)
         return out
-
-    def _parts(self, positions: np.ndarray):
-        """By segment: places among the positions, its rows, and the items of it."""
-        numbers = np.searchsorted(self._firsts, positions, side="right") - 1
-        for number in np.unique(numbers):
-            places = np.flatnonzero(numbers == number)
-            yield places, self._rows[number], positions[places] - self._firsts[number]
 
 
 class FaissVectors:

@@ -18,13 +18,17 @@ from typing import Callable, Sequence
 
 import numpy as np
 
+from ..data.text import CaptionTokenizer
 from ..errors import InputError
 from ..kernel import as_items, best_positions
 from .centroids import read_centroids
+from .describe import describe_index
 from .encoder.encoders import ImageEncoder, QueryEncoder
+from .encoder.files import ONNX
 from .faiss_vectors import FaissVectors, open_faiss
 from .index import Index, open_index
 from .ranking import Hit, best
+from .searchable import Searchable
 from .sweep import Sweep
 
 FRAGMENTS, VECTOR, NEAREST = "fragments", "vector", "codes"  # fields of an index; the third: numbers of nearest centroids
@@ -33,7 +37,7 @@ CANDIDATES, RERANKED = 500, 20
 Rerank = Callable[[list[Hit]], list[Hit]]
 
 
-class Searcher:
+class Searcher(Searchable):
     """An opened index with the encoders of its queries.
 
     Threads may share it: each search is of one commit from its beginning to its end, and :meth:`refresh` may be called meanwhile.
@@ -41,7 +45,7 @@ class Searcher:
     Args:
         directory: of tools/index.py build.
         threads: 0: all cores this process may use.
-        backend: of the encoders, "paddle" or "onnx".
+        backend: what runs the encoders, "paddle" or "onnx"; "": onnx where the index has ONNX files, since it starts faster.
 
     Attributes:
         index: :class:`.index.Index` of the commit that is searched; not to be refreshed itself, but by :meth:`refresh`.
@@ -55,7 +59,7 @@ class Searcher:
     (2, 1, True)
     """
 
-    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "paddle"):
+    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = ""):
         self.directory, self._threads, self._backend = Path(directory), threads, backend
         index = open_index(directory)
         fields = index.settings.fields
@@ -153,14 +157,19 @@ class Searcher:
         return self._encoded(QueryEncoder, lambda encoder: encoder([query]), mode)
 
     @property
-    def text_length(self) -> int:
-        """Positions of a query, first and last token included."""
-        return self._encoder(QueryEncoder, ENCODER).meta["tokenizer"]["text_length"]
+    def holds(self) -> str:
+        """Return "images" or "captions"."""
+        return self.index.settings.holds
 
-    def is_cut(self, query: str) -> bool:
-        """Whether a text is longer than the model reads."""
+    @property
+    def tokenizer(self) -> CaptionTokenizer:
+        """Return the tokenizer of the encoder of queries; raises InputError if the index holds captions."""
         self._require("images", "search it with an image")
-        return self._encoder(QueryEncoder, ENCODER).is_cut(query)
+        return self._encoder(QueryEncoder, ENCODER).tokenizer
+
+    def describe(self) -> str:
+        """Return the index's items, fields, models and data, a line each."""
+        return describe_index(self.index)
 
     def search_fragments(
         self,
@@ -196,7 +205,7 @@ class Searcher:
     def _candidates(self, commit: _Commit, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
         """Numbers of the ``n`` best by the first stage, ascending."""
         if n >= (len(commit.index) if chosen is None else len(chosen)):
-            return commit.sweep.live() if chosen is None else chosen
+            return commit.sweep.items.live if chosen is None else chosen
         if self._has_centroids:
             scores = commit.sweep.centroid_scores(NEAREST, fragments, self._centroids, chosen)
         else:
@@ -215,12 +224,13 @@ class Searcher:
     def _encoder(self, kind: type, name: str) -> QueryEncoder | ImageEncoder:
         with self._lock:
             if name not in self._encoders:
-                self._encoders[name] = kind(self.directory / name, self._threads, self._backend)
+                backend = self._backend or ("onnx" if f"{name}/{ONNX}" in self.index.manifest.files else "paddle")
+                self._encoders[name] = kind(self.directory / name, self._threads, backend)
             return self._encoders[name]
 
     def _require(self, held: str, instead: str) -> None:
-        if self.index.settings.holds != held:
-            raise InputError(f"{self.directory}: an index of {self.index.settings.holds}; {instead}")
+        if self.holds != held:
+            raise InputError(f"{self.directory}: an index of {self.holds}; {instead}")
 
 
 class _Commit:
@@ -239,6 +249,6 @@ class _Commit:
             return self._faiss
 
     def hit(self, rank: int, score: float, number: int) -> Hit:
-        item, file = self.sweep.name(number)
+        item, file = self.sweep.items.name(number)
         root = self.index.image_root
         return Hit(rank, float(score), item, str(Path(root, file)) if file and root else file)

@@ -5,6 +5,7 @@ import shutil
 import zlib
 
 import numpy as np
+import paddle
 import pytest
 
 from inflate_shrink.data.store import open_store
@@ -13,7 +14,7 @@ from inflate_shrink.engine.checkpoint import open_checkpoint, write_checkpoint
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import decode_rows
 from inflate_shrink.search import build as module
-from inflate_shrink.search.build import BuildSettings, Models, add_to_index, build_index
+from inflate_shrink.search.build import BuildSettings, Models, add_onnx_encoders, add_to_index, build_index
 from inflate_shrink.search.describe import describe_index
 from inflate_shrink.search.index import FieldSettings, IndexWriter, manifest, open_index, verify_index
 from inflate_shrink.search.searcher import Searcher
@@ -94,6 +95,23 @@ def test_what_is_there_is_not_added_twice(own_index, checkpoint, tiny_data):
         writer.commit()
     assert add_to_index(directory, models, tiny_data) == 2 and len(open_index(directory)) == 42
     assert ids_of(directory)[-2:] == ["train-00000", "val-00001"]
+
+
+@pytest.mark.skipif(paddle.__version__.startswith("2."), reason="paddle2onnx needs Paddle 3")
+def test_onnx_files_added_later(built, tmp_path):
+    shutil.copytree(built("B", first=True), tmp_path / "index")
+    directory, before = tmp_path / "index", Searcher(tmp_path / "index")
+    expected = before.search("a red ball", 3)
+    assert add_onnx_encoders(directory) == ["encoder", "first_encoder"] and add_onnx_encoders(directory) == []
+    searcher = Searcher(directory)
+    assert before.refresh() and searcher.index.commit == before.index.commit == open_index(built("B", first=True)).commit
+    found = searcher.search("a red ball", 3)
+    assert [hit.id for hit in found] == [hit.id for hit in expected]
+    np.testing.assert_allclose([hit.score for hit in found], [hit.score for hit in expected], atol=1e-4)
+    verify_index(directory)
+    (directory / "encoder/model.onnx").write_bytes(b"cut short")
+    with pytest.raises(InputError, match="encoder/model.onnx"):
+        open_index(directory)
 
 
 def test_replace(own_index, checkpoint, own_data):

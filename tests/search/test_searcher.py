@@ -359,7 +359,7 @@ def test_the_other_kind_of_index(built):
     captions = Searcher(built("B", "counted", holds="captions"))
     with pytest.raises(InputError, match="an index of captions; the like of an item is found in an index of images"):
         captions.search_like("test-00003#1")
-    for ask in (captions.search, captions.is_cut):
+    for ask in (captions.search, captions.remarks):
         with pytest.raises(InputError, match="an index of captions; search it with an image"):
             ask(QUERY)
 

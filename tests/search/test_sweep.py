@@ -52,7 +52,7 @@ def test_code_scores_by_hand(make_sweep):
 
 def test_deleted_items_keep_their_numbers(make_sweep):
     sweep = make_sweep("images", "b", "e")
-    assert sweep.live().tolist() == [0, 2, 3, 5]
+    assert sweep.items.live.tolist() == [0, 2, 3, 5]
     expected = np.where(np.isin(range(6), [1, 4]), -np.inf, BY_TEXT)
     np.testing.assert_allclose(sweep.scores("fragments", QUERY), expected, atol=1e-6)
     np.testing.assert_allclose(sweep.centroid_scores("codes", QUERY, as_items(CENTROIDS)), expected, atol=0.02)
@@ -63,18 +63,18 @@ def test_deleted_items_keep_their_numbers(make_sweep):
 
 def test_names(make_sweep):
     sweep = make_sweep()
-    assert sweep.live().tolist() == list(range(6)) and sweep.commit == 3
-    assert [sweep.name(number) for number in range(6)] == [(item, f"{item}.png") for item in "abcdef"]
+    assert sweep.items.live.tolist() == list(range(6))
+    assert [sweep.items.name(number) for number in range(6)] == [(item, f"{item}.png") for item in "abcdef"]
 
 
 def test_a_segment_without_live_items_has_no_numbers(make_sweep):
     sweep = make_sweep("images", "c", "d", "e")
     np.testing.assert_allclose(sweep.scores("fragments", QUERY), np.array(BY_TEXT)[[0, 1, 5]], atol=1e-6)
-    assert [sweep.name(number)[0] for number in sweep.live()] == ["a", "b", "f"]
+    assert [sweep.items.name(number)[0] for number in sweep.items.live] == ["a", "b", "f"]
 
 
 def test_empty(make_sweep):
     sweep = make_sweep("images", *"abcdef")
     of_none = sweep.scores("fragments", QUERY, np.empty(0, np.int64))
-    found = [sweep.scores("fragments", QUERY), of_none, sweep.centroid_scores("codes", QUERY, as_items(CENTROIDS)), sweep.live(), sweep.numbers([])]
+    found = [sweep.scores("fragments", QUERY), of_none, sweep.centroid_scores("codes", QUERY, as_items(CENTROIDS)), sweep.items.live, sweep.numbers([])]
     assert [part.shape for part in found] == [(0,)] * 5

@@ -19,7 +19,7 @@ BATCH = 64
 class _Encoder:
     side = ""
 
-    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "paddle", verify: bool = False):
+    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "", verify: bool = False):
         self.directory = Path(directory)
         self.meta = read_meta(self.directory, verify)
         if self.meta["side"] != self.side:
@@ -41,7 +41,7 @@ class QueryEncoder(_Encoder):
     Args:
         directory: of tools/export.py, or :func:`.export.export_encoder`.
         threads: cores to use; 0: all that this process may use.
-        backend: ``paddle``, or ``onnx`` for a process that starts without importing Paddle.
+        backend: ``paddle``, or ``onnx``, which starts without importing Paddle; "": onnx where there is an ONNX file.
         verify: compare the checksums of the large files too.
 
     Attributes:
@@ -53,7 +53,7 @@ class QueryEncoder(_Encoder):
 
     side = "text"
 
-    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "paddle", verify: bool = False):
+    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "", verify: bool = False):
         super().__init__(directory, threads, backend, verify)
         cut = self.meta["tokenizer"]
         self.tokenizer = CaptionTokenizer(self.directory / VOCABULARY, cut["text_length"], cut["first_token"], cut["last_token"])
@@ -64,10 +64,6 @@ class QueryEncoder(_Encoder):
             raise InputError("the query is empty; give it words")
         ids = self.tokenizer(texts)
         return [rows for start in range(0, len(ids), BATCH) for rows in self._fragments(self._trimmed(ids[start : start + BATCH]))]
-
-    def is_cut(self, text: str) -> bool:
-        """Whether the text has more pieces than the model reads; the rest is cut off."""
-        return self.tokenizer.is_cut(text)
 
     def _trimmed(self, ids: np.ndarray) -> np.ndarray:
         filled = np.flatnonzero(ids.any(axis=0)).max(initial=0) + 1

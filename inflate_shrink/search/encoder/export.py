@@ -15,10 +15,12 @@ from paddle import nn
 from paddle.static import InputSpec
 
 from ...atomic import atomic_path, require_new
+from ...data.vocabulary import read_vocabulary
 from ...engine.checkpoint import Checkpoint
 from ...errors import InputError
 from ...model.encoder import DualEncoder
-from .files import GRAPHS, ONNX, VOCABULARY, WEIGHTS, write_meta
+from ...predictor import open_onnx
+from .files import GRAPHS, ONNX, VOCABULARY, WEIGHTS, read_meta, write_meta
 from .graph import open_graph
 
 TOLERANCE = 1e-4  # between a graph's fragments, which are unit vectors, and the model's
@@ -45,8 +47,8 @@ def export_encoder(checkpoint: Checkpoint, directory: str | os.PathLike, side: s
     config, scoring = checkpoint.config, checkpoint.config.model.scoring
     if scoring in _OTHER_WAYS:
         raise InputError(f"{checkpoint.directory}: its model.scoring is {scoring}, which is not exported: {_OTHER_WAYS[scoring]}")
-    if onnx and paddle.__version__.startswith("2."):
-        raise InputError(f"an ONNX file is made by paddle2onnx, which needs Paddle 3; this is Paddle {paddle.__version__}: export without it")
+    if onnx:
+        _require_paddle_3()
     tokenizer, model = checkpoint.tokenizer() if side == "text" else None, checkpoint.load_model()
     if tokenizer and tokenizer.vocab_size > model.vocab_size:
         raise InputError(f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; it is of another model")
@@ -72,6 +74,33 @@ def export_encoder(checkpoint: Checkpoint, directory: str | os.PathLike, side: s
     return meta
 
 
+def add_onnx(directory: Path) -> None:
+    """Add an ONNX file to an exported encoder, made of its Paddle graph and compared with it.
+
+    ``encoder.json`` stays as it is: whoever adds the file keeps its checksum, as the manifest of an index does.
+
+    Raises:
+        InputError: the encoder is not whole, this is Paddle 2, or paddle2onnx cannot make the file.
+    """
+    _require_paddle_3()
+    meta = read_meta(directory, verify=True)
+    if meta["side"] == "text":
+        size, length = len(read_vocabulary(directory / VOCABULARY)), meta["tokenizer"]["text_length"]
+        samples = [_text_sample(size, positions) for positions in (length, max(3, meta["positions"]))]
+    else:
+        samples = [_image_sample(meta["region_dim"], length) for length in (10, 3)]
+    run = open_graph(directory, meta, "paddle")
+    expected = [run(*sample) for sample in samples]
+    with atomic_path(directory / ONNX) as temporary:
+        _convert(directory / next(name for name in GRAPHS if name in meta["files"]), temporary)
+        _difference(open_onnx(temporary, 1).run, samples, expected, directory, ONNX)
+
+
+def _require_paddle_3() -> None:
+    if paddle.__version__.startswith("2."):
+        raise InputError(f"an ONNX file is made by paddle2onnx, which needs Paddle 3; this is Paddle {paddle.__version__}: export without it")
+
+
 class _Text(nn.Layer):
     def __init__(self, model: DualEncoder):
         super().__init__()
@@ -85,10 +114,7 @@ class _Text(nn.Layer):
         return [InputSpec([None, None], "int64", "ids")]
 
     def sample(self, length: int) -> list[np.ndarray]:
-        """ids (3, length) of texts that fill all positions, half of them, and one."""
-        random, filled = np.random.default_rng(length), np.array([[length], [length // 2], [1]])
-        ids = random.integers(1, self.model.vocab_size, (3, length))
-        return [np.where(np.arange(length) < filled, ids, 0)]
+        return _text_sample(self.model.vocab_size, length)
 
 
 class _Image(nn.Layer):
@@ -104,9 +130,20 @@ class _Image(nn.Layer):
         return [InputSpec([None, None, self.model.region_dim], "float32", "regions"), InputSpec([None], "int64", "counts")]
 
     def sample(self, length: int) -> list[np.ndarray]:
-        """regions (3, length, region_dim) and counts (3,): all, half of them, and one."""
-        random = np.random.default_rng(length)
-        return [random.normal(size=(3, length, self.model.region_dim)).astype(np.float32), np.array([length, length // 2, 1])]
+        return _image_sample(self.model.region_dim, length)
+
+
+def _text_sample(vocab_size: int, length: int) -> list[np.ndarray]:
+    """Return ids (3, length) of texts that fill all positions, half of them, and one."""
+    random, filled = np.random.default_rng(length), np.array([[length], [length // 2], [1]])
+    ids = random.integers(1, vocab_size, (3, length))
+    return [np.where(np.arange(length) < filled, ids, 0)]
+
+
+def _image_sample(region_dim: int, length: int) -> list[np.ndarray]:
+    """Return regions (3, length, region_dim) and counts (3,): all, half of them, and one."""
+    random = np.random.default_rng(length)
+    return [random.normal(size=(3, length, region_dim)).astype(np.float32), np.array([length, length // 2, 1])]
 
 
 def _with_mask(vectors, mask):
@@ -137,7 +174,7 @@ def _convert(graph: Path, path: Path) -> None:
             log.seek(0)
             said = [line.partition("Failed to convert")[2] for line in log if "Failed to convert" in line]  # names the operator
             why = " ".join((said or [str(error)])[-1].split())[:300]
-            raise InputError(f"{path.name}: paddle2onnx cannot make it with Paddle {paddle.__version__}: {why}; export without --onnx") from error
+            raise InputError(f"{ONNX}: paddle2onnx cannot make it with Paddle {paddle.__version__}: {why}; export without --onnx") from error
 
 
 def _difference(run, samples, expected, directory, name: str) -> float:

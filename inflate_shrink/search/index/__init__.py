@@ -18,9 +18,10 @@ index. NumPy only: no model, no Paddle. docs/index_format.md says what a crash l
 
 from .index import Index, open_index
 from .manifest import MANIFEST
+from .numbering import Numbering
 from .segment import Segment
 from .settings import UINT16, FieldSettings, IndexSettings
 from .verify import verify_index
 from .writer import IndexWriter, create_index
 
-__all__ = ["UINT16", "MANIFEST", "FieldSettings", "Index", "IndexSettings", "IndexWriter", "Segment", "create_index", "open_index", "verify_index"]
+__all__ = ["UINT16", "MANIFEST", "FieldSettings", "Index", "IndexSettings", "IndexWriter", "Numbering", "Segment", "create_index", "open_index", "verify_index"]

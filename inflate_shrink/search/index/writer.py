@@ -172,6 +172,17 @@ class IndexWriter:
                 write_manifest(self.directory, replace(manifest, commit=manifest.commit + 1, segments=tuple(entries), data=manifest.data + named))
             self._begin()
 
+    def add_constant_files(self, names: Sequence[str]) -> None:
+        """Make files that are in the index's directory by now part of it, at once; they are never to change.
+
+        What was added since the last commit is dropped. The number of the commit stays, since the items are the same.
+        """
+        manifest = self._open_manifest()
+        with self._all_or_closed():
+            added = {name: measure(self.directory / name) for name in names}
+            write_manifest(self.directory, replace(manifest, files={**manifest.files, **added}))
+            self._begin()
+
     def close(self) -> None:
         """Drop what is not committed and let other writers in."""
         if self._lock is None:

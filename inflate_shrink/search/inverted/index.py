@@ -27,6 +27,7 @@ from ...errors import InputError
 from ...json_values import parse_json
 from ..encoder.files import MOST_POSITIONS
 from ..ranking import Hit, best
+from ..searchable import Searchable
 from . import postings
 from .files import check_files
 
@@ -40,7 +41,7 @@ def is_inverted(directory: str | os.PathLike) -> bool:
     return (Path(directory) / "meta.json").exists()
 
 
-class InvertedIndex:
+class InvertedIndex(Searchable):
     """An opened index; the posting lists are memory-mapped. len() is its number of images. Threads may share it.
 
     Raises:
@@ -63,24 +64,40 @@ class InvertedIndex:
         if found != expected:
             raise InputError(f"{self.directory / 'images.tsv'}: holds {found} images, meta.json says {expected}; build the index again")
         tokens = self.meta["tokenizer"]
-        self.tokenizer = CaptionTokenizer(self.directory / "vocab.txt", tokens["text_length"], tokens["first_token"], tokens["last_token"])
-        if self.tokenizer.vocab_size > self.meta["pieces"]:
-            raise InputError(f"{self.directory / 'vocab.txt'}: {self.tokenizer.vocab_size} pieces, meta.json says {self.meta['pieces']}; build the index again")
+        self._tokenizer = CaptionTokenizer(self.directory / "vocab.txt", tokens["text_length"], tokens["first_token"], tokens["last_token"])
+        if self._tokenizer.vocab_size > self.meta["pieces"]:
+            raise InputError(f"{self.directory / 'vocab.txt'}: {self._tokenizer.vocab_size} pieces, meta.json says {self.meta['pieces']}; build the index again")
         self._unknown = read_vocabulary(self.directory / "vocab.txt").index("[UNK]")
 
     def __len__(self) -> int:
         return self.meta["images"]
 
-    def search(self, query: str, k: int = 10) -> list[Hit]:
-        """The ``k`` best images, or all if there are fewer; of equal scores the first image of the index first.
+    @property
+    def tokenizer(self) -> CaptionTokenizer:
+        """Return what cuts a text into pieces as the model does."""
+        return self._tokenizer
+
+    def search(self, query: str, k: int = 10, mode: str = "exact", **others) -> list[Hit]:
+        """Return the ``k`` best images, or all if there are fewer; of equal scores the first image of the index first.
 
         Raises:
-            InputError: ``k`` is below 1, the query is empty or holds no word that the index knows.
+            InputError: ``k`` is below 1, the query is empty or holds no word that the index knows, the mode is not exact, or
+                there are other options, which such an index does not have.
         """
+        if mode not in ("", "exact") or others:
+            raise self._text_only()
         if k < 1:
             raise InputError(f"k must be 1 or more, found {k}")
         scores = self.scores(self.pieces(query))
         return [Hit(rank, float(scores[row]), *self._image(row)) for rank, row in enumerate(best(scores, k), 1)]
+
+    def search_image(self, regions: np.ndarray, k: int = 10, **options) -> list[Hit]:
+        """Raise InputError: images are found, not searched with."""
+        raise self._text_only()
+
+    def search_like(self, item: str, k: int = 10, **options) -> list[Hit]:
+        """Raise InputError: the lists hold words, not images."""
+        raise self._text_only()
 
     def pieces(self, query: str) -> np.ndarray:
         """(n,) vocabulary pieces of a query, as the model counts them; raises InputError if no image scores with any of them."""
@@ -118,6 +135,9 @@ class InvertedIndex:
             f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all images'}, {data['fingerprint']};"
             f" queries of up to {text['text_length']} positions"
         )
+
+    def _text_only(self) -> InputError:
+        return InputError(f"{self.directory}: an inverted index, which takes a text and -k only")
 
     def _image(self, row: int) -> tuple[str, str]:
         image_id, _, file = self._lines[row].partition("\t")

@@ -112,7 +112,7 @@ def test_the_other_side(encoder):
 
 def test_backends(encoder):
     assert "is one of paddle, onnx, found 'torch'" in refusal(QueryEncoder, encoder, backend="torch")
-    assert "there is no ONNX file; export the encoder again with --onnx" in refusal(QueryEncoder, encoder, backend="onnx")
+    assert "there is no ONNX file; add it with tools/index.py onnx" in refusal(QueryEncoder, encoder, backend="onnx")
 
 
 @pytest.mark.parametrize("onnx, hint", [(False, "export it again with this version"), (True, "or use model.onnx beside it with the backend onnx")])
@@ -124,7 +124,7 @@ def test_graph_of_another_paddle(encoder, monkeypatch, onnx, hint):
         (encoder / "model.onnx").write_text("")
     write_again(encoder, paddle="3.3.1")
     monkeypatch.setattr(paddle, "__version__", "2.6.2")
-    message = refusal(QueryEncoder, encoder)
+    message = refusal(QueryEncoder, encoder, backend="paddle")
     assert message.startswith(f"{encoder}/model.json: written by Paddle 3.3.1, cannot be opened by Paddle 2.6.2") and message.endswith(hint)
 
 
@@ -138,7 +138,7 @@ def test_graph_that_cannot_be_opened(encoder):
 def test_onnx_file_that_cannot_be_opened(encoder):
     (encoder / "model.onnx").write_text("no graph")
     write_again(encoder)
-    assert "model.onnx: cannot be opened by onnxruntime" in refusal(QueryEncoder, encoder, backend="onnx")
+    assert "model.onnx: cannot be opened by onnxruntime" in refusal(QueryEncoder, encoder)
 
 
 def write_again(directory, **changes):

@@ -83,7 +83,7 @@ def test_many_and_none(exported):
 
 def test_what_is_cut(exported):
     encoder = QueryEncoder(exported()[1])
-    assert [encoder.is_cut(text) for text in ("a dogs.", "a dogs in", "a dogs in the")] == [False, False, True]
+    assert [encoder.tokenizer.is_cut(text) for text in ("a dogs.", "a dogs in", "a dogs in the")] == [False, False, True]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\u200b\t"])

@@ -111,7 +111,7 @@ def make_encoder(directory):
 def use_encoder(directory):
     encoders.open_graph = lambda *arguments: None
     encoder = encoders.QueryEncoder(directory)
-    encoder.is_cut("a dogs dog")
+    encoder.tokenizer.is_cut("a dogs dog")
     return encoder._trimmed(encoder.tokenizer(["a dogs dog"])).shape
 
 

@@ -119,6 +119,19 @@ def test_damage_with_a_right_checksum(make_index, name, damage, message):
         InvertedIndex(directory)
 
 
+def test_what_the_model_does_not_read_is_said(make_index):
+    index = make_index()
+    assert index.remarks("red red") == []
+    unknown, cut = index.remarks("Red zebra " * 20)
+    assert unknown == "not in the vocabulary, and read as an unknown word: zebra" and "longer than the 8 positions" in cut
+
+
+@pytest.mark.parametrize("options", [{"mode": "cascade"}, {"only": ["a"]}, {"rerank": len}, {"candidates": 5}])
+def test_options_that_it_has_not(make_index, options):
+    with pytest.raises(InputError, match="an inverted index, which takes a text and -k only"):
+        make_index().search("red", 1, **options)
+
+
 def test_describe(make_index):
     lines = make_index().describe().splitlines()
     assert "3 images" in lines[0] and "6 (float32, all above 0), 2.0 an image; 3 of 8 pieces" in lines[1]

@@ -1,0 +1,45 @@
+"""The items of a commit, numbered through its segments, deleted ones among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from .segment import Segment
+
+
+class Numbering:
+    """Numbers of the items of some segments: those of the segments before, and the item's own in its segment."""
+
+    def __init__(self, segments: Sequence[Segment]):
+        self.segments = segments
+        self._firsts = np.cumsum([0, *map(len, segments)])
+
+    @cached_property
+    def live(self) -> np.ndarray:
+        """The numbers (L,) int64 of the items that are not deleted, ascending."""
+        live = [np.arange(len(segment)) if segment.deleted is None else np.flatnonzero(~segment.deleted) for segment in self.segments]
+        return np.concatenate([np.empty(0, np.int64), *(first + numbers for first, numbers in zip(self._firsts, live))])
+
+    def numbers(self, found: np.ndarray) -> np.ndarray:
+        """Return the numbers (n,) of items given by (n, 2) their segments and their own numbers there, as :meth:`.index.Index.find` does."""
+        return self._firsts[found[:, 0]] + found[:, 1]
+
+    def name(self, number: int) -> tuple[str, str]:
+        """Return the id and the file of an item."""
+        segment, own = self.place(number)
+        return segment.ids[own], segment.files[own]
+
+    def place(self, number: int) -> tuple[Segment, int]:
+        """Return the segment of an item, and the item's own number there."""
+        ((_, segment, (own,)),) = self.parts(np.array([number]))
+        return segment, int(own)
+
+    def parts(self, numbers: np.ndarray) -> Iterator[tuple[np.ndarray, Segment, np.ndarray]]:
+        """Yield for each segment that has any of the items: their places among the numbers (n,), the segment, their own numbers there."""
+        segments = np.searchsorted(self._firsts, numbers, side="right") - 1
+        for segment in np.unique(segments):
+            places = np.flatnonzero(segments == segment)
+            yield places, self.segments[segment], numbers[places] - self._firsts[segment]

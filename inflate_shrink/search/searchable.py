@@ -1,0 +1,72 @@
+"""What all kinds of indexes have in common: the interface that ``tools/search.py`` knows."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from ..data.text import CaptionTokenizer
+from .ranking import Hit
+
+
+class Searchable(ABC):
+    """An opened index, or an engine that holds one; len() is how many items it holds.
+
+    Each kind takes the options of a search that it has, by the names of :meth:`.searcher.Searcher.search`, and refuses
+    the others with InputError.
+
+    Attributes:
+        holds: "images" or "captions".
+    """
+
+    holds = "images"
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def tokenizer(self) -> CaptionTokenizer:
+        """Return what reads the texts that the index is searched with."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return in some lines what the index holds and what it was made of."""
+
+    @abstractmethod
+    def search(self, query: str, k: int = 10, **options) -> list[Hit]:
+        """Return the ``k`` images that fit a text best, or all if there are fewer."""
+
+    @abstractmethod
+    def search_image(self, regions: np.ndarray, k: int = 10, **options) -> list[Hit]:
+        """Return the ``k`` captions that fit an image best, given its regions (m, region_dim), or all if there are fewer."""
+
+    @abstractmethod
+    def search_like(self, item: str, k: int = 10, **options) -> list[Hit]:
+        """Return the ``k`` images most like one of the index, given its id, or all others if there are fewer."""
+
+    def remarks(self, query: str) -> list[str]:
+        """Return a line for all that the model does not read of a text: words that it lacks, and what is cut off."""
+        unknown, said = self.tokenizer.unknown_words(query), []
+        if unknown:
+            said.append(f"not in the vocabulary, and read as an unknown word: {', '.join(unknown)}")
+        if self.tokenizer.is_cut(query):
+            said.append(f"the query is longer than the {self.tokenizer.length} positions that the model reads; the rest is cut off")
+        return said
+
+
+def open_searchable(directory: str | os.PathLike, threads: int = 0, backend: str = "") -> Searchable:
+    """Open an index of any kind.
+
+    Args:
+        threads, backend: as of :class:`.searcher.Searcher`; an inverted index needs neither.
+
+    Raises:
+        InputError: the directory is no whole index.
+    """
+    from .inverted.index import InvertedIndex, is_inverted
+    from .searcher import Searcher
+
+    return InvertedIndex(directory) if is_inverted(directory) else Searcher(directory, threads, backend)
