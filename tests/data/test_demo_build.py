@@ -1,7 +1,4 @@
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +10,6 @@ from inflate_shrink.data.store import open_store
 from inflate_shrink.errors import InputError
 
 SPEC = DemoSpec(train=6, val=2, test=3)
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "make_demo_data.py"
 
 
 @pytest.fixture(scope="module")
@@ -74,32 +70,32 @@ def test_existing_directory(tmp_path):
         build_demo(tmp_path, 5, SPEC)
 
 
-def run_tool(*arguments):
-    root = str(TOOL.parents[1])
-    environment = {**os.environ, "PYTHONPATH": root}
-    return subprocess.run([sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True, env=environment)
+@pytest.fixture
+def tool(run_tool):
+    """A function: arguments -> tools/make_demo_data.py run to its end."""
+    return lambda *arguments: subprocess.CompletedProcess(arguments, *run_tool("make_demo_data", *arguments))
 
 
 @pytest.mark.slow
-def test_tool(tmp_path):
+def test_tool(tool, tmp_path):
     arguments = ("--out", tmp_path / "demo", "--scenes", 2, 1, 1)
-    made = run_tool(*arguments)
+    made = tool(*arguments)
     assert made.returncode == 0 and "4 scenes" in made.stdout and made.stderr == ""
     assert open_store(tmp_path / "demo").regions.shape == (4, 32, 128)
-    again = run_tool(*arguments)
+    again = tool(*arguments)
     assert again.returncode == 0 and "nothing to do" in again.stdout
-    other = run_tool(*arguments, "--seed", 1)
+    other = tool(*arguments, "--seed", 1)
     assert other.returncode == 2 and other.stderr.startswith("error: ") and "already exists" in other.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("--seed", -1), ("--scenes", 0, 0, 0), ("--scenes", -1, 5, 5)])
-def test_tool_with_bad_numbers(tmp_path, arguments):
-    done = run_tool("--out", tmp_path / "demo", *arguments)
+def test_tool_with_bad_numbers(tool, tmp_path, arguments):
+    done = tool("--out", tmp_path / "demo", *arguments)
     assert done.returncode == 2 and done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "demo").exists()
 
 
-def test_tool_help():
-    done = run_tool("--help")
+def test_tool_help(tool):
+    done = tool("--help")
     assert done.returncode == 0 and "python tools/make_demo_data.py --out" in done.stdout

@@ -1,9 +1,6 @@
 """Released checkpoints of all modes, small, become the models they hold."""
 
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +10,6 @@ from inflate_shrink.errors import InputError
 from inflate_shrink.released.convert import convert
 from released_files import released_shapes, save_released, save_zip
 
-ROOT = Path(__file__).resolve().parents[2]
 WORDS, REGION_DIM, HIDDEN, FFN, CODES = 30, 20, 64, 96, 5
 BERTS = {
     "base": ("encoder",),
@@ -144,9 +140,10 @@ def test_file_without_weights(tmp_path):
             convert(tmp_path / "file", "base")
 
 
-def run_tool(*arguments):
-    command = [sys.executable, str(ROOT / "tools" / "convert_released.py"), *map(str, arguments)]
-    return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+@pytest.fixture
+def tool(run_tool):
+    """A function: arguments -> tools/convert_released.py run to its end."""
+    return lambda *arguments: subprocess.CompletedProcess(arguments, *run_tool("convert_released", *arguments))
 
 
 @pytest.fixture
@@ -157,8 +154,8 @@ def vocab(tmp_path):
 
 
 @pytest.mark.slow
-def test_tool_writes_a_checkpoint(base_file, vocab, tmp_path):
-    run = run_tool(base_file, "--mode", "base", "--vocab", vocab, "--out", tmp_path / "B", "--layers", 2)
+def test_tool_writes_a_checkpoint(tool, base_file, vocab, tmp_path):
+    run = tool(base_file, "--mode", "base", "--vocab", vocab, "--out", tmp_path / "B", "--layers", 2)
     assert run.returncode == 0, run.stderr
     _, model, report = convert(base_file, "base", layers=2)
     assert run.stdout.splitlines()[:-1] == report
@@ -173,7 +170,7 @@ def test_tool_writes_a_checkpoint(base_file, vocab, tmp_path):
 
 
 @pytest.mark.slow
-def test_tool_and_bad_input(base_file, vocab, tmp_path):
+def test_tool_and_bad_input(tool, base_file, vocab, tmp_path):
     short, damaged, existing = tmp_path / "short.txt", tmp_path / "damaged", tmp_path / "existing"
     short.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n")
     damaged.write_bytes(base_file.read_bytes()[:5000])
@@ -186,12 +183,12 @@ def test_tool_and_bad_input(base_file, vocab, tmp_path):
         (base_file, vocab, "[GO]", tmp_path / "B", "data.first_token: '[GO]' is not in"),
         (damaged, vocab, "[UNK]", tmp_path / "B", "damaged: truncated, or not a checkpoint"),
     ):
-        run = run_tool(checkpoint, "--mode", "base", "--vocab", vocabulary, "--first-token", first, "--out", out)
+        run = tool(checkpoint, "--mode", "base", "--vocab", vocabulary, "--first-token", first, "--out", out)
         assert run.returncode == 2 and run.stdout == ""
         assert run.stderr.startswith("error: ") and run.stderr.count("\n") == 1 and message in run.stderr
     assert set(tmp_path.rglob("*")) == before
 
 
-def test_tool_help():
-    run = run_tool("--help")
+def test_tool_help(tool):
+    run = tool("--help")
     assert run.returncode == 0 and "python tools/convert_released.py model_best.pth.tar --mode" in run.stdout
