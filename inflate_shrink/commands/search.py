@@ -17,7 +17,7 @@ from ..cli import add_any_extractor, at_once, run_tool, tool_parser
 from ..errors import InputError
 from ..search.id_list import read_ids
 from ..search.searchable import open_searchable
-from ..search.searcher import CANDIDATES, RERANKED
+from ..search.searcher import CANDIDATES, DEVICES, RERANKED
 from ..terminal import printable, say
 
 
@@ -36,6 +36,7 @@ def main(argv):
     parser.add_argument("--reranked", type=int, default=RERANKED, metavar="N", help="how many the cross-BERT orders (default: %(default)s)")
     parser.add_argument("--threads", type=at_once, default=0, metavar="N", help="cores to use (default: all)")
     parser.add_argument("--backend", choices=("paddle", "onnx"), default="", help="what runs the query's encoder (default: onnx where the index has its file, since it starts faster)")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where scores are computed; gpu has never run on one (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="also write the hits to this file")
     add_any_extractor(parser)
     arguments = parser.parse_args(argv)
@@ -48,7 +49,7 @@ def main(argv):
         few = f"--candidates {arguments.candidates}: too few for -k {arguments.k}, which are chosen among them"
         raise InputError(f"{few}; give {arguments.k} or more, or a smaller -k")
 
-    index = open_searchable(arguments.index, arguments.threads, arguments.backend)
+    index = open_searchable(arguments.index, arguments.threads, arguments.backend, arguments.device)
     given = {"mode": arguments.mode or None, "candidates": arguments.candidates, "only": arguments.only and read_ids(arguments.only)}
     options = {name: value for name, value in given.items() if value is not None}
     if arguments.like is not None:

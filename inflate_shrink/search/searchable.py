@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from ..data.text import CaptionTokenizer
+from ..errors import InputError
 from .ranking import Hit
 
 
@@ -57,11 +58,11 @@ class Searchable(ABC):
         return said
 
 
-def open_searchable(directory: str | os.PathLike, threads: int = 0, backend: str = "") -> Searchable:
+def open_searchable(directory: str | os.PathLike, threads: int = 0, backend: str = "", device: str = "cpu") -> Searchable:
     """Open an index of any kind.
 
     Args:
-        threads, backend: as of :class:`.searcher.Searcher`; an inverted index needs neither.
+        threads, backend, device: as of :class:`.searcher.Searcher`; an inverted index runs no encoder, and on one core.
 
     Raises:
         InputError: the directory is no whole index.
@@ -69,4 +70,8 @@ def open_searchable(directory: str | os.PathLike, threads: int = 0, backend: str
     from .inverted.index import InvertedIndex, is_inverted
     from .searcher import Searcher
 
-    return InvertedIndex(directory) if is_inverted(directory) else Searcher(directory, threads, backend)
+    if not is_inverted(directory):
+        return Searcher(directory, threads, backend, device)
+    if device != "cpu":
+        raise InputError(f"{directory}: an inverted index, which is searched on the CPU")
+    return InvertedIndex(directory)

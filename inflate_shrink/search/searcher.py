@@ -34,6 +34,7 @@ from .sweep import Sweep
 FRAGMENTS, VECTOR, NEAREST = "fragments", "vector", "codes"  # fields of an index; the third: numbers of nearest centroids
 ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
 CANDIDATES, RERANKED = 500, 20
+DEVICES = ("cpu", "gpu")
 Rerank = Callable[[list[Hit]], list[Hit]]
 
 
@@ -45,6 +46,7 @@ class Searcher(Searchable):
     Args:
         directory: of tools/index.py build.
         threads: 0: all cores this process may use.
+        device: where scores are computed, "cpu" or "gpu" (docs/gpu.md); nearest centroids and faiss always on the CPU.
         backend: what runs the encoders, "paddle" or "onnx"; "": onnx where the index has ONNX files, since it starts faster.
 
     Attributes:
@@ -59,16 +61,22 @@ class Searcher(Searchable):
     (2, 1, True)
     """
 
-    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = ""):
+    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "", device: str = "cpu"):
         self.directory, self._threads, self._backend = Path(directory), threads, backend
-        index = open_index(directory)
+        if device not in DEVICES:
+            raise InputError(f"a device is one of {', '.join(DEVICES)}, found {device!r}")
+        if device == "gpu":
+            from .device.rows import require_gpu
+
+            require_gpu()
+        self._device, index = device, open_index(directory)
         fields = index.settings.fields
         if FRAGMENTS not in fields:
             raise InputError(f"{self.directory}: has no field {FRAGMENTS}; it has {', '.join(fields)}")
         self._has_centroids, self._vectors = NEAREST in fields, VECTOR if VECTOR in fields else FRAGMENTS
         self._lock = threading.Lock()  # of what is opened at the first use, and of refresh
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
-        self._commit = _Commit(index, self._vectors, threads)
+        self._commit = _Commit(index, self._vectors, threads, device)
         self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_centroids else None
 
     def __len__(self) -> int:
@@ -89,7 +97,7 @@ class Searcher(Searchable):
             index = copy.copy(self.index)
             if not index.refresh():
                 return False
-            self._commit = _Commit(index, self._vectors, self._threads)
+            self._commit = _Commit(index, self._vectors, self._threads, self._device)
             return True
 
     def search(
@@ -127,8 +135,7 @@ class Searcher(Searchable):
             regions: (m, region_dim) of the image, as its data set holds them.
         """
         self._require("captions", "search it with a text")
-        arrays = regions[None], np.array([len(regions)])
-        return self.search_fragments(*self._encoded(ImageEncoder, lambda encoder: encoder(*arrays), mode), k, mode, candidates, only)
+        return self.search_fragments(*self.encode_image(regions, mode), k, mode, candidates, only)
 
     def search_like(
         self, item: str, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
@@ -153,8 +160,12 @@ class Searcher(Searchable):
         return [hit._replace(rank=rank) for rank, hit in enumerate(others[:k], 1)]
 
     def encode(self, query: str, mode: str = "") -> tuple[np.ndarray, np.ndarray | None]:
-        """A text's fragments (l, d) float32, and F's vector (d,) where the index has such a field and the mode needs it."""
-        return self._encoded(QueryEncoder, lambda encoder: encoder([query]), mode)
+        """Return a text's fragments (l, d) float32, and F's vector (d,) where the index has such a field and the mode needs it."""
+        return self._encoded(lambda name: self._encoder(QueryEncoder, name)([query]), mode)
+
+    def encode_image(self, regions: np.ndarray, mode: str = "") -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the same of an image, given its regions (m, region_dim), for an index of captions."""
+        return self._encoded(lambda name: self._encoder(ImageEncoder, name)(regions[None], np.array([len(regions)])), mode)
 
     @property
     def holds(self) -> str:
@@ -217,9 +228,9 @@ class Searcher(Searchable):
         rows = best_positions(scores, n)
         return rows if chosen is None else chosen[rows]
 
-    def _encoded(self, kind: type, run: Callable, mode: str) -> tuple[np.ndarray, np.ndarray | None]:
-        (fragments,) = run(self._encoder(kind, ENCODER))
-        return fragments, run(self._encoder(kind, FIRST_ENCODER))[0][0] if self._vectors == VECTOR and mode != "exact" else None
+    def _encoded(self, encode: Callable[[str], list[np.ndarray]], mode: str) -> tuple[np.ndarray, np.ndarray | None]:
+        (fragments,) = encode(ENCODER)
+        return fragments, encode(FIRST_ENCODER)[0][0] if self._vectors == VECTOR and mode != "exact" else None
 
     def _encoder(self, kind: type, name: str) -> QueryEncoder | ImageEncoder:
         with self._lock:
@@ -236,8 +247,8 @@ class Searcher(Searchable):
 class _Commit:
     """What a search sees: one commit of an index, which never changes."""
 
-    def __init__(self, index: Index, vectors: str, threads: int):
-        self.index, self.sweep, self._vectors = index, Sweep(index, threads), vectors
+    def __init__(self, index: Index, vectors: str, threads: int, device: str):
+        self.index, self.sweep, self._vectors = index, Sweep(index, threads, device), vectors
         self._lock, self._opened = threading.Lock(), False
 
     @property

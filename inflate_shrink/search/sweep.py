@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Callable, Sequence
 
 import numpy as np
@@ -15,10 +16,13 @@ class Sweep:
 
     Args:
         threads: cores to use; 0: all that this process may use.
+        device: "cpu", or "gpu" for the exact scores by Paddle's operators; threads take turns there.
     """
 
-    def __init__(self, index: Index, threads: int = 0):
+    def __init__(self, index: Index, threads: int = 0, device: str = "cpu"):
         self.items, self._find, self._threads = Numbering(index.segments), index.find, threads
+        self._on_gpu = {} if device == "gpu" else None  # by segment and field, copied there at the first use
+        self._turn = threading.Lock()
         self._side = "image" if index.settings.holds == "images" else "text"
 
     def numbers(self, ids: Sequence[str]) -> np.ndarray:
@@ -34,7 +38,7 @@ class Sweep:
 
     def scores(self, field: str, query: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
         """Return the exact scores (n,) float32 of a query (l, d) with items; None: all of them, -infinity where deleted."""
-        return self._scores(numbers, lambda segment, own: scores([query], segment.stored(field), own, self._side, self._threads)[0])
+        return self._scores(numbers, lambda segment, own: self._exact(segment, field, query, own))
 
     def centroid_scores(self, field: str, query: np.ndarray, centroids: StoredFragments, numbers: np.ndarray | None = None) -> np.ndarray:
         """Return approximate scores of a text query with images, by the nearest centroids of their fragments."""
@@ -45,6 +49,16 @@ class Sweep:
             return centroid_scores(table, nearest.values, nearest.offsets, own, self._threads)
 
         return self._scores(numbers, of_segment)
+
+    def _exact(self, segment: Segment, field: str, query: np.ndarray, own: np.ndarray | None) -> np.ndarray:
+        if self._on_gpu is None:
+            return scores([query], segment.stored(field), own, self._side, self._threads)[0]
+        from .device.rows import DeviceRows
+
+        with self._turn:
+            if (segment, field) not in self._on_gpu:
+                self._on_gpu[segment, field] = DeviceRows(segment.stored(field))
+            return self._on_gpu[segment, field].scores([query], own, self._side)[0]
 
     def _scores(self, numbers: np.ndarray | None, score: Callable[[Segment, np.ndarray | None], np.ndarray]) -> np.ndarray:
         if numbers is not None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import paddle
 import pytest
 
 from inflate_shrink.data.store import open_store
@@ -362,6 +363,13 @@ def test_the_other_kind_of_index(built):
     for ask in (captions.search, captions.remarks):
         with pytest.raises(InputError, match="an index of captions; search it with an image"):
             ask(QUERY)
+
+
+@pytest.mark.skipif(paddle.device.cuda.device_count() > 0, reason="for machines without a GPU")
+def test_devices(built):
+    for device, message in (("gpu", "no GPU here"), ("tpu", "a device is one of cpu, gpu, found 'tpu'")):
+        with pytest.raises(InputError, match=message):
+            Searcher(built("B"), device=device)
 
 
 def test_rerank_orders_more_hits_than_are_wanted(built):

@@ -21,7 +21,7 @@ def make_sweep(tmp_path, monkeypatch):
     """A function: what the items are, what is deleted -> a sweep."""
     monkeypatch.setattr(writer_module, "_MERGED", 0)
 
-    def make(items="images", *deleted):
+    def make(items="images", *deleted, device="cpu"):
         create_index(tmp_path / "index", IndexSettings(items, {"fragments": FieldSettings("float32", 2), "codes": FieldSettings(UINT16, 1)}))
         with IndexWriter(tmp_path / "index") as writer:
             for part in ITEMS:
@@ -30,14 +30,16 @@ def make_sweep(tmp_path, monkeypatch):
                 writer.commit()
             writer.delete(deleted)
             writer.commit()
-        return Sweep(open_index(tmp_path / "index"), threads=1)
+        return Sweep(open_index(tmp_path / "index"), threads=1, device=device)
 
     return make
 
 
+@pytest.mark.filterwarnings("ignore:float16 products need a GPU")
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
 @pytest.mark.parametrize("items, expected", [("images", BY_TEXT), ("captions", BY_IMAGE)])
-def test_scores_by_hand(make_sweep, items, expected):
-    sweep, expected = make_sweep(items), np.array(expected)
+def test_scores_by_hand(make_sweep, items, expected, device):
+    sweep, expected = make_sweep(items, device=device), np.array(expected)  # without a GPU Paddle's operators compute on the CPU
     np.testing.assert_allclose(sweep.scores("fragments", QUERY), expected, atol=1e-6)
     for numbers in ([0, 1, 2, 3, 4, 5], [1, 4], [5], [2, 3, 5], []):
         np.testing.assert_allclose(sweep.scores("fragments", QUERY, np.array(numbers, np.int64)), expected[numbers], atol=1e-6)

@@ -119,11 +119,11 @@ class DeviceRows:
         return vectors if self.rows.center is None else vectors + paddle.to_tensor(self.rows.center).astype(self.dtype)
 
 
-def paddle_scores(
-    queries: Sequence[np.ndarray], rows: StoredFragments, items: np.ndarray | None = None, stored: str = "image", dtype: str = "float16", block_bytes: int = 0
-) -> np.ndarray:
-    """(Q, n) float32 scores of rows that do not stay on the device: :class:`DeviceRows` for one search."""
-    return DeviceRows(rows, dtype, block_bytes, resident=False).scores(queries, items, stored)
+def require_gpu() -> None:
+    """Make Paddle compute on the GPU; raises InputError where there is none."""
+    if not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
+        raise InputError("no GPU here, or a Paddle without CUDA; search on the CPU (--device cpu)")
+    paddle.set_device("gpu")
 
 
 def free_memory() -> int:

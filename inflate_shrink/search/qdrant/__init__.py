@@ -11,5 +11,6 @@ docs/scale.md says what runs where, why Qdrant, and what 1e8 and 1e9 images take
 
 from .collection import QdrantCollection
 from .push import Pushed, push_index
+from .searcher import QdrantSearcher
 
-__all__ = ["Pushed", "QdrantCollection", "push_index"]
+__all__ = ["Pushed", "QdrantCollection", "QdrantSearcher", "push_index"]

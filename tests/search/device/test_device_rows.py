@@ -9,7 +9,7 @@ import pytest
 
 from inflate_shrink import kernel
 from inflate_shrink.errors import InputError
-from inflate_shrink.search.device.rows import DeviceRows, paddle_scores
+from inflate_shrink.search.device.rows import DeviceRows
 
 RAGGED, QUERIES = [3, 0, 13, 1, 9, 0, 7], [5, 0, 8, 1]
 
@@ -20,6 +20,10 @@ def on_the_cpu():
     paddle.set_device("cpu")
     yield
     paddle.set_device(device)
+
+
+def paddle_scores(queries, rows, items=None, stored="image", dtype="float16", block_bytes=0):
+    return DeviceRows(rows, dtype, block_bytes, resident=False).scores(queries, items, stored)
 
 
 def make_problem(precision, lengths=RAGGED, query_lengths=QUERIES, dim=33):
