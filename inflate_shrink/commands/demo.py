@@ -25,8 +25,8 @@ def main(argv):
     from ..pipeline.result import finished_result
     from ..pipeline.run import default_lanes, run_steps
 
-    make_demo_data()
     pipeline = read_pipeline("configs/pipelines.yaml:table2")
+    make_demo_data()
     steps = plan(pipeline._replace(data="demo"), "runs")
     run_steps(steps, default_lanes())
     found = {step.name: finished_result(step.directory) for step in steps}

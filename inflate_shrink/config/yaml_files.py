@@ -77,4 +77,8 @@ def _near(path: Path) -> str:
     if collection.is_file():
         return f"; without a file of its own it is a name: {collection}:{path.stem}"
     names = [found.name for found in path.parent.glob("*.y*ml")]
-    return f"; there is {path.parent / nearest(path.name, names)}" if names else f"; {path.parent} holds no YAML file"
+    if names:
+        return f"; there is {path.parent / nearest(path.name, names)}"
+    if path.parts[0] == "configs" and not Path("configs").exists():  # an installed package has none
+        return "; configs/ is in a clone of this package: run the command there, or copy the folder here"
+    return f"; {path.parent} holds no YAML file"
