@@ -23,7 +23,8 @@ def main(argv):
 
 
 def _add_picture(commands, name, help, draw):
-    """A parser with what both subcommands have; ``draw`` takes the arguments, writes the files and says what is in them."""
+    """Add a parser with what both subcommands have; ``draw`` takes the arguments, writes the files and says what is
+    in them."""
     parser = add_command(commands, name, help, draw)
     parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory")
     parser.add_argument("--caption", metavar="TEXT", help="a caption, in quotes")

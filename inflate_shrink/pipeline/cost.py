@@ -27,7 +27,8 @@ BACKWARD = 3  # a forward and a backward pass cost so many forward passes
 
 
 def describe_plan(steps: list[Step], lanes: int) -> str:
-    """Return the steps with what each will cost, as a table. Of data that is not there the sizes are the paper's, if it is the paper's."""
+    """Return the steps with what each will cost, as a table. Of data that is not there the sizes are the paper's, if
+    it is the paper's."""
     sizes = {step.config.data.dir: data_sizes(step.config) for step in steps}
     lines = [f"{place}: not there, reckoned with {name}'s {size.images} images" for place, (size, name) in sizes.items() if name]
     by_directory = {step.directory: step for step in steps}
@@ -76,7 +77,8 @@ ASSUMED = "flickr30k"  # the sizes of data that is neither there nor among these
 
 
 def data_sizes(config: Config) -> tuple[DataSizes, str]:
-    """Return the sizes of a config's data; where its directory is not there, those of SIZES, with the name of what they belong to."""
+    """Return the sizes of a config's data; where its directory is not there, those of SIZES, with the name of what
+    they belong to."""
     if not Path(config.data.dir).exists():
         name = config.data.name if config.data.name in SIZES else ASSUMED
         return SIZES[name], name
@@ -86,7 +88,7 @@ def data_sizes(config: Config) -> tuple[DataSizes, str]:
 
 
 def multiply_adds(step: Step, sizes: DataSizes, teacher: Config | None) -> float:
-    """Multiply-adds of a whole training or distillation."""
+    """Count the multiply-adds of a whole training or distillation."""
     config = step.config
     each = BACKWARD * _pair(config, sizes)
     if teacher is not None:  # cached fragments are made once, a cross-BERT scores every pair of a batch
@@ -95,7 +97,7 @@ def multiply_adds(step: Step, sizes: DataSizes, teacher: Config | None) -> float
 
 
 def fragment_bytes(teacher: Config, sizes: DataSizes) -> int:
-    """Disk for a teacher's fragments (float16)."""
+    """Return the bytes on disk of a teacher's fragments (float16)."""
     if teacher.model.scoring == "cross":
         return 0
     return 2 * teacher.model.hidden * _fragments(teacher) * (sizes.captions + sizes.images)
@@ -134,7 +136,7 @@ def _duration(seconds: float) -> str:
 
 
 def _pair(config: Config, sizes: DataSizes) -> float:
-    """A caption with its image in a batch, forward."""
+    """Count the multiply-adds of a caption with its image in a batch, forward."""
     regions = sizes.regions * sizes.region_dim * config.model.hidden
     candidates = config.optim.batch_size - 1 if config.loss.candidates == "all" else config.loss.candidates
     cross = regions + (candidates / BACKWARD + 3) * _cross(config, sizes)  # candidates have no backward pass
@@ -163,7 +165,7 @@ def _fragments(config: Config) -> int:
 
 
 def _probe() -> float:
-    """Multiply-adds a second of float32 products."""
+    """Measure the multiply-adds a second of float32 products."""
     matrix, done, start = paddle.ones([PROBE_SIZE, PROBE_SIZE]), 0, time.perf_counter()
     while time.perf_counter() - start < 0.5:
         paddle.matmul(matrix, matrix).numpy()  # waits for the device

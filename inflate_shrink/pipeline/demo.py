@@ -22,7 +22,8 @@ def make_demo_data() -> None:
 
 
 def write_results(path: str | Path, results: list[dict]) -> None:
-    """Write a list of the models with their recalls in percent and milliseconds a query, from the contents of several result.json."""
+    """Write a list of the models with their recalls in percent and milliseconds a query, from the contents of several
+    result.json."""
     models = []
     for result in results:
         recalls, latency = result["evaluations"]["full"], result["latency"]
@@ -35,7 +36,7 @@ def write_results(path: str | Path, results: list[dict]) -> None:
 
 
 def format_table(results: list[dict]) -> str:
-    """The contents of several result.json as text, each row beside the paper's Table 2 for the same model."""
+    """Write the contents of several result.json as text, each row beside the paper's Table 2 for the same model."""
     paper = published_table("table2")
     rows = [("model", "codes", "fragments", "interactions", *HEADINGS, "encode", "score", *HEADINGS)]
     for row in results:

@@ -75,7 +75,8 @@ class Step(NamedTuple):
 
 
 class _Fingerprints:
-    """What stands for each data set and its vocabulary in the keys of steps; ``dry``: also for one that is not there."""
+    """What stands for each data set and its vocabulary in the keys of steps; ``dry``: also for one that is not
+    there."""
 
     def __init__(self, dry: bool):
         self.dry, self.known = dry, {}
@@ -148,7 +149,8 @@ def _is_entry(key: str, entry) -> bool:
 
 
 def data_file(data: str) -> Path:
-    """Return the file of a data set, which is a name in configs/, a file or a folder. Raises InputError if there is none."""
+    """Return the file of a data set, which is a name in configs/, a file or a folder. Raises InputError if there is
+    none."""
     path = Path(data)
     files = [CONFIGS / f"{data}.yaml", path, path / "base.yaml", Path(f"{path}.yaml")]
     found = is_name(data) and next((file for file in files if file.is_file()), path.is_dir() and path / "base.yaml")
@@ -162,7 +164,7 @@ def plan(
     pipeline: PipelineFile, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] = (0,),
     threads: int = 1, dry: bool = False,
 ) -> list[Step]:  # fmt: skip
-    """All steps of a pipeline, each after those that it needs.
+    """Return all steps of a pipeline, each after those that it needs.
 
     Args:
         runs: directory for the steps and the links to them.
@@ -209,7 +211,7 @@ def _load(row: str, overrides) -> Config:
 
 
 def _in_order(configs: dict[str, Config], names: dict[str, str]) -> list[str]:
-    """The steps, each after those it needs; InputError for a circle or something that is missing."""
+    """Order the steps, each after those it needs. Raises InputError for a circle or something that is missing."""
     order: list[str] = []
     visiting: list[str] = []
 
@@ -240,7 +242,7 @@ def _sources(config: Config) -> list[tuple[str, str]]:
 
 
 def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: _Fingerprints, threads: int) -> Step:
-    """``made``: run.dir of a config -> its step."""
+    """Plan one step; ``made`` holds the steps before it by the run.dir of their configs."""
     needs, values = [], flatten(to_dict(config))
     content = {key: values[key] for key in keys_deciding(WEIGHTS) if values[key] != _YOUNG.get(key)}
     content.update({"distill.teacher": config.distill.teacher, "model.init": config.model.init})
@@ -280,7 +282,7 @@ def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> S
 
 
 def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
-    """A student must not have more fragments than its teacher, nor other sizes where it takes weights."""
+    """Refuse a student with more fragments than its teacher, or with other sizes where it takes weights."""
     if key == "distill.teacher" and source.model.scoring != "cross":
         ours, theirs = (each.model.fragments_of(each.data.text_length) for each in (config, source))
         if ours > theirs:
@@ -291,7 +293,7 @@ def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
 
 
 def is_finished(step: Step) -> bool:
-    """Whether the step has a result, measured as its config now asks."""
+    """Say whether the step has a result, measured as its config now asks."""
     result = finished_result(step.directory)
     if result is None:
         return False

@@ -83,7 +83,7 @@ def _interrupted_by_sigterm():
 
 
 def _commands(step: Step) -> list[list[str]]:
-    """Training and evaluation; of a reranking, which is evaluation only, one command."""
+    """Return the commands of a step: training and measuring; measuring alone for a reranking."""
     measure = [sys.executable, "-m", f"{_COMMANDS}.measure", str(step.directory)]
     if step.tool == "rerank":
         return [[*measure, "--rerank", *map(str, step.needs if len(step.needs) == 2 else step.needs * 2)]]
@@ -91,7 +91,7 @@ def _commands(step: Step) -> list[list[str]]:
 
 
 def _write_config(step: Step) -> Path:
-    """The resolved config beside the run's directory: what runs, and what a user can run again."""
+    """Write the resolved config beside the run's directory: what runs, and what a user can run again."""
     file = _beside(step, ".yaml")
     with atomic_path(file) as temporary:
         temporary.write_text(yaml.safe_dump(to_dict(step.config), sort_keys=False))
@@ -118,7 +118,7 @@ class _Lane:
         self.bar = tqdm(total=float(steps), desc="steps", disable=None, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}, ETA {remaining}")
 
     def run_step(self, step: Step) -> bool:
-        """Whether the step is finished now."""
+        """Run a step unless it is finished; return whether it is now."""
         try:
             with self._claimed(step) as claim:
                 finished = is_finished(step) or self._run_commands(step, claim)

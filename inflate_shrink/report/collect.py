@@ -41,7 +41,7 @@ class Group:
         return self.runs[0]
 
     def on(self, bench: Bench) -> Group | None:
-        """The runs that were evaluated on ``bench``; None if there are none."""
+        """Return the runs that were evaluated on ``bench``; None if there are none."""
         runs = [run for run in self.runs if bench in dict(run.benches())]
         return Group(runs, self.note) if runs else None
 
@@ -67,7 +67,7 @@ class Collection:
 
 
 def collect(root: Path) -> Collection:
-    """Every result below ``root``, grouped.
+    """Read every result below ``root`` and group them.
 
     Raises InputError if ``root`` is no directory or holds no result that can be read.
     """
@@ -87,7 +87,7 @@ def collect(root: Path) -> Collection:
 
 
 def group_runs(runs: Iterable[Run]) -> tuple[list[Group], list[str]]:
-    """Groups in the order of their names, and a line for each run that is not counted.
+    """Put runs into groups in the order of their names; return these and a line for each run that is not counted.
 
     Two runs are seeds of one model if nothing else in their configs differs (:func:`identity`).
     Of two runs of one seed the later counts.
@@ -109,7 +109,7 @@ def group_runs(runs: Iterable[Run]) -> tuple[list[Group], list[str]]:
 
 
 def identity(runs: list[Run]) -> dict[Path, str]:
-    """What each run has in common with its other seeds, as text.
+    """Describe as text what each run has in common with its other seeds.
 
     A teacher, or a run that the model starts from, counts by its own config and not by where
     it lies, as long as it is among ``runs``: each seed may have a teacher of its own.
@@ -135,7 +135,7 @@ def identity(runs: list[Run]) -> dict[Path, str]:
 
 
 def settings(run: Run) -> dict:
-    """The config as ``section.key`` -> value, without what changes nothing of the result."""
+    """Return the config as ``section.key`` -> value, without what changes nothing of the result."""
     return {key: value for key, value in flatten(run.config).items() if key not in _NEUTRAL}
 
 
@@ -159,7 +159,7 @@ def _note_differences(groups: list[Group]) -> None:
 
 
 def _difference(leader: Run, run: Run) -> str:
-    """The keys that differ, those apart that only follow from another recipe."""
+    """Name the keys that differ, but for those that only follow from another recipe."""
     old, new = settings(leader), settings(run)
     changed = {key: new.get(key) for key in {**old, **new} if old.get(key) != new.get(key)}
     if "recipe" in changed:
@@ -184,6 +184,6 @@ def _recipe_defaults(recipe: str) -> dict:
 
 
 def _directory(path: str) -> str:
-    """The run directory that ``path``, or a checkpoint in it, belongs to."""
+    """Return the run directory that ``path``, or a checkpoint in it, belongs to."""
     path = os.path.normpath(path) if path else ""
     return os.path.dirname(path) if os.path.basename(path) in ("best", "last") else path

@@ -28,12 +28,13 @@ Series = dict  # name -> list of Point, in the order of x
 
 
 def scan_cost(fragments: int, hidden: int) -> int:
-    """As :func:`.interactions`, and the norms of what each fragment attended to."""
+    """Count multiply-adds as :func:`.interactions`, and those of the norms of what each fragment attended to."""
     return fragments * fragments * (hidden + fragments)
 
 
 def scoring_cost(run: Run) -> int:
-    """Multiply-adds to score one more image once the text is encoded, and the image too unless pairs are encoded."""
+    """Count the multiply-adds to score one more image, where text and image are encoded already unless pairs are
+    encoded."""
     if run.scoring == "cross":
         return transformer(run.text_length + run.regions, run.hidden, run.layers, run.config["model"].get("ffn", 4 * run.hidden))
     cost = scan_cost if run.scoring.startswith("scan") else interactions
@@ -41,7 +42,7 @@ def scoring_cost(run: Run) -> int:
 
 
 def published_costs() -> Series:
-    """Figure 1 as published: Table 2's models, VisualSparta and the two cross-BERTs, MSCOCO1K."""
+    """Return Figure 1 as published: Table 2's models, VisualSparta and the two cross-BERTs, MSCOCO1K."""
     existing = {name: row["coco1k"]["t2i"][0] for name, row in published_table("table5").items() if row["coco1k"]["t2i"]}
     return _ordered({
         "Inflate and Shrink": [Point(interactions(model.fragments, 768), _published(model), 0.0, model.name) for model in models("2")],
@@ -51,7 +52,7 @@ def published_costs() -> Series:
 
 
 def measured_costs(groups: list[Group], bench: Bench) -> Series:
-    """Figure 1 of our runs: Table 2's models, and every model with another score."""
+    """Return Figure 1 of our runs: Table 2's models, and every model with another score."""
     found = [group for model in models("2") for group in _first(model, groups)]
     found += [group for group in groups if group.first.scoring != "late_interaction" and not group.note]
     series: Series = {}
@@ -61,7 +62,7 @@ def measured_costs(groups: list[Group], bench: Bench) -> Series:
 
 
 def published_interactions() -> Series:
-    """Figure 3 as published."""
+    """Return Figure 3 as published."""
     points = {
         name: [_named(Point(model.fragments**2, _published(model), 0.0, model.name)) for model in rows]
         for name, rows in _figure_3_models().items()
@@ -70,7 +71,7 @@ def published_interactions() -> Series:
 
 
 def measured_interactions(groups: list[Group], bench: Bench) -> Series:
-    """Figure 3 of our runs, by the same models."""
+    """Return Figure 3 of our runs, by the same models."""
     points = {
         name: [_named(_measured(group, bench, group.first.fragments**2, model.name)) for model in rows for group in _first(model, groups)]
         for name, rows in _figure_3_models().items()
@@ -85,7 +86,7 @@ def _figure_3_models() -> dict[str, list[Model]]:
 
 
 def _first(model: Model, groups: list[Group]) -> list[Group]:
-    """The first of several configs of one model, as in the tables."""
+    """Return the first of several configs of one model, as in the tables."""
     return model.runs(groups)[:1]
 
 
@@ -99,7 +100,7 @@ def _published(model: Model) -> float:
 
 
 def _named(point: Point) -> Point:
-    """With a label only for Table 2's models: the others are said by the axis and the series."""
+    """Keep the label of Table 2's models only: axis and series say the others."""
     return point if point.label in published_table("table2") else point._replace(label="")
 
 

@@ -52,7 +52,7 @@ class FigureFile(NamedTuple):
 
 
 def draw_figure_1(directory: Path, bench: Bench, groups: list[Group]) -> FigureFile | None:
-    """figure1-DATA.png and .svg; None without anything to draw."""
+    """Draw figure1-DATA.png and .svg; return None without anything to draw."""
     caption = (
         "Figure 1. t2i R@1 against the multiply-adds to score one more image for an encoded text. "
         "Left: published, MSCOCO1K. The costs of Unicoder-VL and 12-in-1 are estimates, both as one BERT-base over 100 regions "
@@ -64,7 +64,7 @@ def draw_figure_1(directory: Path, bench: Bench, groups: list[Group]) -> FigureF
 
 
 def draw_figure_3(directory: Path, bench: Bench, groups: list[Group]) -> FigureFile | None:
-    """figure3-DATA.png and .svg; None without anything to draw."""
+    """Draw figure3-DATA.png and .svg; return None without anything to draw."""
     caption = (
         "Figure 3. t2i R@1 against interactions, without inflating and shrinking (Table 6), with only inflating (Table 1), only "
         "shrinking (Table 7) and both (Tables 2 and 9, the best model at each number of interactions). Left: published, MSCOCO1K. " + _right(bench)
@@ -81,7 +81,8 @@ def _right(bench: Bench) -> str:
 
 
 def _draw(directory: Path, name: str, bench: Bench, series: tuple[Series, Series], x_axis: tuple, caption: str, joined: bool) -> FigureFile | None:
-    """Write PNG and SVG of published and measured ``series``, with the label of the x axis and the function that sets its ticks."""
+    """Write PNG and SVG of published and measured ``series``, with the label of the x axis and the function that sets
+    its ticks."""
     published, ours = series
     x_label, set_ticks = x_axis
     if not any(ours.values()):
@@ -126,7 +127,7 @@ def _plot(axes: Axes, series: Series, joined: bool) -> None:
 
 
 def _set_heights(panels, series: tuple[Series, Series], shared: bool) -> None:
-    """Room around the points of each panel, or of both where the axis is one."""
+    """Leave room around the points of each panel, or of both where the axis is one."""
     found = [[end for points in each.values() for p in points for end in (p.y - p.deviation, p.y + p.deviation)] for each in series]
     for axes, values in zip(panels, [found[0] + found[1]] * 2 if shared else found):
         room = max(0.1 * (max(values) - min(values)), 0.5)
@@ -140,7 +141,7 @@ def _decades(axes: Axes, points: list[Point]) -> None:
 
 
 def _squares(axes: Axes, points: list[Point]) -> None:
-    """Ticks at powers of four, written as the squares they are."""
+    """Put ticks at powers of four, written as the squares they are."""
     axes.set_xlim(0.6, max(p.x for p in points) * 2.2)
     axes.xaxis.set_major_locator(FixedLocator([4**i for i in range(8)]))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -148,14 +149,14 @@ def _squares(axes: Axes, points: list[Point]) -> None:
 
 
 def _look(name: str, joined: bool) -> dict:
-    """Line and marker of a series."""
+    """Return line and marker of a series."""
     colour, marker, size = _STYLES[name]
     edge = {"markerfacecolor": "none", "markeredgewidth": 1.0} if name == _HOLLOW else {"markeredgecolor": "white", "markeredgewidth": 0.5}
     return {"color": colour, "marker": marker, "markersize": size, "linestyle": "-" if joined else "none", "linewidth": 1.2, **edge}
 
 
 def _label_lines(axes: Axes, series: Series) -> None:
-    """Names above or below their points, clear of the lines."""
+    """Write names above or below their points, clear of the lines."""
     for name, points in series.items():
         sign, beside = (-1, "left") if name in _BELOW else (1, "center")
         for point in points:
@@ -172,7 +173,7 @@ def _label_lines(axes: Axes, series: Series) -> None:
 
 
 def _label_columns(axes: Axes, points: list[Point]) -> None:
-    """A name beside each point, on the side with more room; names at one x are moved apart."""
+    """Write a name beside each point, on the side with more room; names at one x are moved apart."""
     height = axes.get_position().height * axes.figure.get_figheight() * 72  # points
     low, high = axes.get_ylim()
     gap = 1.15 * _LABEL * (high - low) / height
@@ -199,7 +200,7 @@ def _label_columns(axes: Axes, points: list[Point]) -> None:
 
 
 def _apart(values: list[float], gap: float, low: float, high: float) -> list[float]:
-    """``values``, ascending, moved as little as needed to be ``gap`` apart: clusters spread around their means."""
+    """Move ``values``, ascending, as little as needed to be ``gap`` apart: clusters spread around their means."""
     clusters: list[list[float]] = []
     for value in values:
         clusters.append([value])

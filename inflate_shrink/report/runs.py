@@ -21,7 +21,8 @@ class Bench(NamedTuple):
 
     @property
     def paper(self) -> str | None:
-        """The column of the paper that was measured on the same images in the same way: flickr30k, coco1k or None."""
+        """Return the column of the paper that was measured on the same images in the same way: flickr30k, coco1k or
+        None."""
         measured = (self.data, self.protocol, self.split, self.images)
         return {("flickr30k", "full", "test", 1000): "flickr30k", ("coco", "first1k", "test", 1000): "coco1k"}.get(measured)
 
@@ -45,7 +46,7 @@ class Run:
 
 
 def find_results(root: Path) -> list[Path]:
-    """Paths of result.json below ``root``, in order; each file once, whatever links lead to it."""
+    """Find the result.json below ``root``, in order; each file once, whatever links lead to it."""
     seen, found = set(), {}
     for directory, below, files in os.walk(root, followlinks=True):
         real = os.path.realpath(directory)

@@ -69,7 +69,7 @@ class Model(NamedTuple):
     cells: dict[str, str]
 
     def runs(self, groups: Iterable[Group]) -> list[Group]:
-        """The groups that are this model: of its name and its two numbers."""
+        """Return the groups that are this model: of its name and its two numbers."""
         scoring = "cross" if self.name == "C" else "late_interaction"
         return [group for group in groups if group.first.name == self.name and group.first.scoring == scoring and self._has_size(group)]
 
@@ -79,13 +79,13 @@ class Model(NamedTuple):
 
 
 def benches(groups: Iterable[Group]) -> list[Bench]:
-    """What the groups were measured on: the paper's first, then the protocol with most groups."""
+    """Return what the groups were measured on: the paper's first, then the protocol with most groups."""
     found = [bench for group in groups for bench in dict.fromkeys(bench for run in group.runs for bench, _ in run.benches())]
     return sorted(dict.fromkeys(found), key=lambda bench: (bench.paper is None, -found.count(bench), found.index(bench)))
 
 
 def build_tables(groups: list[Group], keys: Iterable[str]) -> list[Table]:
-    """The tables ``keys`` of one data set's groups, on each bench; tables without any run are not among them."""
+    """Build the tables ``keys`` of one data set's groups, on each bench; tables without any run are left out."""
     keys = [key for key in keys if key != "rerank"]
     tables = []
     for bench in benches(groups):
@@ -99,7 +99,7 @@ def build_tables(groups: list[Group], keys: Iterable[str]) -> list[Table]:
 
 
 def models(key: str) -> list[Model]:
-    """The models of a published table, in its order."""
+    """Return the models of a published table, in its order."""
     table = published_table(f"table{key}")
     rows = [(row["name"], row) for row in table] if isinstance(table, list) else table.items()
     return [_model(name, row) for name, row in rows]
@@ -130,7 +130,8 @@ def _table(key: str, bench: Bench, groups: list[Group]) -> Table:
 
 
 def _existing_methods(groups: list[Group]) -> Iterator[tuple[Model, list[Group]]]:
-    """Table 5, a published method beside our runs of its name or score; then B and C, which were trained alike but for the score."""
+    """Yield Table 5, a published method beside our runs of its name or score; then B and C, which were trained alike
+    but for the score."""
     own = {model.name: model for model in models("2")}
     for name, row in published_table("table5").items():
         cells = {"method": name, "pre-trained": "yes" if row["pretrained"] else "", "model": ""}
@@ -145,7 +146,7 @@ def _existing_methods(groups: list[Group]) -> Iterator[tuple[Model, list[Group]]
 
 
 def label(group: Group) -> str:
-    """Its name, and what sets it apart from the first of that name."""
+    """Return a group's name, and what sets it apart from the first of that name."""
     return f"{group.first.name}, {group.note}" if group.note else group.first.name
 
 

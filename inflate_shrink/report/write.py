@@ -26,7 +26,7 @@ _OTHER_METHODS = "No difference is taken from other methods: their features and 
 
 
 def markdown(data: str, keys: list[str], tables: list[Table], reranked: list[Group], figures: Iterable[tuple[str, str]], remarks: list[str], note: str = "") -> str:
-    """A page for a data set.
+    """Write a data set's page.
 
     Args:
         keys: of the tables that were asked for; those without any run are named.
@@ -57,7 +57,7 @@ def markdown(data: str, keys: list[str], tables: list[Table], reranked: list[Gro
 
 
 def csv_text(tables: list[Table], reranked: list[Group]) -> str:
-    """One line for each table, row, direction and metric.
+    """Write a line for each table, row, direction and metric.
 
     ``published`` and ``difference`` (ours - published) are filled only where both are of the same images under
     the same protocol; ``ours`` is the mean over ``seeds``. ``n`` is the depth of reranking.
@@ -80,7 +80,7 @@ def csv_text(tables: list[Table], reranked: list[Group]) -> str:
 
 
 def as_json(data: str, tables: list[Table], groups: list[Group], remarks: list[str]) -> dict:
-    """Everything, unrounded: the tables, and each run's file as it was read."""
+    """Return everything, unrounded: the tables, and each run's file as it was read."""
     return {
         "data": data,
         "tables": [_json_table(table) for table in tables],
@@ -126,7 +126,7 @@ def _numbers(table: Table, row: Row) -> list[str]:
 
 
 def _below(table: Table) -> str:
-    """What was measured on what, by whom, when; and what is missing."""
+    """Say what was measured on what, by whom and when, and what is missing."""
     bench = table.bench
     measured = f"Split {bench.split}, protocol {bench.protocol}: {bench.images:,} images, {bench.captions:,} captions"
     lines = [f"{measured}; {_origin(table.groups)}"]
@@ -158,7 +158,7 @@ def _reranking(groups: list[Group]) -> list[str]:
 
 
 def _depths(group: Group) -> dict[int, list[dict]]:
-    """n -> the seeds' results at that depth."""
+    """Collect the seeds' results by their depth n."""
     depths: dict[int, list[dict]] = {}
     for run in group.runs:
         for result in run.rerank or []:
@@ -199,7 +199,7 @@ def _identity(group: Group | None) -> dict:
 
 
 def _row_name(row: Row) -> str:
-    """Of the published row: its setting and its method or model."""
+    """Name a published row: its setting and its method or model."""
     name = row.cells.get("method") or row.cells["model"].split(",")[0]
     return f"setting {row.cells['setting']}: {name}" if "setting" in row.cells else name
 
@@ -210,7 +210,7 @@ def _heading(bench: Bench) -> str:
 
 
 def _origin(groups: list[Group]) -> str:
-    """Seeds, hardware, Paddle and dates of the runs."""
+    """Say seeds, hardware, Paddle and dates of the runs."""
     training = [run.training for group in groups for run in group.runs]
     seeds = sorted({run.seed for group in groups for run in group.runs})
     dates = sorted({str(values["date"])[:10] for values in training if values.get("date")})

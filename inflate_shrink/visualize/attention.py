@@ -20,7 +20,7 @@ class Attention(NamedTuple):
 
 
 def attention(model: DualEncoder, encode: Callable, inputs: tuple[np.ndarray, ...], labels: Labels) -> Attention:
-    """The attention over the positions of one text or image that are no padding (nothing attends to padding).
+    """Return the attention over the positions of one text or image that are no padding (nothing attends to padding).
 
     Args:
         encode: ``model.encode_text`` or ``model.encode_image``.
@@ -38,7 +38,7 @@ def attention(model: DualEncoder, encode: Callable, inputs: tuple[np.ndarray, ..
 
 
 def record(model: DualEncoder, encode: Callable, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The attention of every layer, (layers, B, heads, L, L), padding included, while ``encode(*inputs)`` runs.
+    """Record the attention of every layer, (layers, B, heads, L, L), padding included, while ``encode(*inputs)`` runs.
 
     It is asked of each layer with the inputs that the layer gets in the model's own forward pass. Of its last
     layer a model that keeps l fragments uses the first l rows only; all are here.

@@ -24,7 +24,8 @@ _FAINTEST = 0.05  # of the strongest line; thousands of fainter ones would only 
 
 
 def chosen(numbers: Sequence[int] | None, count: int, option: str) -> list[int]:
-    """Layers or heads from 0, given as the user counts them, from 1; None is all. Raises InputError out of range."""
+    """Return layers or heads counted from 0, as the user counts them from 1; None is all. Raises InputError out of
+    range."""
     for number in numbers or ():
         if not 1 <= number <= count:
             raise InputError(f"{option} must be from 1 to {count}, the model's, found {number}")
@@ -32,7 +33,8 @@ def chosen(numbers: Sequence[int] | None, count: int, option: str) -> list[int]:
 
 
 def draw_attention(attention: Attention, title: str, layers: list[int], heads: list[int], path: Path) -> None:
-    """Write a PNG. layers, heads: which, from 0. The grid has its longer side across, and a line parts words or regions from codes."""
+    """Write a PNG. layers, heads: which, from 0. The grid has its longer side across, and a line parts words or
+    regions from codes."""
     labels = [shorten(label, 14) for label in attention.labels]
     first_code = next((position for position, label in enumerate(attention.labels) if label.startswith("code ")), None)
     weights = attention.weights[np.ix_(layers, heads)]
@@ -65,7 +67,7 @@ def draw_attention(attention: Attention, title: str, layers: list[int], heads: l
 
 
 def _heat_map(axes, weights: np.ndarray, strongest: float, first_code: int | None):
-    """Square root of the colour scale, or one strong position would leave all others white."""
+    """Draw one heat map, in the square root of attention, or one strong position would leave all others white."""
     from matplotlib.colors import PowerNorm
 
     axes.tick_params(length=0, pad=2)
@@ -76,7 +78,7 @@ def _heat_map(axes, weights: np.ndarray, strongest: float, first_code: int | Non
 
 
 def _rim(axes, labels: list[str], side: float, left: bool, bottom: bool) -> None:
-    """Labels of as many positions as there is room for."""
+    """Write the labels of as many positions as there is room for."""
     every = math.ceil(0.085 * len(labels) / side)
     ticks = range(0, len(labels), every)
     names = [labels[tick] for tick in ticks]
@@ -85,7 +87,10 @@ def _rim(axes, labels: list[str], side: float, left: bool, bottom: bool) -> None
 
 
 def _lines(axes, weights: np.ndarray, labels: list[str], head_colours: list[str], first_code: int | None) -> None:
-    """weights: (heads, L, L). The position that attends is on the left. Opacity is attention beyond an even share, relative to the strongest."""
+    """Draw a layer as lines; the position that attends is on the left.
+
+    weights: (heads, L, L). Opacity is attention beyond an even share, relative to the strongest.
+    """
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgb
 

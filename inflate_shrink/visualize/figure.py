@@ -24,18 +24,18 @@ class Sheet:
         return self.figure.add_axes((x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height))
 
     def text(self, x: float, y: float, text: str, **options):
-        """``text`` as it is: a $ starts no formula."""
+        """Write ``text`` as it is: a $ starts no formula."""
         return self.figure.text(x / self.width, 1 - y / self.height, text, **{"parse_math": False, "va": "top", **options})
 
     def bar(self, x: float, y: float, width: float, height: float, colour: str) -> None:
-        """A horizontal bar whose left end is at (x, y)."""
+        """Draw a horizontal bar whose left end is at (x, y)."""
         from matplotlib.patches import Rectangle
 
         corner = (x / self.width, 1 - (y + height / 2) / self.height)
         self.figure.add_artist(Rectangle(corner, width / self.width, height / self.height, transform=self.figure.transFigure, color=colour, linewidth=0))
 
     def title(self, text: str) -> None:
-        """Over the whole width, wrapped."""
+        """Write a title over the whole width, wrapped."""
         self.text(0.15, 0.12, textwrap.fill(text, int(self.width * 12), max_lines=2), fontsize=11)
 
     def save(self, path: Path) -> None:

@@ -15,18 +15,19 @@ Labels = List[Optional[str]]  # None: padding
 
 
 def text_labels(ids: Sequence[int], tokenizer: CaptionTokenizer, codes: int) -> Labels:
-    """WordPieces of ``ids`` (n,), then the codes: n + k labels, None for padding."""
+    """Return the WordPieces of ``ids`` (n,), then the codes: n + k labels, None for padding."""
     pieces = parse_vocabulary(tokenizer.vocabulary, tokenizer.vocab_file)
     return [None if number == PAD_ID else pieces[number] for number in ids] + _codes(codes)
 
 
 def image_labels(count: int, slots: int, codes: int) -> Labels:
-    """The ``count`` regions in ``slots`` slots, then the codes: slots + k labels, None for padding."""
+    """Return the ``count`` regions in ``slots`` slots, then the codes: slots + k labels, None for padding."""
     return [f"region {number}" if number <= count else None for number in range(1, slots + 1)] + _codes(codes)
 
 
 def is_quiet(label: str) -> bool:
-    """Whether a label names nothing that a region could show: a special token, punctuation, an article and the like."""
+    """Say whether a label names nothing that a region could show: a special token, punctuation, an article and the
+    like."""
     return label in _QUIET or (label.startswith("[") and label.endswith("]")) or not any(character.isalnum() for character in label)
 
 

@@ -35,7 +35,7 @@ class Match(NamedTuple):
     score: float
 
     def describe(self) -> str:
-        """The score and its parts in one line."""
+        """Write the score and its parts in one line."""
         parts = {"words": sum(choice.cosine for choice in self.words), "codes": sum(choice.cosine for choice in self.codes), "padding": self.padding}
         return f"score {self.score:.2f} = " + " + ".join(f"{value:.2f} of {name}" for name, value in parts.items() if abs(value) >= 0.005)
 
@@ -49,7 +49,7 @@ def require_choices(config: Config, where: object) -> None:
 
 
 def match(model: DualEncoder, ids: np.ndarray, regions: np.ndarray, counts: np.ndarray, text_labels: Labels, image_labels: Labels) -> Match:
-    """The choices of one text, ids (1, n), in one image, regions (1, m, D) and counts (1,).
+    """Find the choices of one text, ids (1, n), in one image, regions (1, m, D) and counts (1,).
 
     Args:
         text_labels, image_labels: of all input positions, None for padding; the model may keep fewer of them.
@@ -72,6 +72,6 @@ def match(model: DualEncoder, ids: np.ndarray, regions: np.ndarray, counts: np.n
 
 
 def best_image(model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarray) -> int:
-    """The row of the store, among ``rows``, whose image scores best with the text ids (1, n)."""
+    """Return the row of the store, among ``rows``, whose image scores best with the text ids (1, n)."""
     scores = late_interaction(encode_texts(model, ids), encode_images(model, store, rows))
     return int(rows[scores.numpy()[:, 0].argmax()])

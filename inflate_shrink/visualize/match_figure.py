@@ -16,7 +16,8 @@ _ROW, _COLUMN, _ROWS = 0.27, 3.1, 20  # inches of a row and of a column of the l
 
 
 def region_colours(match: Match) -> dict[int, str]:
-    """A colour for each region that a word chose, in the order of the words; quiet words (:func:`.labels.is_quiet`) give none."""
+    """Choose a colour for each region that a word chose, in the order of the words; quiet ones
+    (:func:`.labels.is_quiet`) give none."""
     regions = list(dict.fromkeys(choice.region for choice in match.words if choice.region is not None and not is_quiet(choice.text)))
     return dict(zip(regions, colours(len(regions))))
 
@@ -57,7 +58,8 @@ def _photo(axes, match: Match, scene: Scene, coloured: dict[int, str]) -> None:
 
 
 def _label(axes, words: str, box: tuple, colour: str, taken: list) -> None:
-    """Write at a corner of the box, of eight places at the one that hides least of the labels before, whose places are ``taken``."""
+    """Write at a corner of the box, of eight places at the one that hides least of the labels before, whose places
+    are ``taken``."""
     x1, y1, x2, y2 = box
     places = [(x, y, ha, va) for y, va in ((y1, "top"), (y1, "bottom"), (y2, "top"), (y2, "bottom")) for x, ha in ((x1, "left"), (x2, "right"))]
     look = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.6, "pad": 1.5}
@@ -76,13 +78,13 @@ def _label(axes, words: str, box: tuple, colour: str, taken: list) -> None:
 
 
 def _shared(one, other) -> float:
-    """Area in which two extents lie on each other."""
+    """Return the area in which two extents lie on each other."""
     width, height = (min(one.x1, other.x1) - max(one.x0, other.x0)), (min(one.y1, other.y1) - max(one.y0, other.y0))
     return max(width, 0) * max(height, 0)
 
 
 def _entry(sheet: Sheet, x: float, y: float, choice: Choice, coloured: dict[int, str]) -> None:
-    """A row of the list: the word, the region that it chose, the cosine as a bar and in figures."""
+    """Draw a row of the list: the word, the region that it chose, the cosine as a bar and in figures."""
     quiet = is_quiet(choice.text)
     colour = UNSEEN if quiet else coloured.get(choice.region, UNSEEN)
     sheet.text(x, y, shorten(choice.text, 14), fontsize=9, color=colour, weight="normal" if quiet else "bold", va="center")

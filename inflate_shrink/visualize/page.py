@@ -25,14 +25,15 @@ _PHOTO_SIDE = 1200  # pixels at most
 
 
 def attention_page(attention: Attention, title: str) -> str:
-    """Layer and head to choose; the same lines and heat map as in the PNG; a position's attention on hovering it."""
+    """Write a page with layer and head to choose, the PNG's lines and heat map, and a position's attention on
+    hovering it."""
     layers, heads = attention.weights.shape[:2]
     weights = (attention.weights * _SCALE).round().astype(int).reshape(layers, heads, -1)
     return _fill("attention.html", title, {"labels": attention.labels, "weights": weights.tolist(), "scale": _SCALE, "colours": colours(heads)})
 
 
 def match_page(match: Match, scene: Scene, title: str) -> str:
-    """The boxes on the photo; a word's box and cosine on hovering it."""
+    """Write a page with the boxes on the photo, and a word's box and cosine on hovering it."""
     coloured = region_colours(match)
 
     def entry(choice: Choice) -> dict:
@@ -51,7 +52,10 @@ def match_page(match: Match, scene: Scene, title: str) -> str:
 
 
 def _fill(template: str, title: str, data: dict) -> str:
-    """The template with its three holes filled. ``data`` can hold any text: the page reads it as JSON in which no tag can begin."""
+    """Fill the three holes of a template.
+
+    ``data`` can hold any text: the page reads it as JSON in which no tag can begin.
+    """
     page = (_TEMPLATES / template).read_text(encoding="utf-8")
     style = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
     script_safe = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

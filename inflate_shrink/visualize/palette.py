@@ -10,5 +10,5 @@ _COLOURS = (
 
 
 def colours(n: int) -> list[str]:
-    """``n`` colours as #rrggbb; they repeat after eighteen."""
+    """Return ``n`` colours as #rrggbb; they repeat after eighteen."""
     return [_COLOURS[i % len(_COLOURS)] for i in range(n)]

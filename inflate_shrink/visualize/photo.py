@@ -25,7 +25,7 @@ class Scene(NamedTuple):
 
 
 def open_scene(store: Store, row: int) -> Scene:
-    """The photo of a row and the boxes of its regions; without a photo an empty canvas of its size."""
+    """Open the photo of a row and the boxes of its regions; without a photo an empty canvas of its size."""
     photo, note = _photo(store, row)
     boxes = np.array(store.boxes[row][: store.region_counts[row]], np.float32)
     width, height = map(float, store.image_sizes[row])

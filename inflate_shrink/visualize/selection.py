@@ -35,7 +35,7 @@ class Source(NamedTuple):
     split: str
 
     def row(self, image_id: str) -> int:
-        """The row of an image; raises InputError if there is none of this id."""
+        """Return the row of an image; raises InputError if there is none of this id."""
         try:
             return self.store.image_ids.index(image_id)
         except ValueError:
@@ -43,7 +43,8 @@ class Source(NamedTuple):
             raise InputError(f"{self.store.directory / 'images.tsv'}: no image {image_id!r}; its first column holds the ids: {ids}, ...") from None
 
     def pair(self, number: int) -> tuple[str, int]:
-        """Caption ``number`` of the split, from 1, and the row of its image; raises InputError if the split has fewer."""
+        """Return caption ``number`` of the split, from 1, and the row of its image; raises InputError if the split
+        has fewer."""
         split = self.store.split(self.split)
         if not 1 <= number <= len(split.captions):
             raise InputError(f"{self.store.directory}: split {self.split!r} has captions 1 to {len(split.captions)}, found --number {number}")
@@ -51,13 +52,14 @@ class Source(NamedTuple):
 
 
 def open_source(checkpoint: Checkpoint, wanted: Wanted) -> Source:
-    """The data set and split of ``wanted``; raises InputError if it is wrong, or its regions are not those of the checkpoint."""
+    """Open the data set and split of ``wanted``; raises InputError if it is wrong, or its regions are not the
+    checkpoint's."""
     store = checkpoint._replace(any_extractor=wanted.any_extractor).open_data(wanted.data or checkpoint.config.data.dir)
     return Source(store, wanted.split or checkpoint.config.data.test_split)
 
 
 def caption_ids(tokenizer: CaptionTokenizer, caption: str) -> np.ndarray:
-    """(1, n) ids; raises InputError if the caption is empty."""
+    """Return the ids (1, n) of a caption; raises InputError if it is empty."""
     if not caption.strip():
         raise InputError("--caption is empty; give a sentence")
     try:

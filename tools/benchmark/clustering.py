@@ -13,7 +13,8 @@ from .table import Row, format_section
 
 
 def measure_clustering(images: int = 200, seed: int = 0, *, regions: int = 100, clusters: int = 32, dimension: int = 2048) -> dict:
-    """Images per second and mean inertia of :func:`cluster_regions` and of scikit-learn, in turn on each image, on one thread.
+    """Measure images per second and mean inertia of :func:`cluster_regions` and of scikit-learn, in turn on each
+    image, on one thread.
 
     Inertia is the sum of the squared distances of the regions to their nearest centre.
 
@@ -53,14 +54,15 @@ def measure_clustering(images: int = 200, seed: int = 0, *, regions: int = 100, 
 
 
 def draw_regions(generator: np.random.Generator, regions: int, dimension: int) -> np.ndarray:
-    """(regions, D) float32 like a detector's: several noisy views of each of 20 to 40 objects, not negative, many zeros."""
+    """Draw (regions, D) float32 like a detector's: several noisy views of each of 20 to 40 objects, not negative,
+    many zeros."""
     objects = np.maximum(generator.normal(-0.5, 1.0, (generator.integers(20, 41), dimension)), 0)
     views = objects[generator.integers(0, len(objects), regions)] * generator.uniform(0.7, 1.3, (regions, 1))
     return np.maximum(views + generator.normal(0, 0.25, views.shape), 0).astype(np.float32)
 
 
 def inertia_of(features: np.ndarray, centres: np.ndarray) -> float:
-    """Sum of the squared distances of features (n, D) to the nearest of centres (k, D)."""
+    """Sum the squared distances of features (n, D) to the nearest of centres (k, D)."""
     features, centres = features.astype(np.float64), centres.astype(np.float64)
     distance = (features**2).sum(1)[:, None] - 2 * features @ centres.T + (centres**2).sum(1)
     return float(np.maximum(distance.min(1), 0).sum())
@@ -88,7 +90,7 @@ def _ours(features: np.ndarray, clusters: int) -> np.ndarray:
 
 
 def _sklearn(seed: int):
-    """The peer as a function like :func:`_ours`, or None."""
+    """Return the peer as a function like :func:`_ours`, or None."""
     try:
         from sklearn.cluster import KMeans
     except ImportError:

@@ -52,7 +52,7 @@ def main(argv):
 
 
 def _add_benchmark(commands, name, help, measure):
-    """A parser with what all subcommands have; ``measure`` takes the arguments, prints and returns the result."""
+    """Add a parser with what all subcommands have; ``measure`` takes the arguments, prints and returns the result."""
     parser = add_command(commands, name, help, measure)
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
     return parser
@@ -86,7 +86,7 @@ def _data(arguments):
 
 
 def _add_page(parser, page):
-    """Options that the pages of docs/results share; ``page`` makes one of a result and the command."""
+    """Add options that the pages of docs/results share; ``page`` makes one of a result and the command."""
     parser.add_argument("--markdown", metavar="FILE", help="also write the result here, as a page")
     parser.add_argument("--threads", type=at_once, default=0, metavar="N", help="of every contestant; 0: all cores (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: %(default)s)")

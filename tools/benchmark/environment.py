@@ -22,7 +22,8 @@ _PACKAGES = {  # name here -> distributions, the first that is installed counts
 
 
 def environment(*more: str) -> dict:
-    """Date, processor, cores this process may use, load of the last minute, and versions (None: not installed), also of ``more`` distributions."""
+    """Return date, processor, cores this process may use, load of the last minute, and versions, also of ``more``
+    distributions."""
     packages = {**_PACKAGES, **{name: (name,) for name in more}}
     return {
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -39,13 +40,15 @@ def describe_environment(found: dict) -> str:
 
 
 def new_process(**variables: str) -> dict:
-    """Return ``cwd`` and ``env`` with which ``python -m benchmark...`` finds these modules, wherever the user is; ``variables`` are further ones."""
+    """Return ``cwd`` and ``env`` with which ``python -m benchmark...`` finds these modules, wherever the user is;
+    ``variables`` are further ones."""
     paths = filter(None, [str(_ROOT), str(_ROOT / "tools"), os.environ.get("PYTHONPATH")])
     return {"cwd": _ROOT, "env": {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **variables}}
 
 
 def one_thread():
-    """Context in which NumPy, scikit-learn and OpenMP use one thread, where threadpoolctl is there to tell them."""
+    """Return a context in which NumPy, scikit-learn and OpenMP use one thread, where threadpoolctl is there to tell
+    them."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
@@ -55,7 +58,7 @@ def one_thread():
 
 @contextmanager
 def workspace():
-    """A temporary directory, removed however the context ends; a full disk becomes an InputError that names it."""
+    """Make a temporary directory, removed however the context ends; a full disk becomes an InputError that names it."""
     try:
         with tempfile.TemporaryDirectory(prefix="inflate_shrink-benchmark-") as directory:
             yield Path(directory)

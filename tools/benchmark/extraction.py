@@ -17,7 +17,8 @@ from .table import Row, format_section
 
 
 def measure_extraction(folder: PhotoFolder, extractor: Extractor, seconds: float = 10.0, seed: int = 0, *, regions: int = 32) -> dict:
-    """Open, describe and cluster photos one after another, in an order drawn by ``seed``, as often as ``seconds`` allow.
+    """Open, describe and cluster photos one after another, in an order drawn by ``seed``, as often as ``seconds``
+    allow.
 
     Files that cannot be used are left out, also of the times.
 
@@ -69,7 +70,7 @@ def extraction_section(found: dict | None) -> str:
 
 
 def _describe(folder: PhotoFolder, extractor: Extractor, name: str, regions: int) -> tuple[np.ndarray, int]:
-    """Seconds of the three parts, and how many regions there were."""
+    """Return the seconds of the three parts, and how many regions there were."""
     clock = [time.perf_counter()]
     photo = open_photo(folder.read(name), folder.where(name), min_side=extractor.settings.size)
     clock.append(time.perf_counter())

@@ -32,7 +32,7 @@ _IN_MEMORY = 4  # batches that the steps take in turn
 def measure_loader(
     batches: int = 30, steps: int = 15, seed: int = 0, *, images: int = 320, regions: int = 32, dimension: int = 2048, batch_size: int = 128
 ) -> dict:
-    """Batches per second of a data set on disk, and training steps per second on such batches in memory.
+    """Measure batches per second of a data set on disk, and training steps per second on such batches in memory.
 
     The data set is fresh, so the system has its file in memory. A step is a whole update as in training: both
     sides encoded, late interaction, ranking loss, gradients, AdamW; on Paddle's default device with all its cores.
@@ -72,7 +72,7 @@ def measure_loader(
 
 
 def write_store(directory: Path, images: int, regions: int, dimension: int, seed: int) -> None:
-    """A data set of random regions, all of them valid, with five captions an image in the split ``train``."""
+    """Write a data set of random regions, all of them valid, with five captions an image in the split ``train``."""
     generator = np.random.default_rng(seed)
     with StoreWriter(directory, name="benchmark", made_by="tools/benchmark.py", seed=seed, regions=regions, dimension=dimension) as writer:
         for number in range(images):
@@ -83,7 +83,7 @@ def write_store(directory: Path, images: int, regions: int, dimension: int, seed
 
 
 def training_step(config: Config, dimension: int) -> Callable[[Batch], float]:
-    """A function that updates a new model of ``config`` by one batch and returns the loss."""
+    """Return a function that updates a new model of ``config`` by one batch and returns the loss."""
     import paddle
 
     from inflate_shrink.engine.checkpoint import new_model
@@ -120,7 +120,7 @@ def loader_section(found: dict) -> str:
 
 
 def _batches(directory: Path, batch_size: int, seed: int) -> Iterator[Batch]:
-    """Epoch after epoch without end, loaded ahead as in training; captions are random words."""
+    """Yield batches of epoch after epoch without end, loaded ahead as in training; captions are random words."""
     store = open_store(directory)
     split = store.split("train")
     generator = np.random.default_rng(seed)
@@ -131,7 +131,7 @@ def _batches(directory: Path, batch_size: int, seed: int) -> Iterator[Batch]:
 
 
 def _rate(call: Callable[[int], object], repeats: int) -> float:
-    """Calls per second, with the number of the call."""
+    """Measure calls per second; each gets its number."""
     for number in range(_WARM_UP):  # chooses kernels; empties what was loaded ahead
         call(number)
     start = time.perf_counter()

@@ -23,7 +23,8 @@ _WORDS = "a the man woman dog child ball street water red two plays runs stands 
 
 
 def measure_memory(prepare: Sequence[str], sizes: Sequence[int] = (1000, 10000), seed: int = 0) -> dict:
-    """Prepare drawn collections in a process each, with one worker and a given vocabulary, so that making one is no part of it.
+    """Prepare drawn collections in a process each, with one worker and a given vocabulary, so that making one is no
+    part of it.
 
     Args:
         prepare: the command of tools/prepare_data.py.
@@ -55,7 +56,7 @@ def measure_memory(prepare: Sequence[str], sizes: Sequence[int] = (1000, 10000),
 
 
 def write_collection(directory: Path, images: int, seed: int) -> None:
-    """``regions.tsv`` as bottom-up-attention writes it, ``captions.jsonl`` and ``vocab.txt``, one image at a time."""
+    """Write ``regions.tsv`` as bottom-up-attention does, ``captions.jsonl`` and ``vocab.txt``, one image at a time."""
     generator = np.random.default_rng([seed, images])
     boxes = base64.b64encode(np.tile(np.array([0, 0, 640, 480], "<f4"), (BOXES, 1)))
     with open(directory / "regions.tsv", "wb") as regions, open(directory / "captions.jsonl", "w", encoding="utf-8") as captions:
@@ -82,7 +83,8 @@ def memory_section(found: dict) -> str:
 
 
 def run_measured(command: Sequence[str]) -> dict:
-    """Run a command to its end: exit ``code``, ``peak_bytes`` resident, ``seconds``, and ``message``, its last line on standard error."""
+    """Run a command to its end: exit ``code``, ``peak_bytes`` resident, ``seconds``, and ``message``, its last line
+    on standard error."""
     meter = [sys.executable, "-I", str(Path(__file__).with_name("peak_memory.py"))]
     done = subprocess.run([*meter, *command], stdout=subprocess.PIPE, text=True)
     if done.returncode:

@@ -16,11 +16,11 @@ class Row(NamedTuple):
 
 
 def format_section(title: str, rows: Iterable[Row]) -> str:
-    """The title and an indented line for each row, the numbers right-aligned."""
+    """Write the title and an indented line for each row, the numbers right-aligned."""
     return f"{title}\n" + text_table("  {:<44} {:>10} {}", [(row.name, _number(row.value), row.unit) for row in rows])
 
 
 def _number(value: float) -> str:
-    """Three digits at least, without an exponent."""
+    """Write three digits at least, without an exponent."""
     size = abs(value)
     return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 1 else f"{value:.3f}"

@@ -127,7 +127,8 @@ def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBen
 
 
 def _int8_against_fp32(encoded: Encoded, queries: list[np.ndarray], threads: int) -> dict:
-    """How many of fp32's best are int8's too: of its own best, and of its best RESCORED scored again in fp32."""
+    """Count how many of fp32's best are int8's too: among its own best, and among its best RESCORED scored again in
+    fp32."""
     vectors, lengths = encoded.exact
     offsets = np.cumsum([0, *lengths])
     centers = {"float32": None, "int8": vectors.mean(0)}
@@ -150,7 +151,7 @@ def _row(searcher: Searcher, queries, relevant, exact, exact_ms: float, candidat
 
 
 def _run(searcher: Searcher, queries, relevant, mode: str, candidates: int = K) -> tuple[dict, list[list[str]]]:
-    """Median milliseconds of a query, R@1 and R@10 in percent; and the ids that were found."""
+    """Return median milliseconds of a query, R@1 and R@10 in percent; and the ids that were found."""
     times, found = [], []
     searcher.search_fragments(*queries[0], K, mode, candidates)  # reads the pages
     for query in queries:
@@ -163,5 +164,5 @@ def _run(searcher: Searcher, queries, relevant, mode: str, candidates: int = K) 
 
 
 def overlap(exact: list, found: list) -> float:
-    """Share of the exact results that are found, over all queries."""
+    """Return the share of the exact results that are found, over all queries."""
     return float(np.mean([len({*one} & {*other}) / len(one) for one, other in zip(exact, found)]))

@@ -12,7 +12,7 @@ _LABELS = {"centroids": ((-4, -4), "right", "top"), "vector": ((5, 1), "left", "
 
 
 def cascade_markdown(result: dict, command: str) -> str:
-    """A page with the command, where and when, and all that was measured."""
+    """Write a page with the command, where and when, and all that was measured."""
     found, exact, precision = result["environment"], result["exact"], result["precision"]
     lines = [
         "# A cascade on real photos", "", f"    {command}", "",
@@ -48,7 +48,7 @@ def _distractors(result: dict) -> str:
 
 
 def draw_cascade(result: dict, path: str | os.PathLike) -> None:
-    """Speed against agreement for each first stage, as a picture of the type that the name ends with."""
+    """Draw speed against agreement for each first stage, as a picture of the type that the name ends with."""
     from matplotlib.figure import Figure  # takes a second
     from matplotlib.ticker import LogLocator, NullFormatter
 

@@ -12,7 +12,7 @@ BATCH = 256
 
 
 def collages(store: Store, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Regions (b, R, D) float32 and counts (b,) of ``count`` collages, in batches.
+    """Yield regions (b, R, D) float32 and counts (b,) of ``count`` collages, in batches.
 
     A collage has half of the regions, drawn at random, of each of two different photos.
     """

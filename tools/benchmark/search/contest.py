@@ -60,7 +60,7 @@ class Contestant:
         return {"status": "ready", "difference": difference, "chunk": chunks[0] if peer.chunked else None}
 
     def time(self, calls: int, seconds: float) -> list[float]:
-        """Milliseconds of each call."""
+        """Return the milliseconds of each call."""
         return milliseconds(self.call, calls, seconds)
 
 
@@ -91,7 +91,7 @@ def measure_contests(
     peers: Sequence[str], dims: Sequence[int], images: int, threads: int, seed: int, *,
     fragments: int = 32, rounds: int = 4, seconds: float = 0.4, show: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:  # fmt: skip
-    """A contest for each precision that a peer has, and each dimension.
+    """Hold a contest for each precision that a peer has, and each dimension.
 
     Args:
         peers: import paths.
@@ -129,7 +129,7 @@ def measure_contests(
 
 
 def compare(contestants: list[dict], precision: str, dim: int) -> dict:
-    """Ratios of what was measured; the first contestant is ours.
+    """Compare what was measured; the first contestant is ours.
 
     Returns:
         ``contestants``, the measured ones with ``ratio``, their best time by ours; ``fastest``, the name of the
@@ -166,7 +166,8 @@ def _prepare(worker: Worker, entry: dict, size: dict) -> None:
 
 
 def _time(workers: dict, entries: dict, rounds: int, seconds: float) -> None:
-    """Time the contestants that are ready, in turn, round after round; one that fails meanwhile is left out of the rest."""
+    """Time the contestants that are ready, in turn, round after round; one that fails meanwhile is left out of the
+    rest."""
     times: dict = {path: [] for path, entry in entries.items() if entry["status"] == "ready"}
     for _ in range(rounds):
         for path in list(times):

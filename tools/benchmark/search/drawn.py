@@ -14,7 +14,7 @@ _OF_FREE_MEMORY = 0.8
 
 
 def draw_rows(items: int, fragments: int, dim: int, precision: str, seed: int, file: Path | None = None) -> StoredFragments:
-    """``items`` items of ``fragments`` normalised fragments.
+    """Draw ``items`` items of ``fragments`` normalised fragments.
 
     Args:
         file: where the values are kept, memory-mapped; None: in memory.
@@ -40,32 +40,33 @@ def draw_rows(items: int, fragments: int, dim: int, precision: str, seed: int, f
 
 
 def draw_vectors(generator: np.random.Generator, rows: int, dim: int) -> np.ndarray:
-    """(rows, dim) float32 of norm 1."""
+    """Draw (rows, dim) float32 of norm 1."""
     vectors = generator.random((rows, dim), np.float32) - np.float32(0.5)
     vectors /= np.sqrt(np.einsum("rd,rd->r", vectors, vectors))[:, None]
     return vectors
 
 
 def draw_query(fragments: int, dim: int, seed: int) -> np.ndarray:
-    """(fragments, dim) float32 of norm 1, others than those of :func:`draw_rows`."""
+    """Draw (fragments, dim) float32 of norm 1, others than those of :func:`draw_rows`."""
     return draw_vectors(np.random.default_rng([seed, 1]), fragments, dim)
 
 
 def first_items(rows: StoredFragments, items: int) -> StoredFragments:
-    """A view of the first items of a collection with equal numbers of fragments."""
+    """Return a view of the first items of a collection with equal numbers of fragments."""
     end = int(rows.offsets[items])
     scales = None if rows.scales is None else rows.scales[:end]
     return replace(rows, values=rows.values[:end], scales=scales, offsets=rows.offsets[: items + 1])
 
 
 def stored_bytes(items: int, fragments: int, dim: int, precision: str) -> int:
-    """Size of a collection: values, scales and offsets."""
+    """Return the size of a collection: values, scales and offsets."""
     row = row_width(dim, precision) * ROW_DTYPE[precision].itemsize + (4 if precision == "int8" else 0)
     return items * (fragments * row + 8)
 
 
 def free_memory() -> int:
-    """Bytes that this process may still use without swapping, as the kernel and the container's limit say."""
+    """Return the bytes that this process may still use without swapping, as the kernel and the container's limit
+    say."""
     free = [int(line.split()[1]) * 1024 for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable")]
     limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
     if limit.is_file() and limit.read_text().strip() != "max":
@@ -74,5 +75,5 @@ def free_memory() -> int:
 
 
 def items_that_fit(items: int, bytes_of_item: float) -> int:
-    """``items``, or as many of them as the free memory holds, at least one."""
+    """Return ``items``, or as many of them as the free memory holds, at least one."""
     return max(1, min(items, int(_OF_FREE_MEMORY * free_memory() / bytes_of_item)))

@@ -28,11 +28,12 @@ class Encoding:
         self.words = [f"word{number}" for number in range(VOCABULARY - len(SPECIAL_TOKENS))]
 
     def device(self) -> str:
-        """Paddle's name of it, such as cpu or gpu:0."""
+        """Return Paddle's name of the device, such as cpu or gpu:0."""
         return self.paddle.device.get_device()
 
     def query(self, config: str) -> dict:
-        """``eager`` and ``exported`` (Paddle Inference, tokenizing included): times of encoding one query by the model of a config file."""
+        """Measure encoding one query by a config's model, ``eager`` and ``exported`` (Paddle Inference, tokenizing
+        included)."""
         from inflate_shrink.engine.checkpoint import open_checkpoint, write_checkpoint
         from inflate_shrink.search.encoder.encoders import QueryEncoder
         from inflate_shrink.search.encoder.export import export_encoder
@@ -52,7 +53,7 @@ class Encoding:
         return {"eager": best_and_median(eager[2:]), "exported": best_and_median(exported[2:])}  # the first two choose kernels
 
     def pairs(self, config: str, pairs: int, seconds: float = 3.0) -> dict:
-        """``ms_per_pair``, the median, of a cross-BERT that scores so many candidates with one query."""
+        """Measure a cross-BERT that scores so many candidates with one query: ``ms_per_pair``, the median."""
         from inflate_shrink.data.batches import Batch
         from inflate_shrink.engine.cross import embed_batch, match_pairs
 

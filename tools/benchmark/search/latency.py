@@ -37,7 +37,8 @@ class LatencyBenchmark:
 
 
 def measure_latency(amount: LatencyBenchmark, show: Callable[[str], None], progress: Callable[[str], None]) -> dict:
-    """Measure both tables and hand each to ``show``, as text, as soon as it is known; ``progress`` says what is being done.
+    """Measure both tables and hand each to ``show``, as text, as soon as it is known; ``progress`` says what is being
+    done.
 
     Returns:
         ``environment``, ``seed``, ``threads``, ``device`` (Paddle's name of it), ``candidates``; ``encoding``: dicts of
@@ -79,7 +80,8 @@ def measure_latency(amount: LatencyBenchmark, show: Callable[[str], None], progr
 
 
 def extrapolate(sample: dict, candidates) -> dict:
-    """``pairs`` and ``ms_per_pair`` of a measured sample, and ``times``: for each number of candidates, ``ms`` and ``paper``'s."""
+    """Return ``pairs`` and ``ms_per_pair`` of a measured sample, and ``times``: for each number of candidates, ``ms``
+    and ``paper``'s."""
     table3 = published_table("table3")
     paper = dict(zip(table3["candidates"], table3["ms"][CROSS_OF_PAPER]))
     times = [{"candidates": count, "ms": count * sample["ms_per_pair"], "paper": paper.get(count)} for count in candidates]

@@ -12,7 +12,7 @@ _SHORT = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8"}
 
 
 def describe(result: dict) -> str:
-    """Where it was measured."""
+    """Say where it was measured."""
     return f"{describe_environment(result['environment'])}\n{result['threads']} threads; Paddle on {result['device']}; random weights, drawn fragments"
 
 
@@ -42,7 +42,7 @@ def scoring_text(result: dict) -> str:
 
 
 def latency_markdown(result: dict, command: str) -> str:
-    """The whole result as a page."""
+    """Write the whole result as a page."""
     found, sizes = result["environment"], result["candidates"]
     lines = [
         "# Latency of a query", "", f"    {command}", "",

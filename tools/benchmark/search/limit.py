@@ -22,7 +22,7 @@ _OTHER_PATHS = 20  # other paths than the best score a part of the collection, o
 def measure_limit(
     images: int, threads: int, seed: int, *, dim: int = 768, fragments: int = 32, rounds: int = 4, show: Callable[[str], None] = lambda text: None
 ) -> list[dict]:
-    """Scoring ``images`` by one query of ``fragments`` fragments, for each precision and path, best path first.
+    """Measure scoring ``images`` by one query of ``fragments`` fragments, for each precision and path, best path first.
 
     Rounds of the bare multiply-add, in registers, and of the kernel take turns; the best of each counts.
 
@@ -48,7 +48,8 @@ def measure_limit(
 
 
 def paper_bound(found: list[dict]) -> dict | None:
-    """Exact int8 search of 100,000 images beside the paper's milliseconds for B; None: that many were not measured."""
+    """Set exact int8 search of 100,000 images beside the paper's milliseconds for B; None: that many were not
+    measured."""
     best = next((entry for entry in found if entry["precision"] == "int8"), None)
     if best is None or best["images"] != PAPER_IMAGES:
         return None

@@ -19,7 +19,8 @@ from ..environment import new_process
 
 
 def memory_of_search(index: Path, fragments: Sequence[np.ndarray]) -> list[dict]:
-    """Exact search of every query (l, d) in a fresh process; ``queries``, ``own_mib`` and ``mapped_mib`` as they go on."""
+    """Search exactly by every query (l, d) in a fresh process; return ``queries``, ``own_mib`` and ``mapped_mib`` as
+    they go on."""
     given = io.BytesIO()
     np.savez(given, *fragments)
     command = [sys.executable, "-m", __name__, str(Path(index).resolve())]

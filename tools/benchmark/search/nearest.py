@@ -43,7 +43,7 @@ class Nearest:
         self.search[method] = self._scan(name) if kind == "scan" else self._faiss(name)
 
     def time(self, method: str) -> float:
-        """Milliseconds of a query, mean of all queries, one after another."""
+        """Return the milliseconds of a query, mean of all queries, one after another."""
         search = self.search[method]
         return milliseconds(lambda: [search(query[None]) for query in self.queries], 1)[0] / len(self.queries)
 
@@ -97,7 +97,7 @@ class Nearest:
 def measure_nearest(
     items: Sequence[int], threads: int, seed: int, *, dim: int = 768, rounds: int = 4, show: Callable[[str], None] = lambda text: None
 ) -> list[dict]:
-    """Milliseconds a query and recall@10 of each method on collections of these sizes.
+    """Measure milliseconds a query and recall@10 of each method on collections of these sizes.
 
     Returns:
         Dicts with ``items`` (fewer than ``items_wanted`` where memory is short), ``dim``, ``queries``, ``faiss``, its

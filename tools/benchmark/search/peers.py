@@ -31,12 +31,12 @@ class Peer(ABC):
     flags: frozenset = frozenset()
 
     def __init__(self, vectors: np.ndarray, threads: int):
-        """vectors: (N, m, d) float32, normalised."""
+        """Take the collection; vectors are (N, m, d) float32, normalised."""
         self.vectors = vectors
 
     @abstractmethod
     def score(self, query: np.ndarray, chunk: int) -> np.ndarray:
-        """(N,) of a query (l, d) float32, ``chunk`` images at a time."""
+        """Score all images (N,) by a query (l, d) float32, ``chunk`` images at a time."""
 
 
 class ChunkedPeer(Peer):
@@ -49,12 +49,12 @@ class ChunkedPeer(Peer):
         return np.concatenate([self.part(prepared, slice(start, start + chunk)) for start in range(0, total, chunk)])
 
     def prepare(self, query: np.ndarray):
-        """What :meth:`part` takes as its query."""
+        """Return what :meth:`part` takes as its query."""
         return query
 
     @abstractmethod
     def part(self, query, images: slice) -> np.ndarray:
-        """(n,) scores of some images."""
+        """Score some images, (n,)."""
 
 
 class Ours(Peer):

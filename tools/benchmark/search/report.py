@@ -14,19 +14,19 @@ _SHORT = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8"}
 
 
 def describe(result: dict) -> str:
-    """Where it was measured, and how many threads everyone had."""
+    """Say where it was measured, and how many threads everyone had."""
     return f"{describe_environment(result['environment'])}\n{result['threads']} threads for every contestant; kernel paths {', '.join(result['paths'])}"
 
 
 def section_text(name: str, result: dict) -> str:
-    """One section as text."""
+    """Write one section as text."""
     if result[name] is None:
         return f"{name}: not measured; --sections {name} measures it"
     return _TEXTS[name](result)
 
 
 def search_markdown(result: dict, command: str) -> str:
-    """The whole result as a page: the command, where and when, and a table for each section that was measured."""
+    """Write the whole result as a page: the command, where and when, and a table for each section that was measured."""
     found = result["environment"]
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items() if number)
     lines = [
@@ -114,7 +114,7 @@ def _limit_table(result: dict) -> list[str]:
 
 
 def _least_ms(result: dict, precision: str, images: int, dim: int, fragments: int = 32) -> float | None:
-    """Milliseconds that the products alone take at the arithmetic limit; None if that was not measured."""
+    """Return the milliseconds that the products alone take at the arithmetic limit; None if that was not measured."""
     limits = [entry["limit"] for entry in result["limit"] if entry["precision"] == precision and entry["limit"]]
     return 1000 * 2 * images * fragments**2 * dim / max(limits) if limits else None
 

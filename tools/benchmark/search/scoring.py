@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 def measure_scoring(
     shapes: Sequence[Shape], candidates: Sequence[int], threads: int, seed: int, *, seconds: float = 1.5, show: Callable[[str], None] = lambda text: None
 ) -> list[dict]:
-    """Every model, precision and number of candidates on the CPU.
+    """Measure every model, precision and number of candidates on the CPU.
 
     A collection that does not fit into memory is written to a temporary file and memory-mapped, in int8 only, and
     then measured as it comes from the disk.
@@ -79,7 +79,7 @@ def _of_precision(shape: Shape, precision: str, candidates: list[int], threads: 
 
 
 def _no_file(precision: str, size: int) -> str:
-    """Why a collection that does not fit into memory is not measured from disk, or ""."""
+    """Say why a collection that does not fit into memory is not measured from disk, or ""."""
     gigabytes = f"{size / 1e9:.1f} GB do not fit into memory"
     if precision != ON_DISK:
         return f"{gigabytes}; only {ON_DISK} is measured from disk"
@@ -95,7 +95,7 @@ class OnDevice:
         self.seed = seed
 
     def time(self, fused: bool, candidates: int, fragments: int, dim: int, seconds: float) -> dict:
-        """Fragments stored in bf16 (fused: in fp16), products in fp16; the transfer of the query and of the scores is part of it."""
+        """Measure one query: fragments stored in bf16 (fused: in fp16), products in fp16, transfers included."""
         from inflate_shrink.search.device.fused import FusedRows
         from inflate_shrink.search.device.rows import DeviceRows
 
@@ -109,7 +109,8 @@ class OnDevice:
 def measure_scoring_on_device(
     shapes: Sequence[Shape], candidates: Sequence[int], threads: int, seed: int, *, seconds: float = 1.5, show: Callable[[str], None] = lambda text: None
 ) -> list[dict]:
-    """The same by Paddle's operators and by the fused kernel, on Paddle's default device; ``way`` in place of ``precision``."""
+    """Measure the same by Paddle's operators and by the fused kernel, on Paddle's device; ``way`` is in place of
+    ``precision``."""
     found = []
     for way in ("Paddle ops", "fused kernel"):
         for shape in shapes:

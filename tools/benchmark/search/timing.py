@@ -8,7 +8,7 @@ from typing import Callable, Sequence
 
 
 def milliseconds(call: Callable[[], object], repeats: int, seconds: float = float("inf")) -> list[float]:
-    """Times of at most ``repeats`` calls, at least one, none begun after ``seconds``."""
+    """Measure at most ``repeats`` calls, at least one, none begun after ``seconds``."""
     times: list[float] = []
     begin = time.perf_counter()
     while not times or (len(times) < repeats and time.perf_counter() - begin < seconds):
@@ -19,5 +19,5 @@ def milliseconds(call: Callable[[], object], repeats: int, seconds: float = floa
 
 
 def best_and_median(times: Sequence[float]) -> dict:
-    """``ms``, the least, which other work on the machine disturbed least, and ``median_ms``."""
+    """Return ``ms``, the least, which other work on the machine disturbed least, and ``median_ms``."""
     return {"ms": min(times), "median_ms": median(times), "calls": len(times)}

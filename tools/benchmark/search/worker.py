@@ -46,7 +46,7 @@ class Worker:
         self.call("__init__", **arguments)
 
     def call(self, name: str, /, **arguments):
-        """What the method ``name`` returns; raises WorkerError if it raises, or the process ends."""
+        """Return what the method ``name`` does; raises WorkerError if it raises, or the process ends."""
         try:
             self._process.stdin.write(json.dumps([name, arguments]) + "\n")
             self._process.stdin.flush()
@@ -83,7 +83,7 @@ class Worker:
 
 
 def load(target: str):
-    """The class that ``module:Class`` names."""
+    """Return the class that ``module:Class`` names."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 
