@@ -44,7 +44,8 @@ def atomic_path(path: str | os.PathLike):
             os.replace(temporary, path)
             fsync(path.parent)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}; what was there before is untouched") from error
+        why = error.strerror or error
+        raise InputError(f"{path}: cannot be written: {why}; what was there before is untouched") from error
 
 
 def write_json(path: str | os.PathLike, value) -> None:
@@ -87,12 +88,12 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def _staging(path: Path):
-    """Yield a new directory beside ``path`` for what becomes it. Its lock tells one in use from one whose process is dead."""
+    """Yield a new directory beside ``path`` for what becomes it; its lock tells whether its process is alive."""
     _remove_leftovers(path)
     place = path.with_name(f".{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
     place.mkdir()
     try:
-        with locked(place / _LOCK, path, wait=60.0):  # at once, unless another process asks just now whether this is left over
+        with locked(place / _LOCK, path, wait=60.0):  # waits only while another process asks whether this is left over
             yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -102,11 +103,11 @@ def _remove_leftovers(path: Path) -> None:
     """Remove the staging directories of ``path`` that nobody uses."""
     for place in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
         owner = place.name.rpartition(".tmp-")[2]
-        if owner.isdecimal():  # of an earlier version: a process, and no lock
+        if owner.isdecimal():  # an earlier version wrote a process, and no lock
             if not _is_running(int(owner)):
                 remove(place)
             continue
-        with suppress(InputError):  # in use, or another user's
+        with suppress(InputError):  # it is in use, or another user's
             lock = take_lock(place / _LOCK, path)
             if lock.exclusive:
                 shutil.rmtree(place, ignore_errors=True)

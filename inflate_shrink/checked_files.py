@@ -33,14 +33,15 @@ class FileList(NamedTuple):
     again: str = "copy or build it again"
 
     def write(self, directory: Path, content: dict | None = None, without: tuple[str, ...] = ()) -> None:
-        """Write the list: ``content``, all files that are in ``directory`` by now as its ``files``, and its own checksum."""
-        files = {path.name: measure(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name not in (self.name, *without)}
+        """Write the list: ``content``, all files that are in ``directory`` by now as ``files``, and its own checksum."""
+        paths = (path for path in sorted(directory.iterdir()) if path.is_file())
+        files = {path.name: measure(path) for path in paths if path.name not in (self.name, *without)}
         content = {**(content or {}), "files": files}
         text = json.dumps({"crc32": _checksum_of(content), **content}, indent=1, ensure_ascii=False)
         (directory / self.name).write_text(text + "\n", encoding="utf-8")
 
     def read(self, directory: Path) -> dict:
-        """Read what :meth:`write` wrote, each of the ``files`` as :class:`FileEntry`; raises InputError if the list itself is damaged."""
+        """Read what :meth:`write` wrote, ``files`` as :class:`FileEntry`; raises InputError if the list is damaged."""
         path = directory / self.name
         try:
             kept = parse_json(path.read_bytes(), path, self.again)
@@ -52,7 +53,7 @@ class FileList(NamedTuple):
         return {**content, "files": parse_files(kept.mapping("files"))}
 
     def check_all(self, directory: Path, contents: Callable[[str, FileEntry], bool] = lambda name, entry: True) -> dict:
-        """Read the list and compare all sizes with it, and the contents of the files that ``contents`` says; raises InputError."""
+        """Read the list and compare all sizes, and the contents of files that ``contents`` says; raises InputError."""
         content = self.read(directory)
         for name, entry in content["files"].items():
             self.check_within(directory, {name: entry}, ALL if contents(name, entry) else NONE)
@@ -65,7 +66,8 @@ class FileList(NamedTuple):
             if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"{path}: is no regular file; {self.again}")
             if status.st_size != expected.size:
-                raise InputError(f"{path}: has {status.st_size} bytes, {self.name} says {expected.size}; it is damaged, {self.again}")
+                problem = f"has {status.st_size} bytes, {self.name} says {expected.size}"
+                raise InputError(f"{path}: {problem}; it is damaged, {self.again}")
             if contents and measure(path) != expected:
                 raise self.changed(path)
         except OSError as error:
@@ -80,8 +82,10 @@ class FileList(NamedTuple):
         root, places = os.path.join(os.path.realpath(directory), ""), {}
         for name, expected in files.items():
             path, parts = directory / name, PurePosixPath(name).parts
-            if str(PurePosixPath(*parts)) != name or not parts or parts[0] == "/" or ".." in parts or not name.isprintable():
-                raise InputError(f"{directory / self.name}: {name!r} is not the path of a file within its directory; it is damaged, {self.again}")
+            within = parts and parts[0] != "/" and ".." not in parts
+            if not within or str(PurePosixPath(*parts)) != name or not name.isprintable():
+                problem = f"{name!r} is not the path of a file within its directory"
+                raise InputError(f"{directory / self.name}: {problem}; it is damaged, {self.again}")
             if path.parent not in places:
                 places[path.parent] = os.path.join(os.path.realpath(path.parent), "")
             place = os.path.realpath(path) if path.is_symlink() else places[path.parent]
@@ -132,9 +136,10 @@ def parse_files(kept: JsonMapping) -> dict[str, FileEntry]:
     files = {}
     for name in kept:
         value = kept.get(name)
-        if not (isinstance(value, list) and len(value) == 2 and type(value[0]) is int and value[0] >= 0 and isinstance(value[1], str) and _CRC32.fullmatch(value[1])):
+        size, checksum = value if isinstance(value, list) and len(value) == 2 else (None, None)
+        if type(size) is not int or size < 0 or not isinstance(checksum, str) or not _CRC32.fullmatch(checksum):
             raise kept.damaged(name, "no size and checksum")
-        files[name] = FileEntry(*value)
+        files[name] = FileEntry(size, checksum)
     return files
 
 

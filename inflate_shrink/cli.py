@@ -69,7 +69,7 @@ def add_command(commands, name: str, help: str, run: Callable[[argparse.Namespac
 
 
 def at_once(text: str) -> int:
-    """Return the value of an option that says how many threads or processes work at once. Raises InputError for more than :data:`MOST`."""
+    """Return an option's number of threads or processes at once. Raises InputError for more than :data:`MOST`."""
     number = int(text)
     if not 0 <= number <= MOST:
         raise InputError(f"so many threads or processes at once cannot be: expected 0 to {MOST}, found {number}")
@@ -84,14 +84,16 @@ def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
 
 
 def add_any_extractor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--any-extractor", action="store_true", help="take regions of another extractor than the checkpoint was trained on")
+    what = "take regions of another extractor than the checkpoint was trained on"
+    parser.add_argument("--any-extractor", action="store_true", help=what)
 
 
 def training_config(doc: str, argv) -> tuple[Config, bool]:
     """Read the config and the resume flag of tools/train.py and tools/distill.py."""
     parser = tool_parser(doc)
     add_config_options(parser, required=True)
-    parser.add_argument("-r", "--resume", action="store_true", help="go on from the last checkpoint in run.dir, if there is one")
+    resume = "go on from the last checkpoint in run.dir, if there is one"
+    parser.add_argument("-r", "--resume", action="store_true", help=resume)
     parser.add_argument("--show", action="store_true", help="print the config and its row's published numbers, and end")
     arguments = parser.parse_args(argv)
     config = load_config(arguments.config, arguments.override)

@@ -25,7 +25,7 @@ import platform
 import warnings
 from pathlib import Path
 
-AVX512 = frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"})  # of a Skylake-X, and of all since
+AVX512 = frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"})  # a Skylake-X has them, and all since
 _AVX2 = {"avx2", "fma"}
 
 
@@ -50,7 +50,7 @@ def processor_flags(cpuinfo: str | None = None) -> frozenset[str]:
 
 
 def processor_name(cpuinfo: str | None = None) -> str:
-    """Return the processor as the kernel names it, or else its architecture; ``cpuinfo`` as in :func:`processor_flags`."""
+    """Return the processor as the kernel names it, or its architecture; ``cpuinfo`` as in :func:`processor_flags`."""
     name = _first(_cpuinfo() if cpuinfo is None else cpuinfo, "model name")
     return name or platform.processor() or platform.machine() or "unknown processor"
 
@@ -89,7 +89,7 @@ def transpose_at_once() -> None:
 
 def keep_freed_memory() -> None:
     """Let this process reuse large freed blocks instead of returning them to the kernel (glibc only)."""
-    m_trim_threshold, m_mmap_max = -1, -4  # from <malloc.h>
+    m_trim_threshold, m_mmap_max = -1, -4  # their numbers in <malloc.h>
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(m_mmap_max, 0)

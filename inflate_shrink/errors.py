@@ -22,7 +22,7 @@ class InputError(Exception):
 
 
 def nearest(name: str, known: Iterable[str], least: float = 0.0) -> str:
-    """Return the one of ``known`` spelled most like ``name``; "" if there is none, or none at least so alike (0 to 1)."""
+    """Return the one of ``known`` spelled most like ``name``, or "" if none is at ``least`` so alike (0 to 1)."""
     alike = {each.lower(): each for each in known}
     return next((alike[found] for found in difflib.get_close_matches(name.lower(), alike, n=1, cutoff=least)), "")
 

@@ -38,7 +38,7 @@ class FileLock:
     def release(self) -> None:
         """Let others in: at once, or with ``inherited`` as soon as no child process has the descriptor any more."""
         if not self._inherited:
-            with suppress(OSError):  # of a file system without locks
+            with suppress(OSError):  # a file system without locks refuses
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # closing is not enough where a forked child has it too
         os.close(self._descriptor)
 
@@ -67,7 +67,8 @@ def take_lock(path: Path, what: str | os.PathLike, wait: float = 0.0, inherited:
                     _sign(descriptor)
                     return FileLock(descriptor, ours is True, inherited)
                 if time.monotonic() >= until:
-                    raise Held(what, os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process")
+                    holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
+                    raise Held(what, holder or "another process")
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -113,4 +114,5 @@ def _try(descriptor: int, path: Path) -> bool | None:
 
 def _sign(descriptor: int) -> None:
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode(), 0)
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {now}\n".encode(), 0)

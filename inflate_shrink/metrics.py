@@ -9,7 +9,7 @@ import numpy as np
 from .errors import InputError
 
 FOLD = 1000  # images in a fold of the 1K protocols
-ROWS = 256  # of a matrix of scores, compared at once
+ROWS = 256  # rows of a matrix of scores that are compared at once
 PROTOCOLS = ("full", "first1k", "fold5")
 
 
@@ -140,7 +140,8 @@ def protocol_folds(protocol: str, n_images: int) -> list[slice]:
             raise InputError(f"protocol first1k needs {FOLD} images, the split has {n_images}; use full")
         return [slice(0, FOLD)]
     if n_images == 0 or n_images % FOLD:
-        raise InputError(f"protocol fold5 needs whole thousands of images, the split has {n_images}; use full or first1k")
+        needs = "needs whole thousands of images"
+        raise InputError(f"protocol fold5 {needs}, the split has {n_images}; use full or first1k")
     return [slice(start, start + FOLD) for start in range(0, n_images, FOLD)]
 
 
@@ -156,4 +157,5 @@ def mean_recalls(folds: list[Recalls]) -> Recalls:
 
 def _direction(ranks: np.ndarray) -> Direction:
     """Reduce ranks (queries,), 0 for the best, to the numbers of one direction."""
-    return Direction(*(100.0 * int((ranks < k).sum()) / len(ranks) for k in (1, 5, 10)), medr=float(np.floor(np.median(ranks)) + 1))
+    percent = (100.0 * int((ranks < k).sum()) / len(ranks) for k in (1, 5, 10))
+    return Direction(*percent, medr=float(np.floor(np.median(ranks)) + 1))

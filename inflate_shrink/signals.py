@@ -48,7 +48,7 @@ def stop_on_signal():
 
 
 class _AfterPaddle(importlib.abc.MetaPathFinder):
-    """Watches for the import of Paddle, whose C++ code takes SIGTERM for itself, and gives it back to Python's handler."""
+    """Watches for the import of Paddle, whose C++ code takes SIGTERM, and gives it back to Python's handler."""
 
     def find_spec(self, name, path, target=None):
         if name != "paddle":

@@ -15,8 +15,8 @@ _TOOL = re.compile(r"(?:python )?tools/(\w+)\.py")
 
 
 def printable(text: object) -> str:
-    r"""Return ``text`` as one line that shows every character and commands nothing: the others as escapes, such as \x1b."""
-    return "".join(character if _is_harmless(character) else character.encode("unicode_escape").decode() for character in str(text))
+    r"""Return ``text`` as one line that commands nothing: what would is shown as an escape, such as \x1b."""
+    return "".join(each if _is_harmless(each) else each.encode("unicode_escape").decode() for each in str(text))
 
 
 def say(text: object, file=None, flush: bool = False) -> None:
@@ -30,4 +30,6 @@ def as_called(text: str) -> str:
 
 
 def _is_harmless(character: str) -> bool:
-    return character.isprintable() or not (unicodedata.category(character) in _CATEGORIES or unicodedata.bidirectional(character) in _BIDI)
+    if character.isprintable():
+        return True
+    return unicodedata.category(character) not in _CATEGORIES and unicodedata.bidirectional(character) not in _BIDI

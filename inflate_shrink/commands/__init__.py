@@ -1,4 +1,4 @@
-"""The commands, a module each: ``inflate-shrink NAME``, ``python tools/NAME.py`` or ``python -m inflate_shrink.commands.NAME``.
+"""The commands, a module each: ``inflate-shrink NAME``, ``python tools/NAME.py`` or ``-m inflate_shrink.commands.NAME``.
 
 A command's docstring is its help, the first line its summary.
 """
@@ -38,6 +38,7 @@ def _run_named(argv: list[str]) -> None:
         print("\n".join(["usage: inflate-shrink COMMAND ...", "", *lines, "", "inflate-shrink COMMAND --help says more."]))
         return
     if name not in names():
-        raise InputError(f"{name}: no such command; the nearest is '{nearest(name, names())}', and inflate-shrink --help lists all")
+        near = nearest(name, names())
+        raise InputError(f"{name}: no such command; the nearest is '{near}', and inflate-shrink --help lists all")
     sys.argv[0] = f"inflate-shrink {name}"  # what usage lines begin with
     importlib.import_module(f".{name}", __name__).main(arguments)

@@ -31,8 +31,8 @@ def main(argv):
     parser.add_argument("--vocab", metavar="FILE", help="vocab.txt of bert-base-uncased")
     parser.add_argument("--part", default="student", help="student (default) or teacher")
     parser.add_argument("--layers", type=int, default=3, help="Transformer layers that run (default: 3)")
-    parser.add_argument("--first-token", default="[UNK]", metavar="TOKEN", help="of every caption, '' for none (default: %(default)s)")
-    parser.add_argument("--last-token", default="", metavar="TOKEN", help="likewise (default: none)")
+    parser.add_argument("--first-token", default="[UNK]", metavar="TOKEN", help="begins every caption; '': none (default: %(default)s)")
+    parser.add_argument("--last-token", default="", metavar="TOKEN", help="ends every caption (default: none)")
     arguments = parser.parse_args(argv)
     out = Path(arguments.out)
     require_new(out)
@@ -45,12 +45,15 @@ def main(argv):
     config, model, report = convert(arguments.checkpoint, arguments.mode, arguments.part, arguments.layers, *ends)
     if tokenizer and tokenizer.vocab_size != model.vocab_size:
         raise InputError(
-            f"{arguments.vocab}: has {tokenizer.vocab_size} lines, but the word embeddings of the checkpoint are {model.vocab_size}; give --vocab the file it was trained with"
+            f"{arguments.vocab}: has {tokenizer.vocab_size} lines, but the word embeddings of the checkpoint are"
+            f" {model.vocab_size}; give --vocab the file it was trained with"
         )
-    write_checkpoint(out, model, config, tokenizer and tokenizer.vocabulary, {"converted_from": Path(arguments.checkpoint).name})
+    state = {"converted_from": Path(arguments.checkpoint).name}
+    write_checkpoint(out, model, config, tokenizer and tokenizer.vocabulary, state)
     say("\n".join(report))
     around = f"first token {config.data.first_token or 'none'}, last token {config.data.last_token or 'none'}"
-    say(f"{out}: {config.name}, {config.model.layers} layers, codes {config.model.codes}, fragments {config.model.fragments}, {around}")
+    shape = f"{config.model.layers} layers, codes {config.model.codes}, fragments {config.model.fragments}"
+    say(f"{out}: {config.name}, {shape}, {around}")
 
 
 if __name__ == "__main__":

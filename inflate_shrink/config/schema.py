@@ -15,7 +15,7 @@ WEIGHTS = "weights"  # which weights come out: the best checkpoint's
 PLACE = "place"  # where something lies whose content decides the weights
 RESULT = "result"  # what is measured of them
 NOTHING = "nothing"  # neither
-MANY = 10**9  # of updates, epochs, images: more than anyone waits for
+MANY = 10**9  # more updates, epochs or images than anyone waits for
 
 
 def key(default, *, least=None, most=None, above=None, decides: str = WEIGHTS, aliases: tuple[str, ...] = ()):
@@ -28,7 +28,7 @@ def key(default, *, least=None, most=None, above=None, decides: str = WEIGHTS, a
 
 @dataclass
 class DataConfig:
-    name: str = key("", decides=NOTHING, aliases=("dataset",))  # for reports; coco and flickr30k are those of the paper
+    name: str = key("", decides=NOTHING, aliases=("dataset",))  # what reports call it; coco and flickr30k are those of the paper
     dir: str = key("data/demo", decides=PLACE, aliases=("data_dir", "root", "path"))
     vocab: str = key("", decides=PLACE, aliases=("vocab_file",))  # WordPiece vocabulary file; empty: vocab.txt in `dir`
     train_split: str = key("train")
@@ -38,9 +38,9 @@ class DataConfig:
     any_extractor: bool = key(False, decides=NOTHING)
     # WordPiece positions, first and last token included; BERT has 512
     text_length: int = key(32, least=2, most=512, aliases=("max_length", "max_len", "seq_length"))
-    first_token: str = key("[CLS]")  # of every caption; empty: none
-    last_token: str = key("[SEP]")
-    # of the test, the main one first
+    first_token: str = key("[CLS]")  # every caption begins with it; empty: none
+    last_token: str = key("[SEP]")  # every caption ends with it; empty: none
+    # how the test is measured, the main protocol first
     protocols: List[Literal["full", "first1k", "fold5"]] = key(["full"], decides=RESULT)
 
 
@@ -53,8 +53,8 @@ class ModelConfig:
     fragments: Union[int, Literal["all"]] = key("all", least=1, most=8192, aliases=("num_fragments",))
     score_padding: Literal["counted", "masked"] = key("counted")
     scoring: Literal["late_interaction", "visual_sparta", "scan_t2i", "scan_i2t", "cross"] = key("late_interaction")
-    pooling: Literal["sum", "logsumexp"] = key("logsumexp")  # of SCAN's similarities, over words or regions
-    joint: bool = key(False)  # also a cross-BERT: batches alternate between the two objectives
+    pooling: Literal["sum", "logsumexp"] = key("logsumexp")  # how SCAN's similarities become one, over words or regions
+    joint: bool = key(False)  # the model is a cross-BERT too: batches alternate between the two objectives
     # none | linear | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
     init: str = key("none", decides=PLACE, aliases=("pretrained",))
     hidden: int = key(768, least=1, most=16384, aliases=("hidden_size", "d_model", "dim", "width"))
@@ -73,10 +73,10 @@ class ModelConfig:
 class LossConfig:
     ranking: Literal["sum", "hardest", "smooth_max"] = key("smooth_max")
     margin: float = key(0.6, least=0)
-    power: int = key(8, least=1, most=1000)  # of the smooth maximum
+    power: int = key(8, least=1, most=1000)  # the exponent of the smooth maximum
     include_diagonal: bool = key(True)  # keep the constant diagonal in the smooth maximum
     mask_same_image: bool = key(False)  # other captions of an image are no negatives
-    # others of the batch in which the cross-BERT looks for its hard negatives
+    # the others of the batch in which the cross-BERT looks for its hard negatives
     candidates: Union[int, Literal["all"]] = key(8, least=1, most=MANY)
 
 
@@ -88,7 +88,7 @@ class DistillConfig:
     teacher_temperature: float = key(16.0, above=0)
     student_temperature: float = key(16.0, above=0, aliases=("temperature", "tau"))
     temperature_is: Literal["multiplier", "divisor"] = key("multiplier")
-    student_init: str = key("")  # as model.init, for students; empty: model.init itself
+    student_init: str = key("")  # what students take for model.init; empty: model.init itself
     share_inputs: bool = key(True)  # embeddings and region projection are the teacher's, frozen
     teacher_dropout: bool = key(False)
     # GB of disk for the teacher's fragments; where they fit they are float16, which moves the targets by 1e-4
@@ -99,7 +99,7 @@ class DistillConfig:
 class OptimConfig:
     lr: float = key(1e-4, above=0, aliases=("learning_rate", "base_lr", "max_lr"))
     weight_decay: float = key(0.01, least=0, aliases=("wd", "decay"))
-    # of the global gradient norm; 0: none
+    # the greatest global norm of the gradient; 0: any
     clip: float = key(2.0, least=0, aliases=("grad_clip", "clip_norm", "max_grad_norm"))
     # 0 keeps the start, such as the linear one, as a checkpoint
     epochs: int = key(40, least=0, most=MANY, aliases=("epoch", "num_epochs", "max_epochs", "num_train_epochs"))

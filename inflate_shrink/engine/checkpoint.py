@@ -53,12 +53,12 @@ class Checkpoint(NamedTuple):
 
     def tokenizer(self) -> CaptionTokenizer:
         if not self.vocab_file.exists():
-            raise InputError(f"{self.directory}: holds no vocab.txt, so it cannot read captions: put the vocabulary there that it was trained with")
+            raise InputError(f"{self.directory}: holds no vocab.txt, so it cannot read captions: put its vocabulary there")
         data = self.config.data
         return CaptionTokenizer(self.vocab_file, data.text_length, data.first_token, data.last_token)
 
     def open_data(self, directory: str | Path) -> Store:
-        """Open the data set in ``directory``; raises InputError if its regions are of another dimension or extractor than the training's."""
+        """Open the data set in ``directory``; raises InputError if its regions' dimension or extractor is not the training's."""
         store = open_store(directory)
         found, expected = store.regions.shape[-1], self.state["region_dim"]
         if found != expected:
@@ -67,7 +67,7 @@ class Checkpoint(NamedTuple):
         return store
 
     def require_same_extractor(self, store: Store) -> None:
-        """Raise InputError if both say what extracted their regions, and it differs. Checkpoints of earlier versions do not say it."""
+        """Raise InputError if both say what extracted their regions, and it differs; older checkpoints do not say it."""
         made_by, found = self.state.get("regions"), store.regions_made_by["extractor"]
         expected = str(made_by.get("extractor") or "") if isinstance(made_by, dict) else ""
         if not (self.any_extractor or same_extractor(found, expected)):
@@ -94,7 +94,7 @@ class Checkpoint(NamedTuple):
         return hex_digest([self.weights_file], 64)
 
     def read_weights(self) -> dict[str, np.ndarray]:
-        """Name -> array of every parameter; raises InputError if the file is damaged or the arrays are not the model's."""
+        """Return name -> array of every parameter; raises InputError if the file is damaged or they are not the model's."""
         weights = files.read_weights(self.directory)
         shapes = {name: array.shape for name, array in weights.items()}
         check_shapes(self.weights_file, shapes, self.config.model, self.state["vocab_size"], self.state["region_dim"])
@@ -139,7 +139,7 @@ def write_checkpoint(directory: Path, model: DualEncoder, config: Config, vocabu
 
 
 def point(run_dir: Path, link: str, checkpoint: Path) -> None:
-    """Let RUN/last or RUN/best be ``checkpoint``, and delete checkpoints that no link names. What was last is then RUN/previous."""
+    """Let RUN/last or RUN/best be ``checkpoint``, and delete those that no link names. What was last is RUN/previous."""
     replaced = os.readlink(run_dir / link) if (run_dir / link).is_symlink() else checkpoint.name
     if link == "last" and replaced != checkpoint.name:
         atomic_symlink(replaced, run_dir / "previous")
@@ -176,7 +176,7 @@ def open_checkpoint(path: str | Path, any_extractor: bool = False) -> Checkpoint
     """
     path = Path(path)
     if not path.is_dir():
-        raise InputError(f"{path}: no such checkpoint directory; tools/train.py and tools/distill.py make them in run.dir")
+        raise InputError(f"{path}: no such checkpoint directory; tools/train.py makes them in run.dir")
     directory = next((path / link for link in ("best", "last") if (path / link).exists()), path)
     with _offering_others(directory):
         return _open(directory)._replace(any_extractor=any_extractor)

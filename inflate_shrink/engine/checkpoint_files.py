@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..weight_files.paddle_file import arrays_of, read_paddle_file
 from ..weight_files.safetensors_file import read_safetensors, write_safetensors
 
-WEIGHTS, TRAINING = ("model.safetensors", "model.pdparams"), ("train.safetensors", "train.pdopt")  # as written, and as before
+# Each as it is written, and as it was before.
+WEIGHTS, TRAINING = ("model.safetensors", "model.pdparams"), ("train.safetensors", "train.pdopt")
 LISTED = FileList("files.json", "checkpoint", "copy it again, or remove files.json if you edited it")
 _GROUPS = ["optimizer", "scaler"]
 
@@ -44,7 +45,8 @@ def check_files(directory: Path) -> None:
 
 def write_weights(directory: Path, state: dict[str, paddle.Tensor]) -> None:
     """Write the parameters ``state``; bfloat16 becomes float32, which holds it exactly."""
-    arrays = {name: (tensor.astype("float32") if tensor.dtype == paddle.bfloat16 else tensor).numpy() for name, tensor in state.items()}
+    wide = {name: value.astype("float32") if value.dtype == paddle.bfloat16 else value for name, value in state.items()}
+    arrays = {name: value.numpy() for name, value in wide.items()}
     write_safetensors(directory / WEIGHTS[0], arrays)
 
 
@@ -60,8 +62,8 @@ def read_weights(directory: Path) -> dict[str, np.ndarray]:
 def write_training(directory: Path, state: dict) -> None:
     """Write the states of optimizer and loss scaler: dicts, of dicts if need be, of tensors, arrays and JSON values.
 
-    Tensors and arrays are named by their keys, joined by "/". The metadata have the values, and the names of tensors that
-    have another name than their key: Paddle finds the state of a float32 copy of a parameter by that copy's name.
+    Tensors and arrays are named by their keys, joined by "/". The metadata have the values, and the names of tensors
+    that have another name than their key: Paddle finds the state of a parameter's float32 copy by that copy's name.
     """
     arrays, values, names = {}, {}, {}
     for key, value in _flatten(state):
@@ -87,7 +89,7 @@ def read_training(directory: Path) -> dict:
         raise InputError(f"{directory}: holds no optimizer state, so training cannot be resumed from it")
     try:
         if path.name == TRAINING[1]:
-            flat = {key: value if isinstance(value, tuple) else ("", value) for key, value in _flatten(read_paddle_file(path))}
+            flat = {key: v if isinstance(v, tuple) else ("", v) for key, v in _flatten(read_paddle_file(path))}
         else:
             _check(directory, path)
             arrays, metadata = read_safetensors(path)

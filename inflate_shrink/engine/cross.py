@@ -14,11 +14,11 @@ from ..model.encoder import DualEncoder
 from ..model.inputs import PAD_ID, Embedded
 from .encode import fill, image_batches
 
-PAIRS = 512  # in one pass
+PAIRS = 512  # so many are scored in one pass
 
 
 class EmbeddedSide(NamedTuple):
-    """All texts or images of a batch or a collection as the Transformer's input. lengths: (n,) positions that are filled."""
+    """Texts or images of a batch or a collection as the Transformer's input. lengths: (n,) positions that are filled."""
 
     inputs: Embedded
     lengths: np.ndarray
@@ -30,7 +30,7 @@ class EmbeddedSide(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """All texts of a collection, each embedded when a pass needs it: for that they need little, and together much memory."""
+    """Texts of a collection, each embedded when a pass needs it: all together they would take much memory."""
 
     model: DualEncoder
     ids: np.ndarray  # (n, length) int64
@@ -67,7 +67,7 @@ def match_pairs(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedS
         label: of a progress bar; empty: none.
     """
     scores = np.empty(len(texts), np.float32)
-    order = np.argsort(text.lengths[texts], kind="stable")  # texts of a length together: no pass is padded for one of them
+    order = np.argsort(text.lengths[texts], kind="stable")  # no pass is padded for one long text
     for part in _passes(len(order), label):
         pairs = order[part]
         scores[pairs] = _match(model, text, image, texts[pairs], images[pairs])
@@ -78,7 +78,7 @@ def match_all(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSid
     """Return the scores (I, T) float32 of every text with every image, rows images."""
     n = len(image.lengths)
     scores = np.empty((n, len(text.lengths)), np.float32)
-    order = np.argsort(text.lengths, kind="stable")  # as in match_pairs; the pairs are never listed
+    order = np.argsort(text.lengths, kind="stable")  # for the reason of match_pairs; the pairs are never listed
     for part in _passes(scores.size, label):
         places, images = np.divmod(np.arange(part.start, part.stop), n)
         scores[images, order[places]] = _match(model, text, image, order[places], images)

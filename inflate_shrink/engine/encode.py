@@ -41,11 +41,12 @@ def region_batches(encode: Callable, regions: np.ndarray, counts: np.ndarray) ->
 
 
 def fill(n: int, batches: Iterator):
-    """Put tuples (vectors, mask) of batches into one of n rows, batch by batch: they are never held twice. A mask may be None."""
+    """Put tuples (vectors, mask or None) of batches into one of n rows, batch by batch: they are never held twice."""
     whole, start = None, 0
     for batch in batches:
         if whole is None:
-            whole = type(batch)(*(None if part is None else paddle.empty([n, *part.shape[1:]], part.dtype) for part in batch))
+            parts = (None if part is None else paddle.empty([n, *part.shape[1:]], part.dtype) for part in batch)
+            whole = type(batch)(*parts)
         end = start + len(batch[0])
         for part, of_batch in zip(whole, batch):
             if part is not None:
@@ -58,7 +59,7 @@ def _encoded(encode: Callable, batches: Iterator) -> Iterator:
     for arrays in batches:
         with paddle.no_grad():
             encoded = encode(*map(paddle.to_tensor, arrays))
-        yield encoded  # not inside: the caller has its gradients
+        yield encoded  # outside of no_grad: the caller has its gradients
 
 
 def _parts(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -28,10 +28,11 @@ def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: s
         cross: score by the cross-BERT of a joint model.
     """
     split = data.split
-    folds = protocol_folds(protocol, len(split.image_rows))  # before the encoding: it may refuse
+    folds = protocol_folds(protocol, len(split.image_rows))  # it may refuse, so it comes before the encoding
     training = model.training
     model.eval()
-    captions = [np.flatnonzero((split.caption_image >= fold.start) & (split.caption_image < fold.stop)) for fold in folds]
+    of = split.caption_image
+    captions = [np.flatnonzero((of >= fold.start) & (of < fold.stop)) for fold in folds]
     start = time.perf_counter()
     result = mean_recalls([_fold_recalls(model, store, data, *parts, fragments, cross) for parts in zip(folds, captions)])
     seconds = time.perf_counter() - start
@@ -39,7 +40,8 @@ def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: s
         model.train()
     values = as_json(result, protocol, sum(fold.stop - fold.start for fold in folds), sum(map(len, captions)))
     if cross or model.is_cross:  # every pair costs a pass of the Transformer
-        values["cost"] = {"pairs": sum((fold.stop - fold.start) * len(texts) for fold, texts in zip(folds, captions)), "seconds": seconds}
+        pairs = sum((fold.stop - fold.start) * len(texts) for fold, texts in zip(folds, captions))
+        values["cost"] = {"pairs": pairs, "seconds": seconds}
     return values
 
 
@@ -63,7 +65,8 @@ def evaluate_checkpoint(
     store = checkpoint.open_data(data_dir)
     model = checkpoint.load_model()
     if cross and model.match_head is None:
-        raise InputError(f"{checkpoint.directory}: a bi-encoder, which does not score pairs: train with model.joint=true or model.scoring=cross")
+        way = "train with model.joint=true or model.scoring=cross"
+        raise InputError(f"{checkpoint.directory}: a bi-encoder, which does not score pairs: {way}")
     data = tokenize_split(store, split, checkpoint.tokenizer())
     if fragments != "all":
         _check_fragments(checkpoint, fragments, max(data.ids.shape[1], store.regions.shape[1]), cross or model.is_cross)
@@ -76,16 +79,19 @@ def evaluate_checkpoint(
 def _check_fragments(checkpoint: Checkpoint, fragments: int, inputs: int, pairs: bool) -> None:
     held = checkpoint.config.model.fragments_of(inputs)
     if pairs:
-        raise InputError(f"{checkpoint.directory}: scores pairs, not fragments, so it has no first {fragments}; leave --fragments out")
+        problem = f"scores pairs, not fragments, so it has no first {fragments}; leave --fragments out"
+        raise InputError(f"{checkpoint.directory}: {problem}")
     if fragments > held:
-        raise InputError(f"{checkpoint.directory}: has {held} fragments a side, so no first {fragments}; give --fragments {held} or less")
+        problem = f"has {held} fragments a side, so no first {fragments}; give --fragments {held} or less"
+        raise InputError(f"{checkpoint.directory}: {problem}")
 
 
 def describe(result: dict) -> str:
     """Return the result of :func:`evaluate` in one line."""
     ranks = (result[side]["medr"] for side in ("t2i", "i2t"))
     sides = (f"{head} {recalls} (median rank {rank:.0f})" for head, recalls, rank in zip(HEADINGS, recalls_text(result), ranks))
-    line = f"{', '.join(sides)}, rsum {result['rsum']:.1f}, protocol {result['protocol']}: {result['images']} images, {result['captions']} captions"
+    of = f"protocol {result['protocol']}: {result['images']} images, {result['captions']} captions"
+    line = f"{', '.join(sides)}, rsum {result['rsum']:.1f}, {of}"
     return line + _describe_cost(result["cost"]) if "cost" in result else line
 
 

@@ -1,4 +1,4 @@
-"""What a step minimises: the ranking loss (train), the matching loss (a cross-BERT) or the distillation loss (distill)."""
+"""What a step minimises: the ranking loss (train), the matching loss (a cross-BERT) or that of distillation."""
 
 from __future__ import annotations
 
@@ -48,11 +48,12 @@ class RankingObjective:
 
     def describe(self, batch_size):
         separated, collapsed = landmarks(self.config, batch_size)
-        return f"{self.config.ranking} ranking loss, margin {self.config.margin}: {separated:.1f} when every pair is separated, {collapsed:.1f} when all scores are equal"
+        marks = f"{separated:.1f} when every pair is separated, {collapsed:.1f} when all scores are equal"
+        return f"{self.config.ranking} ranking loss, margin {self.config.margin}: {marks}"
 
 
 class MatchingObjective:
-    """Pairs of the batch against hard negatives: of the candidates that each text (image) is shown, the one scored highest.
+    """Pairs of the batch against hard negatives: of a text's (an image's) candidates the one that is scored highest.
 
     The candidates of pair i are its neighbours in the batch, whose order is random; other captions
     of its image are not among them.
@@ -71,7 +72,9 @@ class MatchingObjective:
         return Loss(matching_loss(scores[: len(pairs)], scores[len(pairs) :]), scores)
 
     def describe(self, batch_size):
-        return f"matching loss with hard negatives among {self.candidates(batch_size)} candidates: {2 * batch_size * np.log(2):.1f} when all scores are 0"
+        collapsed = 2 * batch_size * np.log(2)
+        among = f"hard negatives among {self.candidates(batch_size)} candidates"
+        return f"matching loss with {among}: {collapsed:.1f} when all scores are 0"
 
     def candidates(self, batch_size: int) -> int:
         return batch_size - 1 if self.config.candidates == "all" else min(self.config.candidates, batch_size - 1)
@@ -116,7 +119,8 @@ class DistillationObjective:
 
     def describe(self, batch_size):
         c = self.config
-        return f"{c.loss} distillation loss from {self.teacher.directory}, temperatures {c.teacher_temperature:g} and {c.student_temperature:g} as {c.temperature_is}s"
+        temperatures = f"{c.teacher_temperature:g} and {c.student_temperature:g} as {c.temperature_is}s"
+        return f"{c.loss} distillation loss from {self.teacher.directory}, temperatures {temperatures}"
 
 
 def training_objective(config: Config) -> Objective:

@@ -21,7 +21,8 @@ class Precision:
         self.level = config.level if wanted and on_gpu else "O0"
         self.dtype = config.dtype
         self.enabled = self.level != "O0"
-        self.notice = f"amp {config.level} {config.dtype} needs a GPU: training in float32" if wanted and not on_gpu else ""
+        notice = f"amp {config.level} {config.dtype} needs a GPU: training in float32"
+        self.notice = notice if wanted and not on_gpu else ""
         self.scaler = paddle.amp.GradScaler(enable=self.enabled and config.dtype == "float16")
 
     def decorate(self, model, optimizer):

@@ -24,8 +24,8 @@ class Status(NamedTuple):
     """How far a run is: RUN/status.json, which other programs read."""
 
     step: int  # updates that are done
-    steps: int  # of the whole run
-    seconds: float  # of training, all attempts together
+    steps: int  # updates of the whole run
+    seconds: float  # the time of training, all attempts together
 
 
 def read_status(run_dir: Path) -> Status | None:
@@ -43,7 +43,7 @@ def read_status(run_dir: Path) -> Status | None:
 
 
 class Progress:
-    """A bar with ETA on a terminal; everywhere, lines in ``log_file`` and on standard output, and a status beside it."""
+    """A bar with ETA on a terminal; everywhere lines, in ``log_file`` and on standard output, and a status beside it."""
 
     def __init__(self, log_file: Path, log_steps: int):
         self.log_file, self.log_steps, self.bar = log_file, log_steps, None
@@ -60,7 +60,8 @@ class Progress:
             with open(self.log_file, "a", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(line)}\n")
         except OSError as error:
-            raise InputError(f"{self.log_file}: cannot be written: {error.strerror}; make room or choose another run.dir") from None
+            way = "make room or choose another run.dir"
+            raise InputError(f"{self.log_file}: cannot be written: {error.strerror}; {way}") from None
 
     def start(self, total: int, done: int, pairs_per_step: int) -> None:
         self.total, self.done, self.pairs_per_step = total, done, pairs_per_step
@@ -78,7 +79,8 @@ class Progress:
             return
         value = float(loss)
         if value != value or value in (float("inf"), float("-inf")):
-            raise InputError(f"the loss is {value} at step {self.done}: lower optim.lr or look at the features; the last checkpoint is kept")
+            way = "lower optim.lr or look at the features; the last checkpoint is kept"
+            raise InputError(f"the loss is {value} at step {self.done}: {way}")
         self._write_status()
         per_step = (time.monotonic() - self.started) / self.steps
         eta = timedelta(seconds=round(per_step * (self.total - self.done)))

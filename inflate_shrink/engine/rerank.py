@@ -45,18 +45,21 @@ def evaluate_reranking(retriever: DualEncoder, reranker: DualEncoder, store: Sto
     retrieval_ms = sum(query_latency(retriever, data.ids, encode_images(retriever, store, data.split.image_rows)))
     rows = []
     for n in depths:
-        result = reranked_recalls(retrieved, data.split.caption_image, (by_text[:, :n], of_texts[:, :n]), (by_image[:, :n], of_images[:, :n]))
+        best = (by_text[:, :n], of_texts[:, :n]), (by_image[:, :n], of_images[:, :n])
+        result = reranked_recalls(retrieved, data.split.caption_image, *best)
         measured = as_json(result, "full", *retrieved.shape)
         ms = retrieval_ms + (_rerank_ms(reranker, text, image, by_text[:, :n]) if n else 0.0)
         rows.append({"n": n, **{key: measured[key] for key in ("t2i", "i2t", "rsum")}, "ms_per_query": ms})
-    return {"rerank": rows, "images": retrieved.shape[0], "captions": retrieved.shape[1], "pairs": of_texts.size + of_images.size, "seconds": seconds}
+    sizes = {"images": retrieved.shape[0], "captions": retrieved.shape[1], "pairs": of_texts.size + of_images.size}
+    return {"rerank": rows, **sizes, "seconds": seconds}
 
 
 def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: str | Path, split: str, depths: list[int], images: int = 0) -> dict:
     """Run :func:`evaluate_reranking` of two checkpoints on the first ``images`` images of a split (0: all)."""
     tokenizers = retriever.tokenizer(), reranker.tokenizer()
     if tokenizers[0].key != tokenizers[1].key:
-        raise InputError(f"{retriever.directory} and {reranker.directory} have different vocabularies, text lengths or tokens; rerank with a model of the same data")
+        problem = "have different vocabularies, text lengths or tokens; rerank with a model of the same data"
+        raise InputError(f"{retriever.directory} and {reranker.directory} {problem}")
     store = retriever.open_data(data_dir)
     reranker.open_data(data_dir)
     data = tokenize_split(store, split, tokenizers[0]).first_images(images)
@@ -75,9 +78,10 @@ def describe_reranking(result: dict) -> str:
 
 def _check(retriever: DualEncoder, reranker: DualEncoder, images: int, depths: list[int]) -> None:
     if retriever.is_cross:
-        raise InputError("the retriever is a cross-BERT, which scores every pair: give a bi-encoder such as B-F, or a joint model")
+        raise InputError("the retriever is a cross-BERT, which scores every pair: give a bi-encoder, or a joint model")
     if reranker.match_head is None:
-        raise InputError("the reranker is a bi-encoder: give a cross-BERT (model.scoring: cross) or a joint model (model.joint: true)")
+        way = "give a cross-BERT (model.scoring: cross) or a joint model (model.joint: true)"
+        raise InputError(f"the reranker is a bi-encoder: {way}")
     for n in depths:
         if not 0 <= n <= images:
             raise InputError(f"{n} candidates cannot be reranked of {images} images: give 0 to {images}")

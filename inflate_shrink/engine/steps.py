@@ -62,7 +62,7 @@ def distill(config: Config, resume: bool = False) -> None:
 
 def _open_data(config: Config) -> TrainingData:
     if not config.run.dir:
-        way = "set it to the directory for this run's checkpoints, or name a row of a data set, such as configs/demo.yaml:B"
+        way = "set it to a directory for checkpoints, or name a row of a data set, such as configs/demo.yaml:B"
         raise InputError(f"run.dir is empty: {way}")
     return open_training_data(config.data, config.optim.batch_size)
 
@@ -78,7 +78,7 @@ def _run_directory(config: Config):
 def _initial_model(
     config: Config, data: TrainingData, teacher: DualEncoder | None, progress: Progress
 ) -> tuple[DualEncoder, dict | None]:
-    """Return a model with the weights that ``model.init`` names: none, linear, teacher, a checkpoint of ours, or a BERT.
+    """Return a model with the weights that ``model.init`` names: none, linear, teacher, a checkpoint or a BERT.
 
     With it, of a linear start: the recalls of the linear model on the images of the validation.
     """
@@ -115,8 +115,9 @@ def _conclude(config: Config, state: RunState, linear: dict | None, progress: Pr
 def _copy_weights(model: DualEncoder, other: DualEncoder) -> None:
     """Start from the weights of ``other``; codes only if it has as many, a match head only if both have one."""
     own = model.state_dict()
-    weights = {name: value for name, value in other.state_dict().items() if name in own and own[name].shape == value.shape}
-    model.set_state_dict({**own, **weights})
+    weights = other.state_dict().items()
+    fitting = {name: value for name, value in weights if name in own and own[name].shape == value.shape}
+    model.set_state_dict({**own, **fitting})
 
 
 def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
@@ -129,7 +130,7 @@ def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
 
 
 def matching_checkpoint(path: str, data: TrainingData, key: str, any_extractor: bool = False) -> Checkpoint:
-    """Open the checkpoint that the config's ``key`` names; raises InputError if its inputs are not those of the data."""
+    """Open the checkpoint that the config's ``key`` names; raises InputError if its inputs are not the data's."""
     checkpoint = open_checkpoint(path, any_extractor)
     tokenizer = checkpoint.tokenizer()
     for what, found, expected in (
@@ -140,7 +141,8 @@ def matching_checkpoint(path: str, data: TrainingData, key: str, any_extractor: 
         ("region dimension", checkpoint.state["region_dim"], data.region_dim),
     ):
         if found != expected:
-            raise InputError(f"{key}: the {what} of {checkpoint.directory} is {found}, the data's is {expected}; use a model of this data")
+            problem = f"the {what} of {checkpoint.directory} is {found}, the data's is {expected}"
+            raise InputError(f"{key}: {problem}; use a model of this data")
     try:
         checkpoint.require_same_extractor(data.store)
     except InputError as error:
@@ -149,8 +151,9 @@ def matching_checkpoint(path: str, data: TrainingData, key: str, any_extractor: 
 
 
 def check_sizes(model: ModelConfig, other: ModelConfig, where: str = "", name: str = "the model") -> None:
-    """Raise InputError if ``model`` cannot take the weights of ``other``; ``where`` and ``name`` are for the message."""
+    """Raise InputError if ``model`` cannot take the weights of ``other``; ``where`` and ``name`` are for messages."""
     for key in ("hidden", "layers", "heads", "ffn"):
         ours, theirs = getattr(model, key), getattr(other, key)
         if ours != theirs:
-            raise InputError(f"{where}model.{key} is {ours}, but {theirs} in {name} whose weights it takes (model.init, distill.share_inputs); they must be equal")
+            takes = f"{theirs} in {name} whose weights it takes (model.init, distill.share_inputs)"
+            raise InputError(f"{where}model.{key} is {ours}, but {takes}; they must be equal")

@@ -51,7 +51,8 @@ class Teacher:
         needed = self._cache_bytes(data) / 2**30
         if config.cache_gb == 0 or needed > config.cache_gb:
             if config.cache_gb:
-                log(f"teacher: its fragments need {needed:.1f} GB, distill.cache_gb allows {config.cache_gb:g}: encoding every batch instead")
+                room = f"its fragments need {needed:.1f} GB, distill.cache_gb allows {config.cache_gb:g}"
+                log(f"teacher: {room}: encoding every batch instead")
             return
         self.cache = _FragmentCache(cache_dir, self._cache_key(data))
         if not self.cache.complete:
@@ -70,10 +71,9 @@ class Teacher:
             return self.model.score(text, image)
 
     def _cache_bytes(self, data: TrainingData) -> int:
-        c = self.model.config
-        vectors = 0
-        for n, inputs in ((len(data.train.ids), data.tokenizer.length), (len(data.train.split.image_rows), data.store.regions.shape[1])):
-            vectors += n * c.fragments_of(inputs)
+        c, images = self.model.config, len(data.train.split.image_rows)
+        vectors = len(data.train.ids) * c.fragments_of(data.tokenizer.length)
+        vectors += images * c.fragments_of(data.store.regions.shape[1])
         return vectors * c.hidden * np.dtype(CACHE_DTYPE).itemsize
 
     def _cache_key(self, data: TrainingData) -> str:
@@ -83,9 +83,9 @@ class Teacher:
 
 
 class _FragmentCache:
-    """A directory with text.npy and image.npy (n, l, D), their masks if any, and a list of them with the key they belong to.
+    """A directory with text.npy and image.npy (n, l, D), their masks if any, and a list of them with their key.
 
-    ``complete``: whether the files were there, of the same key and as they were written; ``why``: how they are damaged, or "".
+    ``complete``: whether the files were there, of the same key and as they were written; ``why``: what is damaged.
     """
 
     def __init__(self, directory: Path, key: str):
@@ -100,12 +100,13 @@ class _FragmentCache:
             self._open()
 
     def write(self, model, data: TrainingData) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)  # of another teacher or data set
+        shutil.rmtree(self.directory, ignore_errors=True)  # it may be that of another teacher or data set
         split = data.train.split
         with atomic_path(self.directory) as temporary:
             temporary.mkdir()
             _write_side(temporary, "text", text_batches(model.encode_text, data.train.ids), len(data.train.ids))
-            _write_side(temporary, "image", image_batches(model.encode_image, data.store, split.image_rows), len(split.image_rows))
+            images = image_batches(model.encode_image, data.store, split.image_rows)
+            _write_side(temporary, "image", images, len(split.image_rows))
             _LISTED.write(temporary, {"key": self.key})
         self._open()
 
@@ -113,8 +114,8 @@ class _FragmentCache:
         return self._side("text", batch.captions), self._side("image", batch.images)
 
     def _side(self, side: str, rows: np.ndarray) -> Fragments:
-        tensors = [paddle.to_tensor(np.asarray(self.arrays[name][rows], "float32")) for name in (side, f"{side}_mask") if name in self.arrays]
-        return Fragments(*tensors)
+        arrays = [self.arrays[name][rows] for name in (side, f"{side}_mask") if name in self.arrays]
+        return Fragments(*(paddle.to_tensor(np.asarray(array, "float32")) for array in arrays))
 
     def _open(self) -> None:
         self.arrays = {path.stem: map_npy(path) for path in self.directory.glob("*.npy")}

@@ -33,7 +33,7 @@ class RunState:
     """How far a run has come: what ``state.json`` of its checkpoints says."""
 
     step: int = 0  # updates done
-    best_rsum: float = -1.0  # of all validations
+    best_rsum: float = -1.0  # the highest of all validations
     finished: bool = False
     history: list[dict] = field(default_factory=list)  # a result for each validation
     data: str = ""  # fingerprint of the data set
@@ -63,10 +63,10 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
 
     # 2. Where the run stands: at its beginning, or at its last checkpoint.
     state = RunState(data=data.store.fingerprint())
-    if (run_dir / "last").is_symlink():  # also one whose checkpoint is lost
+    if (run_dir / "last").is_symlink():  # true of one whose checkpoint is lost, too
         state = _restore(config, run_dir, state.data, model, optimizer, precision, progress)
     else:
-        discard_unlinked(run_dir)  # of a run that was killed before its first RUN/last
+        discard_unlinked(run_dir)  # what a run left that was killed before its first RUN/last
     if state.finished:
         progress.log(f"{run_dir} is finished: nothing to do")
         return state
@@ -101,7 +101,8 @@ def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objec
 
             # 5.1 Its batches, made ahead, from where the run stands.
             first = (state.step - epoch * steps_per_epoch) * config.optim.accumulate
-            batches = prefetch(epoch_batches(data.store, data.train, config.optim.batch_size, config.run.seed, epoch, first))
+            size, seed = config.optim.batch_size, config.run.seed
+            batches = prefetch(epoch_batches(data.store, data.train, size, seed, epoch, first))
 
             # 5.2 Updates, with a checkpoint now and then.
             while state.step < end:
@@ -134,7 +135,7 @@ def _steps_per_epoch(config: Config, data: TrainingData) -> int:
 def _update(
     model: DualEncoder, optimizer, objective: Objective, precision: Precision, config: Config, batches: Iterator[Batch], step: int, lr: float
 ) -> paddle.Tensor:
-    """Change the weights once, by ``accumulate`` batches. Returns the mean loss of a batch, see :meth:`.objectives.Loss.to_log`."""
+    """Change the weights once, by ``accumulate`` batches; returns their mean loss, see :meth:`.objectives.Loss.to_log`."""
     paddle.seed(config.run.seed * 1_000_003 + step)  # dropout of this step, resumed or not
     optimizer.set_lr(lr)
     accumulate, total = config.optim.accumulate, 0.0
@@ -165,7 +166,8 @@ def _validate(config: Config, data: TrainingData, model: DualEncoder, state: Run
 def _save(run_dir: Path, model, config: Config, data: TrainingData, state: RunState, optimizer, precision: Precision, links: tuple[str, ...]) -> None:
     """Write a checkpoint and let the links name it; raises InputError if a weight is not finite."""
     if not all(paddle.isfinite(parameter).all() for parameter in model.parameters()):
-        raise InputError(f"the weights are not finite at step {state.step}: lower optim.lr or look at the features; the last checkpoint is kept")
+        way = "lower optim.lr or look at the features; the last checkpoint is kept"
+        raise InputError(f"the weights are not finite at step {state.step}: {way}")
     directory = run_dir / f"step-{state.step:06d}"
     if not directory.exists():  # it may: this run was killed after writing it, and came here again
         described = {**asdict(state), "regions": data.store.regions_made_by}
@@ -189,7 +191,8 @@ def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precisi
     if changed:
         raise InputError(f"{run_dir} was started with another config ({'; '.join(changed)}): choose another run.dir")
     if checkpoint.state.get("data") != data:
-        raise InputError(f"{run_dir} was started on other data than {config.data.dir} now holds: choose another run.dir")
+        problem = f"was started on other data than {config.data.dir} now holds"
+        raise InputError(f"{run_dir} {problem}: choose another run.dir")
     if found.damaged:
         progress.log(f"{found.damaged['last']}: going on from {checkpoint.directory} instead")
         drop_damaged(run_dir, found)

@@ -37,7 +37,7 @@ def full_cross_entropy(teacher, student, teacher_scale: float, student_scale: fl
     1.3863
     """
     loss = 0.0
-    for axis in (0, 1):  # over images for each text, over texts for each image
+    for axis in (0, 1):  # images compete for each text, texts for each image
         target = F.softmax(teacher_scale * teacher, axis=axis)
         loss = loss - 0.5 * (target * F.log_softmax(student_scale * student, axis=axis)).sum()
     return loss

@@ -39,7 +39,7 @@ class TextEmbedding(nn.Layer):
     def forward(self, ids) -> Embedded:
         """Embed texts; ids: (B, n) int."""
         words = self.word(ids)
-        # as in PyTorch's BERT the row of [PAD] gets no gradient; Paddle's padding_idx would read zeros there
+        # the row of [PAD] gets no gradient, as in PyTorch's BERT; Paddle's padding_idx would read zeros there
         words = paddle.where((ids == PAD_ID).unsqueeze(-1), words.detach(), words)
         positions, token_type = paddle.arange(ids.shape[1]), paddle.zeros([1], "int64")
         vectors = self.dropout(self.norm(words + self.position(positions) + self.token_type(token_type)))

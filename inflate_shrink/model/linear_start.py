@@ -41,7 +41,8 @@ class LinearModel:
         self.pieces = np.argsort(-frequency, kind="stable")[:PIECES]
         self.pieces = self.pieces[frequency[self.pieces] >= LEAST]
         if not len(self.pieces):
-            raise InputError(f"model.init: linear needs WordPieces that occur in {LEAST} or more training captions, there is none; set it to none")
+            needs = f"needs WordPieces that occur in {LEAST} or more training captions"
+            raise InputError(f"model.init: linear {needs}, there is none; set it to none")
         self.idf = np.log(len(ids) / frequency[self.pieces]).astype(np.float32)
         self._column = np.full(data.tokenizer.vocab_size, -1)
         self._column[self.pieces] = np.arange(len(self.pieces))

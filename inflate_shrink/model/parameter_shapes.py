@@ -42,7 +42,8 @@ def check_shapes(path, found: Mapping[str, Iterable[int]], config: ModelConfig, 
     for name in sorted(expected.keys() | found.keys()):
         shape = list(found[name]) if name in found else None
         if shape != expected.get(name):
-            raise InputError(f"{path}: weights of another model: {name} has shape {shape}, expected {expected.get(name)}")
+            problem = f"{name} has shape {shape}, expected {expected.get(name)}"
+            raise InputError(f"{path}: weights of another model: {problem}")
 
 
 def _linear(name: str, inputs: int, outputs: int) -> dict[str, list[int]]:

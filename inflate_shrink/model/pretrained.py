@@ -67,7 +67,7 @@ def load_bert(model: DualEncoder, source: str) -> None:
     elif source == DOWNLOADED:
         config, file = _download()
     else:
-        raise InputError(f"model.init: no such directory: {source}; give {DOWNLOADED} or a directory with a BERT's weights")
+        raise InputError(f"model.init: no such directory: {source}; give {DOWNLOADED} or one with a BERT's weights")
     _check_sizes(model, config, source)
     weights = _read_weights(file)
     for name, value in _ours(model, weights, file).items():
@@ -77,7 +77,8 @@ def load_bert(model: DualEncoder, source: str) -> None:
 def _read_config(directory: Path) -> dict:
     file = next((directory / name for name in _CONFIGS if (directory / name).is_file()), None)
     if file is None:
-        raise InputError(f"model.init: {directory} has no {_CONFIGS[0]}, so its sizes are not known; give a directory that save_pretrained wrote")
+        way = "give a directory that save_pretrained wrote"
+        raise InputError(f"model.init: {directory} has no {_CONFIGS[0]}, so its sizes are not known; {way}")
     try:
         config = json.loads(file.read_bytes())
         return {**config, **(config.get("init_args") or [{}])[0]}  # paddlenlp 2.0 has the sizes there
@@ -121,7 +122,8 @@ def _read_weights(file: Path) -> dict[str, np.ndarray]:
     renamed = {}
     for name, value in content.items():
         if isinstance(name, str) and isinstance(value, np.ndarray):
-            name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")  # of TensorFlow's BERT
+            # TensorFlow's names, which older files have
+            name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
             renamed[name.removeprefix("bert.")] = value
     return renamed
 
@@ -134,7 +136,8 @@ def _check_sizes(model: DualEncoder, bert: dict, source: str) -> None:
         ("position embedding", "position_embedding_type", "absolute"),
     ):
         if bert.get(key, expected) != expected:
-            raise InputError(f"model.init: {source} has {name} {bert[key]!r}, expected {expected!r}: it is no BERT, or one of another kind")
+            problem = f"has {name} {bert[key]!r}, expected {expected!r}: it is no BERT, or one of another kind"
+            raise InputError(f"model.init: {source} {problem}")
     for name, key, expected in (
         ("hidden size", "hidden_size", config.hidden),
         ("attention heads", "num_attention_heads", config.heads),
@@ -142,7 +145,8 @@ def _check_sizes(model: DualEncoder, bert: dict, source: str) -> None:
         ("vocabulary size", "vocab_size", model.vocab_size),
     ):
         if bert.get(key) != expected:
-            raise InputError(f"model.init: {source} has {name} {bert.get(key)}, the model {expected}; they must be equal")
+            problem = f"has {name} {bert.get(key)}, the model {expected}; they must be equal"
+            raise InputError(f"model.init: {source} {problem}")
     for name, key, expected in (
         ("layers", "num_hidden_layers", config.layers),
         ("positions", "max_position_embeddings", MAX_POSITIONS),
@@ -168,11 +172,13 @@ def _ours(model: DualEncoder, weights: Mapping[str, np.ndarray], file: Path) -> 
             continue
         theirs = f"{names[ours]}.{kind}"
         if theirs not in weights:
-            raise InputError(f"model.init: {file} has no '{theirs}', which '{name}' is read from; it is not the BERT that its config tells of")
+            problem = f"has no '{theirs}', which '{name}' is read from; it is not the BERT that its config tells of"
+            raise InputError(f"model.init: {file} {problem}")
         value = weights[theirs].T if torch and name.startswith("transformer.") else weights[theirs]
         more = ours in ("text_embedding.position", "text_embedding.token_type") and value.ndim
         rows = value[: len(parameter)] if more else value
         if list(rows.shape) != list(parameter.shape):
-            raise InputError(f"model.init: {file}: '{theirs}' has shape {weights[theirs].shape}, '{name}' needs {tuple(parameter.shape)}")
+            problem = f"'{theirs}' has shape {weights[theirs].shape}, '{name}' needs {tuple(parameter.shape)}"
+            raise InputError(f"model.init: {file}: {problem}")
         found[name] = rows
     return found

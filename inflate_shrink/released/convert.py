@@ -28,11 +28,11 @@ from ..model.encoder import DualEncoder
 from ..model.parameter_shapes import parameter_shapes
 from ..weight_files.torch_file import read_torch_file
 
-HEAD_SIZE = 64  # of every released BERT; it cannot be read from the shapes
+HEAD_SIZE = 64  # every released BERT has it; it cannot be read from the shapes
 
 
 class _Released(NamedTuple):
-    name: str  # of the model, as in the paper's Table 2
+    name: str  # what the paper's Table 2 calls the model
     stack: str  # the BERT whose Transformer layers run
     codes: bool
     fragments: str | int
@@ -110,7 +110,8 @@ def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3,
     weights = _read(path)
     for name, ours in names.items():
         if name not in weights:
-            raise InputError(f"{path}: has no '{name}', which '{ours}' is read from; check mode ({mode}) and layers ({layers})")
+            problem = f"has no '{name}', which '{ours}' is read from"
+            raise InputError(f"{path}: {problem}; check mode ({mode}) and layers ({layers})")
         if not weights[name].size:
             raise InputError(f"{path}: '{name}' has shape {weights[name].shape}, which holds no numbers")
     hidden = weights["fc.bias"].size
@@ -135,7 +136,7 @@ def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3,
     region_dim = weights["fc.weight"].size // hidden
     values = {ours: _as_ours(weights[name], ours) for name, ours in names.items()}
     shapes = parameter_shapes(config.model, vocab_size, region_dim)
-    for name, ours in names.items():  # before the model takes memory
+    for name, ours in names.items():  # checked before the model takes memory
         if list(values[ours].shape) != shapes[ours]:
             raise InputError(f"{path}: '{name}' has shape {weights[name].shape}, '{ours}' needs {tuple(shapes[ours])}")
     model = new_model(config, vocab_size, region_dim)
@@ -152,7 +153,8 @@ def parameter_names(mode: str, part: str, layers: int) -> dict[str, str]:
     for layer in range(layers):
         for theirs, ours in _LAYER.items():
             for kind in ("weight", "bias"):
-                names[f"{released.stack}.encoder.layer.{layer}.{theirs}.{kind}"] = f"transformer.layers.{layer}.{ours}.{kind}"
+                name = f"{released.stack}.encoder.layer.{layer}.{theirs}.{kind}"
+                names[name] = f"transformer.layers.{layer}.{ours}.{kind}"
     return names
 
 
@@ -170,7 +172,8 @@ def _read(path: str | Path) -> dict[str, np.ndarray]:
         weights = content["model"][0].items()
         return {name.removeprefix("module."): value for name, value in weights if isinstance(value, np.ndarray)}
     except (TypeError, KeyError, IndexError, AttributeError):
-        raise InputError(f"{path}: not a released checkpoint: expected a dict with a list of weights in 'model'") from None
+        expected = "a dict with a list of weights in 'model'"
+        raise InputError(f"{path}: not a released checkpoint: expected {expected}") from None
 
 
 def _as_ours(value: np.ndarray, ours: str) -> np.ndarray:

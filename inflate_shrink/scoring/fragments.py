@@ -6,7 +6,7 @@ from typing import Callable, NamedTuple
 
 import paddle
 
-BLOCK_ELEMENTS = 1 << 25  # of the similarity matrix at a time: 128 MiB in fp32
+BLOCK_ELEMENTS = 1 << 25  # cosines held at a time: 128 MiB in fp32
 
 
 class Fragments(NamedTuple):

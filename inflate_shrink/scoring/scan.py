@@ -18,7 +18,7 @@ from .fragments import BLOCK_ELEMENTS, Fragments, as_rows, in_blocks
 SOFTMAX_SCALE = {"text": 9.0, "image": 4.0}  # lambda_1 of t-i and i-t, as published
 POOLING_SCALE = {"text": 6.0, "image": 5.0}  # lambda_2 of the LogSumExp
 _MASKED = -1e4
-_ARRAYS = 4  # of the size of the similarities that a block makes
+_ARRAYS = 4  # a block makes so many of the size of the similarities
 
 
 def scan(text: Fragments, image: Fragments, query: str, pooling: str, block_elements: int = BLOCK_ELEMENTS) -> paddle.Tensor:

@@ -1,1 +1,1 @@
-"""Files of weights, read as arrays: safetensors, and what ``paddle.save`` and ``torch.save`` wrote. Nothing in them can run."""
+"""Files of weights, read as arrays: safetensors, and what Paddle and PyTorch saved. Nothing in them can run."""

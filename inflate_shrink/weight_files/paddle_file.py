@@ -16,7 +16,7 @@ from ..errors import InputError, in_one_line
 from .bfloat16 import widen
 from .pickles import Rebuilt, load_pickle, take_pairs
 
-STRUCTURED_NAMES = "StructuredToParameterName@@"  # what the parameters were called in their process; of no use in another
+STRUCTURED_NAMES = "StructuredToParameterName@@"  # names in the process that wrote them
 _SLICES = "UnpackBigParamInfor@@"
 _KINDS = {"b1", "f2", "f4", "f8", *(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8))}
 
@@ -41,7 +41,8 @@ def read_paddle_file(path: str | Path) -> dict:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # damaged bytes raise almost anything
-        raise InputError(f"{path}: damaged or not written by Paddle ({type(error).__name__}: {in_one_line(error)})") from None
+        why = f"{type(error).__name__}: {in_one_line(error)}"
+        raise InputError(f"{path}: damaged or not written by Paddle ({why})") from None
 
 
 def arrays_of(content: dict) -> dict[str, np.ndarray]:
@@ -100,7 +101,9 @@ class _Array(Rebuilt):
             raise TypeError("an array of other things than numbers")
         if math.prod(shape) * dtype.itemsize != len(data):
             raise ValueError(f"an array of shape {shape} in {len(data)} bytes")
-        return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C") if data else np.empty(shape, dtype)
+        if not data:
+            return np.empty(shape, dtype)
+        return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _scalar(dtype: np.dtype, data: bytes):

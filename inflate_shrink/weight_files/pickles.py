@@ -13,13 +13,14 @@ from __future__ import annotations
 import pickletools
 from typing import BinaryIO, Callable
 
-MOST_INSTRUCTIONS = 1_000_000  # of one pickle; the optimizer of a BERT of 24 layers has 50,000
+MOST_INSTRUCTIONS = 1_000_000  # that one pickle may have; the optimizer of a BERT of 24 layers has 50,000
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _CONTAINERS = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_SET": set}
 _VALUES = {
     *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
-    *("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINSTRING", "BINSTRING"),  # Python 2's texts are read as Latin-1
+    *("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
+    *("SHORT_BINSTRING", "BINSTRING"),  # Python 2's texts, read as Latin-1
     *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8"),
 }
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -53,7 +54,7 @@ def load_pickle(file: BinaryIO, functions: dict[tuple[str, str], Callable], pers
         persistent: turns a reference to something outside the pickle into it.
 
     Raises:
-        ValueError, KeyError, IndexError, TypeError or what a function raises: the bytes are no pickle, or a damaged one.
+        ValueError, KeyError, IndexError, TypeError or what a function raises: the bytes are no whole pickle.
     """
     stack, marks, memo = [], [], {}
 
@@ -134,7 +135,7 @@ def load_pickle(file: BinaryIO, functions: dict[tuple[str, str], Callable], pers
             return stack.pop()
         elif name not in ("PROTO", "FRAME"):
             raise ValueError(f"the instruction {name} is not needed for weights")
-    raise ValueError("the pickle does not end")  # not reached: genops raises
+    raise ValueError("the pickle does not end")  # never reached: genops raises
 
 
 def take_pairs(pairs: list | None = None) -> dict:

@@ -1,4 +1,4 @@
-"""Arrays in a safetensors file: a JSON header with names, types, shapes and places, then the numbers. Nothing in it can run."""
+"""Arrays in a safetensors file: a JSON header with names, types, shapes and places, then the numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 from ..errors import InputError, in_one_line
 from .bfloat16 import widen
 
-_TYPES = {"BOOL": "?", "I8": "i1", "U8": "u1", "I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
+_TYPES = {"BOOL": "?", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
+_TYPES.update({f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)})
 
 
 def write_safetensors(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
@@ -44,5 +45,6 @@ def _array(path: str | Path, name: str, entry: dict) -> np.ndarray:
     if entry["dtype"] == "BF16":
         return widen(np.frombuffer(entry["data"], "<u2")).reshape(entry["shape"])
     if entry["dtype"] not in _TYPES:
-        raise InputError(f"{path}: '{name}' holds numbers of the type {entry['dtype']}, which are not read: save it as float32")
+        problem = f"'{name}' holds numbers of the type {entry['dtype']}, which are not read: save it as float32"
+        raise InputError(f"{path}: {problem}")
     return np.frombuffer(entry["data"], _TYPES[entry["dtype"]]).reshape(entry["shape"])

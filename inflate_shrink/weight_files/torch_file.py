@@ -55,15 +55,17 @@ def read_torch_file(path: str | Path):
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint file") from None
     except Exception as error:  # damaged bytes raise almost anything
-        raise InputError(f"{path}: truncated, or not a checkpoint written by PyTorch ({type(error).__name__}: {in_one_line(error)})") from None
+        why = f"{type(error).__name__}: {in_one_line(error)}"
+        raise InputError(f"{path}: truncated, or not a checkpoint written by PyTorch ({why})") from None
 
 
 def _read_zip(file):
     with zipfile.ZipFile(file) as archive:
         members = {info.filename: info for info in archive.infolist()}
         size = file.seek(0, 2)
-        packed = any(info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size for info in members.values())
-        if packed or sum(info.file_size for info in members.values()) > size:
+        parts = members.values()
+        packed = any(part.compress_type != zipfile.ZIP_STORED or part.compress_size != part.file_size for part in parts)
+        if packed or sum(part.file_size for part in parts) > size:
             raise ValueError("its parts are compressed or larger than the file, as PyTorch never writes them")
         index = next(name for name in members if name.endswith("/data.pkl"))
         storages = {}
