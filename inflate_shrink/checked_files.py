@@ -33,7 +33,7 @@ class FileList(NamedTuple):
     again: str = "copy or build it again"
 
     def write(self, directory: Path, content: dict | None = None, without: tuple[str, ...] = ()) -> None:
-        """Write the list: ``content``, all files that are in ``directory`` by now as ``files``, and its own checksum."""
+        """Write the list: ``content``, all files that are in ``directory`` by now as ``files``, its own checksum."""
         paths = (path for path in sorted(directory.iterdir()) if path.is_file())
         files = {path.name: measure(path) for path in paths if path.name not in (self.name, *without)}
         content = {**(content or {}), "files": files}

@@ -43,7 +43,7 @@ def run_tool(main: Callable[[list[str]], None], argv: Sequence[str] | None = Non
         if "--debug" in argv:
             raise
         _end(143, "terminated") if isinstance(stop, Terminated) else _end(130, "interrupted")
-    except BrokenPipeError:  # such as of `... | head -1`
+    except BrokenPipeError:  # raised where `... | head -1` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written goes nowhere
         sys.exit(141)
 

@@ -61,7 +61,8 @@ class JsonMapping:
         values = self.get(key)
         if not isinstance(values, list):
             raise self._wrong(key, "a list", values)
-        return [JsonMapping(value, self._path, self._again, f"{self._at(key)}[{number}]") for number, value in enumerate(values)]
+        places = (f"{self._at(key)}[{number}]" for number in range(len(values)))
+        return [JsonMapping(value, self._path, self._again, place) for value, place in zip(values, places)]
 
     def whole(self, key: str, least: int = 0, most: int = MOST) -> int:
         """Return a whole number from ``least`` to ``most``."""
@@ -87,7 +88,7 @@ class JsonMapping:
     def numbers(self, key: str) -> tuple[float, ...]:
         """Return a list of finite numbers."""
         values = self.get(key)
-        if not isinstance(values, list) or not all(type(value) in (int, float) and abs(value) < 1e300 for value in values):
+        if not isinstance(values, list) or not all(map(_is_finite, values)):
             raise self._wrong(key, "a list of finite numbers", values)
         return tuple(map(float, values))
 
@@ -97,7 +98,9 @@ class JsonMapping:
 
     def _wrong(self, key: str, expected: str, found) -> InputError:
         shown = ascii(found)
-        return self.damaged(key, f"expected {expected}, found {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}")
+        return self.damaged(
+            key, f"expected {expected}, found {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}"
+        )
 
     def _at(self, key: str) -> str:
         shown = key if key.isprintable() and _is_unicode(key) else ascii(key)
@@ -111,6 +114,10 @@ def parse_json(data: bytes, path: Path, again: str = "copy or build it again") -
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is no JSON ({in_one_line(error)}); it is damaged, {again}") from None
     return JsonMapping(value, path, again)
+
+
+def _is_finite(value) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300
 
 
 def _is_unicode(text: str) -> bool:

@@ -49,7 +49,9 @@ def recalls(scores: np.ndarray, caption_image: np.ndarray) -> Recalls:
     >>> round(found.rsum, 1)
     483.3
     """
-    return Recalls(_direction(text_to_image_ranks(scores, caption_image)), _direction(image_to_text_ranks(scores, caption_image)))
+    return Recalls(
+        _direction(text_to_image_ranks(scores, caption_image)), _direction(image_to_text_ranks(scores, caption_image))
+    )
 
 
 def text_to_image_ranks(scores: np.ndarray, caption_image: np.ndarray) -> np.ndarray:
@@ -152,7 +154,8 @@ def mean_recalls(folds: list[Recalls]) -> Recalls:
     >>> mean_recalls(folds).t2i
     Direction(r1=55.0, r5=90.0, r10=99.0, medr=1.0)
     """
-    return Recalls(*(Direction(*np.mean([getattr(fold, side) for fold in folds], axis=0).tolist()) for side in Recalls._fields))
+    sides = ([getattr(fold, side) for fold in folds] for side in Recalls._fields)
+    return Recalls(*(Direction(*np.mean(side, axis=0).tolist()) for side in sides))
 
 
 def _direction(ranks: np.ndarray) -> Direction:

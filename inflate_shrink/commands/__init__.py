@@ -1,4 +1,4 @@
-"""The commands, a module each: ``inflate-shrink NAME``, ``python tools/NAME.py`` or ``-m inflate_shrink.commands.NAME``.
+"""The commands, a module each: ``inflate-shrink NAME``, ``python tools/NAME.py``, ``-m inflate_shrink.commands.NAME``.
 
 A command's docstring is its help, the first line its summary.
 """
@@ -35,7 +35,9 @@ def _run_named(argv: list[str]) -> None:
     name, *arguments = argv or ["--help"]
     if name in ("-h", "--help"):
         lines = [f"  {known:<17} {summary(known)}" for known in names()]
-        print("\n".join(["usage: inflate-shrink COMMAND ...", "", *lines, "", "inflate-shrink COMMAND --help says more."]))
+        print(
+            "\n".join(["usage: inflate-shrink COMMAND ...", "", *lines, "", "inflate-shrink COMMAND --help says more."])
+        )
         return
     if name not in names():
         near = nearest(name, names())

@@ -31,7 +31,9 @@ def main(argv):
     parser.add_argument("--vocab", metavar="FILE", help="vocab.txt of bert-base-uncased")
     parser.add_argument("--part", default="student", help="student (default) or teacher")
     parser.add_argument("--layers", type=int, default=3, help="Transformer layers that run (default: 3)")
-    parser.add_argument("--first-token", default="[UNK]", metavar="TOKEN", help="begins every caption; '': none (default: %(default)s)")
+    parser.add_argument(
+        "--first-token", default="[UNK]", metavar="TOKEN", help="begins every caption; '': none (default: %(default)s)"
+    )
     parser.add_argument("--last-token", default="", metavar="TOKEN", help="ends every caption (default: none)")
     arguments = parser.parse_args(argv)
     out = Path(arguments.out)

@@ -24,10 +24,17 @@ def main(argv):
     parser.add_argument("--checkpoint", metavar="DIR", help="checkpoint or run directory (default: run.dir of -c)")
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", metavar="NAME", help="split (default: the checkpoint's data.test_split)")
-    parser.add_argument("--protocol", choices=PROTOCOLS, help="(default: the first of data.protocols; full with --images or --data)")
-    parser.add_argument("--images", type=int, default=0, metavar="N", help="only the first N images of the split, under protocol full (default: all)")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, help="(default: the first of data.protocols; full with --images or --data)"
+    )
+    parser.add_argument(
+        "--images", type=int, default=0, metavar="N",
+        help="only the first N images of the split, under protocol full (default: all)"
+    )
     parser.add_argument("--cross", action="store_true", help="score by the cross-BERT of a joint model")
-    parser.add_argument("--fragments", type=int, metavar="L", help="score only the first L fragments of each side (Table 6)")
+    parser.add_argument(
+        "--fragments", type=int, metavar="L", help="score only the first L fragments of each side (Table 6)"
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
     add_any_extractor(parser)
     arguments = parser.parse_args(argv)

@@ -15,8 +15,12 @@ from ..terminal import say
 
 def main(argv):
     parser = tool_parser(__doc__)
-    parser.add_argument("run", type=Path, metavar="DIR", help="directory of the run; with --rerank, where the result goes")
-    parser.add_argument("--rerank", nargs=2, metavar=("RETRIEVER", "RERANKER"), help="two runs that are measured together instead")
+    parser.add_argument(
+        "run", type=Path, metavar="DIR", help="directory of the run; with --rerank, where the result goes"
+    )
+    parser.add_argument(
+        "--rerank", nargs=2, metavar=("RETRIEVER", "RERANKER"), help="two runs that are measured together instead"
+    )
     arguments = parser.parse_args(argv)
 
     from ..engine.checkpoint import open_checkpoint

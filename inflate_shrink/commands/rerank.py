@@ -19,7 +19,9 @@ def main(argv):
     parser.add_argument("--reranker", required=True, metavar="DIR", help="of a cross-BERT or a joint model")
     parser.add_argument("--data", metavar="DIR", help="data set (default: the retriever's data.dir)")
     parser.add_argument("--split", metavar="NAME", help="split (default: the retriever's data.test_split)")
-    parser.add_argument("--images", type=int, default=0, metavar="N", help="only the first N images of the split (default: all)")
+    parser.add_argument(
+        "--images", type=int, default=0, metavar="N", help="only the first N images of the split (default: all)"
+    )
     parser.add_argument("-n", type=int, nargs="+", default=[20], metavar="N", help="candidates reranked (default: 20)")
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
     add_any_extractor(parser)
@@ -28,7 +30,8 @@ def main(argv):
     from ..engine.checkpoint import open_checkpoint
     from ..engine.rerank import describe_reranking, rerank_checkpoints
 
-    retriever, reranker = (open_checkpoint(path, arguments.any_extractor) for path in (arguments.retriever, arguments.reranker))
+    paths = arguments.retriever, arguments.reranker
+    retriever, reranker = (open_checkpoint(path, arguments.any_extractor) for path in paths)
     config = retriever.config.data
     data, split = arguments.data or config.dir, arguments.split or config.test_split
     result = rerank_checkpoints(retriever, reranker, data, split, sorted({0, *arguments.n}), arguments.images)

@@ -28,7 +28,8 @@ def key(default, *, least=None, most=None, above=None, decides: str = WEIGHTS, a
 
 @dataclass
 class DataConfig:
-    name: str = key("", decides=NOTHING, aliases=("dataset",))  # what reports call it; coco and flickr30k are those of the paper
+    # what reports call it; coco and flickr30k are those of the paper
+    name: str = key("", decides=NOTHING, aliases=("dataset",))
     dir: str = key("data/demo", decides=PLACE, aliases=("data_dir", "root", "path"))
     vocab: str = key("", decides=PLACE, aliases=("vocab_file",))  # WordPiece vocabulary file; empty: vocab.txt in `dir`
     train_split: str = key("train")

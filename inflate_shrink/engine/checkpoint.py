@@ -53,26 +53,31 @@ class Checkpoint(NamedTuple):
 
     def tokenizer(self) -> CaptionTokenizer:
         if not self.vocab_file.exists():
-            raise InputError(f"{self.directory}: holds no vocab.txt, so it cannot read captions: put its vocabulary there")
+            raise InputError(
+                f"{self.directory}: holds no vocab.txt, so it cannot read captions: put its vocabulary there"
+            )
         data = self.config.data
         return CaptionTokenizer(self.vocab_file, data.text_length, data.first_token, data.last_token)
 
     def open_data(self, directory: str | Path) -> Store:
-        """Open the data set in ``directory``; raises InputError if its regions' dimension or extractor is not the training's."""
+        """Open the data set in ``directory``; raises InputError if its regions are not as the training's were."""
         store = open_store(directory)
         found, expected = store.regions.shape[-1], self.state["region_dim"]
         if found != expected:
-            raise InputError(f"{directory}: regions have {found} dimensions, {self.directory} was trained on {expected}")
+            raise InputError(
+                f"{directory}: regions have {found} dimensions, {self.directory} was trained on {expected}"
+            )
         self.require_same_extractor(store)
         return store
 
     def require_same_extractor(self, store: Store) -> None:
-        """Raise InputError if both say what extracted their regions, and it differs; older checkpoints do not say it."""
+        """Raise InputError if both say what extracted their regions, and it differs; older checkpoints do not."""
         made_by, found = self.state.get("regions"), store.regions_made_by["extractor"]
         expected = str(made_by.get("extractor") or "") if isinstance(made_by, dict) else ""
         if not (self.any_extractor or same_extractor(found, expected)):
             raise InputError(
-                f"{store.directory}: its regions are of the extractor {found!r}, {self.directory} was trained on those of {expected!r};"
+                f"{store.directory}: its regions are of the extractor {found!r}, {self.directory} was trained on"
+                f" those of {expected!r};"
                 " extract them with that one, or insist with --any-extractor (of a training: data.any_extractor=true)"
             )
 
@@ -83,7 +88,8 @@ class Checkpoint(NamedTuple):
         """
         model = self.config.model
         shape = {"codes": model.codes, "fragments": model.fragments, "score_padding": model.score_padding}
-        return {"name": self.config.name, "checkpoint": str(self.directory), "fingerprint": self.fingerprint()[:16], **shape}
+        made_of = {"checkpoint": str(self.directory), "fingerprint": self.fingerprint()[:16]}
+        return {"name": self.config.name, **made_of, **shape}
 
     @property
     def weights_file(self) -> Path:
@@ -94,7 +100,7 @@ class Checkpoint(NamedTuple):
         return hex_digest([self.weights_file], 64)
 
     def read_weights(self) -> dict[str, np.ndarray]:
-        """Return name -> array of every parameter; raises InputError if the file is damaged or they are not the model's."""
+        """Return name -> array of every parameter; raises InputError if the file is damaged or another model's."""
         weights = files.read_weights(self.directory)
         shapes = {name: array.shape for name, array in weights.items()}
         check_shapes(self.weights_file, shapes, self.config.model, self.state["vocab_size"], self.state["region_dim"])
@@ -117,7 +123,10 @@ def new_model(config: Config, vocab_size: int, region_dim: int) -> DualEncoder:
         return DualEncoder(config.model, vocab_size, region_dim)
 
 
-def write_checkpoint(directory: Path, model: DualEncoder, config: Config, vocabulary: bytes | None, state: dict, train_state: dict | None = None) -> None:
+def write_checkpoint(
+    directory: Path, model: DualEncoder, config: Config, vocabulary: bytes | None, state: dict,
+    train_state: dict | None = None
+) -> None:
     """Write one checkpoint directory atomically.
 
     Args:
@@ -139,7 +148,7 @@ def write_checkpoint(directory: Path, model: DualEncoder, config: Config, vocabu
 
 
 def point(run_dir: Path, link: str, checkpoint: Path) -> None:
-    """Let RUN/last or RUN/best be ``checkpoint``, and delete those that no link names. What was last is RUN/previous."""
+    """Let RUN/last or RUN/best be ``checkpoint``, and delete those without a link. What was last is RUN/previous."""
     replaced = os.readlink(run_dir / link) if (run_dir / link).is_symlink() else checkpoint.name
     if link == "last" and replaced != checkpoint.name:
         atomic_symlink(replaced, run_dir / "previous")

@@ -18,7 +18,7 @@ PAIRS = 512  # so many are scored in one pass
 
 
 class EmbeddedSide(NamedTuple):
-    """Texts or images of a batch or a collection as the Transformer's input. lengths: (n,) positions that are filled."""
+    """Texts or images of a batch or a collection as the Transformer's input; lengths: (n,) filled positions."""
 
     inputs: Embedded
     lengths: np.ndarray
@@ -60,7 +60,10 @@ def embed_batch(model: DualEncoder, batch: Batch) -> tuple[EmbeddedSide, Embedde
     return _side(model.text_embedding(paddle.to_tensor(words))), _side(image)
 
 
-def match_pairs(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray, label: str = "") -> np.ndarray:
+def match_pairs(
+    model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray,
+    label: str = ""
+) -> np.ndarray:
     """Return the scores (P,) float32 of the pairs (texts[p], images[p]), without gradient.
 
     Args:
@@ -78,7 +81,7 @@ def match_all(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSid
     """Return the scores (I, T) float32 of every text with every image, rows images."""
     n = len(image.lengths)
     scores = np.empty((n, len(text.lengths)), np.float32)
-    order = np.argsort(text.lengths, kind="stable")  # for the reason of match_pairs; the pairs are never listed
+    order = np.argsort(text.lengths, kind="stable")  # texts of a length together; the pairs are never listed
     for part in _passes(scores.size, label):
         places, images = np.divmod(np.arange(part.start, part.stop), n)
         scores[images, order[places]] = _match(model, text, image, order[places], images)
@@ -93,7 +96,9 @@ def _passes(pairs: int, label: str) -> Iterator[slice]:
             bar.update(part.stop - part.start)
 
 
-def _match(model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray) -> np.ndarray:
+def _match(
+    model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray
+) -> np.ndarray:
     with paddle.no_grad():
         return model.match(text.rows(texts, int(text.lengths[texts].max())), image.rows(images)).numpy()
 

@@ -19,7 +19,10 @@ from .cross import embed_images, embed_texts, match_all
 from .encode import encode_images, text_batches
 
 
-def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: str = "full", fragments: int | str = "all", cross: bool = False) -> dict:
+def evaluate(
+    model: DualEncoder, store: Store, data: TokenizedSplit, protocol: str = "full", fragments: int | str = "all",
+    cross: bool = False
+) -> dict:
     """Return the recalls of a split under a protocol, as JSON values (recalls in percent).
 
     Args:
@@ -34,7 +37,8 @@ def evaluate(model: DualEncoder, store: Store, data: TokenizedSplit, protocol: s
     of = split.caption_image
     captions = [np.flatnonzero((of >= fold.start) & (of < fold.stop)) for fold in folds]
     start = time.perf_counter()
-    result = mean_recalls([_fold_recalls(model, store, data, *parts, fragments, cross) for parts in zip(folds, captions)])
+    parts = zip(folds, captions)
+    result = mean_recalls([_fold_recalls(model, store, data, *part, fragments, cross) for part in parts])
     seconds = time.perf_counter() - start
     if training:
         model.train()
@@ -52,7 +56,8 @@ def as_json(result: Recalls, protocol: str, images: int, captions: int) -> dict:
 
 
 def evaluate_checkpoint(
-    checkpoint: Checkpoint, data_dir: str | Path, split: str, protocol: str = "full", fragments: int | str = "all", images: int = 0, cross: bool = False
+    checkpoint: Checkpoint, data_dir: str | Path, split: str, protocol: str = "full", fragments: int | str = "all",
+    images: int = 0, cross: bool = False
 ) -> dict:
     """Evaluate a checkpoint on a split of the data set in ``data_dir``, tokenised with its own vocabulary.
 
@@ -89,7 +94,8 @@ def _check_fragments(checkpoint: Checkpoint, fragments: int, inputs: int, pairs:
 def describe(result: dict) -> str:
     """Return the result of :func:`evaluate` in one line."""
     ranks = (result[side]["medr"] for side in ("t2i", "i2t"))
-    sides = (f"{head} {recalls} (median rank {rank:.0f})" for head, recalls, rank in zip(HEADINGS, recalls_text(result), ranks))
+    shown = zip(HEADINGS, recalls_text(result), ranks)
+    sides = (f"{head} {recalls} (median rank {rank:.0f})" for head, recalls, rank in shown)
     of = f"protocol {result['protocol']}: {result['images']} images, {result['captions']} captions"
     line = f"{', '.join(sides)}, rsum {result['rsum']:.1f}, {of}"
     return line + _describe_cost(result["cost"]) if "cost" in result else line
@@ -99,10 +105,15 @@ def _describe_cost(cost: dict) -> str:
     each = cost["seconds"] / cost["pairs"]
     line = f"; {cost['pairs']} pairs in {cost['seconds']:.1f} s, {1000 * each:.2f} ms each"
     every = cost.get("pairs_of_split", 0)
-    return line + f": all {every} of the split would take {every * each / 60:.0f} min" if every > cost["pairs"] else line
+    if every > cost["pairs"]:
+        line += f": all {every} of the split would take {every * each / 60:.0f} min"
+    return line
 
 
-def score_all(model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarray, fragments: int | str = "all", cross: bool = False) -> np.ndarray:
+def score_all(
+    model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarray, fragments: int | str = "all",
+    cross: bool = False
+) -> np.ndarray:
     """Return the model's scores (images, captions) float32 of all captions with all images.
 
     In memory are these scores, the images' fragments, and the captions' of one batch.
@@ -119,7 +130,10 @@ def score_all(model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarra
     return scores
 
 
-def _fold_recalls(model: DualEncoder, store: Store, data: TokenizedSplit, fold: slice, captions: np.ndarray, fragments: int | str, cross: bool) -> Recalls:
+def _fold_recalls(
+    model: DualEncoder, store: Store, data: TokenizedSplit, fold: slice, captions: np.ndarray, fragments: int | str,
+    cross: bool
+) -> Recalls:
     scores = score_all(model, store, data.ids[captions], data.split.image_rows[fold], fragments, cross)
     if not np.isfinite([scores.min(), scores.max()]).all():  # nothing is better than NaN: every rank would be the first
         raise InputError("the model's scores are not finite: its training diverged; lower optim.lr")

@@ -40,7 +40,9 @@ class LoadedModel:
 
     def __init__(self, checkpoint: Checkpoint):
         if checkpoint.config.model.scoring == "cross":
-            raise InputError(f"{checkpoint.directory}: a cross-BERT scores pairs and has no fragments; load a bi-encoder")
+            raise InputError(
+                f"{checkpoint.directory}: a cross-BERT scores pairs and has no fragments; load a bi-encoder"
+            )
         self.checkpoint = checkpoint
         self._tokenizer, self.network = checkpoint.tokenizer(), checkpoint.load_model()
 
@@ -63,7 +65,9 @@ class LoadedModel:
         """
         regions, counts, dim = np.asarray(regions, np.float32), np.asarray(counts, np.int64), self.network.region_dim
         if regions.ndim != 3 or regions.shape[2] != dim or counts.shape != regions.shape[:1]:
-            raise InputError(f"regions and counts of shapes {regions.shape} and {counts.shape}, expected (n, m, {dim}) and (n,)")
+            raise InputError(
+                f"regions and counts of shapes {regions.shape} and {counts.shape}, expected (n, m, {dim}) and (n,)"
+            )
         if counts.size and not (1 <= counts.min() and counts.max() <= regions.shape[1]):
             raise InputError(f"counts must be from 1 to {regions.shape[1]}, found {counts.min()} to {counts.max()}")
         return self._whole(fill(len(regions), region_batches(self.network.encode_image, regions, counts)))

@@ -43,7 +43,7 @@ def read_status(run_dir: Path) -> Status | None:
 
 
 class Progress:
-    """A bar with ETA on a terminal; everywhere lines, in ``log_file`` and on standard output, and a status beside it."""
+    """A bar with ETA on a terminal; lines in ``log_file`` and on standard output; a status beside them."""
 
     def __init__(self, log_file: Path, log_steps: int):
         self.log_file, self.log_steps, self.bar = log_file, log_steps, None

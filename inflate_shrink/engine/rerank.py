@@ -21,7 +21,9 @@ from .evaluate import as_json, score_all
 from .latency import median_ms, query_latency
 
 
-def evaluate_reranking(retriever: DualEncoder, reranker: DualEncoder, store: Store, data: TokenizedSplit, depths: list[int]) -> dict:
+def evaluate_reranking(
+    retriever: DualEncoder, reranker: DualEncoder, store: Store, data: TokenizedSplit, depths: list[int]
+) -> dict:
     """Return recall and latency at each depth n, as JSON values.
 
     Args:
@@ -54,7 +56,9 @@ def evaluate_reranking(retriever: DualEncoder, reranker: DualEncoder, store: Sto
     return {"rerank": rows, **sizes, "seconds": seconds}
 
 
-def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: str | Path, split: str, depths: list[int], images: int = 0) -> dict:
+def rerank_checkpoints(
+    retriever: Checkpoint, reranker: Checkpoint, data_dir: str | Path, split: str, depths: list[int], images: int = 0
+) -> dict:
     """Run :func:`evaluate_reranking` of two checkpoints on the first ``images`` images of a split (0: all)."""
     tokenizers = retriever.tokenizer(), reranker.tokenizer()
     if tokenizers[0].key != tokenizers[1].key:
@@ -70,7 +74,9 @@ def rerank_checkpoints(retriever: Checkpoint, reranker: Checkpoint, data_dir: st
 
 def describe_reranking(result: dict) -> str:
     """Return the result of :func:`rerank_checkpoints` as a table."""
-    rows = [(row["n"], *recalls_text(row), f"{row['rsum']:.1f}", f"{row['ms_per_query']:.2f}") for row in result["rerank"]]
+    rows = [
+        (row["n"], *recalls_text(row), f"{row['rsum']:.1f}", f"{row['ms_per_query']:.2f}") for row in result["rerank"]
+    ]
     table = text_table("{:>4}  {:>15}  {:>15}  {:>6}  {:>12}", [("n", *HEADINGS, "rsum", "ms per query"), *rows])
     cost = f"{result['pairs']} pairs reranked in {result['seconds']:.1f} s; a query is one caption against all images"
     return f"{table}\n{result['images']} images, {result['captions']} captions; {cost}"
@@ -92,7 +98,9 @@ def _pairs(candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(np.arange(len(candidates)), candidates.shape[1]), candidates.reshape(-1)
 
 
-def _rerank_ms(reranker: DualEncoder, text: Texts, image: EmbeddedSide, candidates: np.ndarray, repeats: int = 30) -> float:
+def _rerank_ms(
+    reranker: DualEncoder, text: Texts, image: EmbeddedSide, candidates: np.ndarray, repeats: int = 30
+) -> float:
     """Measure the median milliseconds of scoring one text's candidates."""
 
     def query(i: int) -> paddle.Tensor:

@@ -39,7 +39,9 @@ class RunState:
     data: str = ""  # fingerprint of the data set
 
 
-def fit(config: Config, data: TrainingData, model: DualEncoder, objective: Objective, progress: Progress, resume: bool) -> RunState:
+def fit(
+    config: Config, data: TrainingData, model: DualEncoder, objective: Objective, progress: Progress, resume: bool
+) -> RunState:
     """Minimise ``objective`` over ``config.optim.epochs`` epochs, with checkpoints in ``config.run.dir``.
 
     Returns how far the run is, which is to its end. Of 0 epochs the start is kept, as a finished checkpoint.
@@ -133,9 +135,10 @@ def _steps_per_epoch(config: Config, data: TrainingData) -> int:
 
 
 def _update(
-    model: DualEncoder, optimizer, objective: Objective, precision: Precision, config: Config, batches: Iterator[Batch], step: int, lr: float
+    model: DualEncoder, optimizer, objective: Objective, precision: Precision, config: Config,
+    batches: Iterator[Batch], step: int, lr: float
 ) -> paddle.Tensor:
-    """Change the weights once, by ``accumulate`` batches; returns their mean loss, see :meth:`.objectives.Loss.to_log`."""
+    """Change the weights once, by ``accumulate`` batches; returns their mean :meth:`.objectives.Loss.to_log`."""
     paddle.seed(config.run.seed * 1_000_003 + step)  # dropout of this step, resumed or not
     optimizer.set_lr(lr)
     accumulate, total = config.optim.accumulate, 0.0
@@ -151,7 +154,9 @@ def _update(
     return total
 
 
-def _validate(config: Config, data: TrainingData, model: DualEncoder, state: RunState, epochs: int, progress: Progress) -> bool:
+def _validate(
+    config: Config, data: TrainingData, model: DualEncoder, state: RunState, epochs: int, progress: Progress
+) -> bool:
     """Validate after so many epochs if it is due; returns whether the sum of recalls is the highest so far."""
     if epochs % config.run.eval_epochs and not state.finished:
         return False
@@ -163,7 +168,10 @@ def _validate(config: Config, data: TrainingData, model: DualEncoder, state: Run
     return best
 
 
-def _save(run_dir: Path, model, config: Config, data: TrainingData, state: RunState, optimizer, precision: Precision, links: tuple[str, ...]) -> None:
+def _save(
+    run_dir: Path, model, config: Config, data: TrainingData, state: RunState, optimizer, precision: Precision,
+    links: tuple[str, ...]
+) -> None:
     """Write a checkpoint and let the links name it; raises InputError if a weight is not finite."""
     if not all(paddle.isfinite(parameter).all() for parameter in model.parameters()):
         way = "lower optim.lr or look at the features; the last checkpoint is kept"
@@ -183,7 +191,9 @@ def _interrupt(progress: Progress, run_dir: Path, step: int) -> None:
     raise KeyboardInterrupt
 
 
-def _restore(config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision, progress: Progress) -> RunState:
+def _restore(
+    config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision, progress: Progress
+) -> RunState:
     """Fill everything from RUN/last, or the newest checkpoint that is not damaged; returns its state."""
     found = open_newest(run_dir)
     checkpoint = found.checkpoint

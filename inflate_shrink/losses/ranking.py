@@ -61,7 +61,9 @@ def smooth_maximum(scores, margin: float, same_image=None, power: int = 8, inclu
 def ranking_loss(config: LossConfig) -> Callable:
     """Return the loss that ``config`` describes, as ``f(scores, same_image) -> scalar`` (summed over the batch)."""
     if config.ranking == "smooth_max":
-        loss = partial(smooth_maximum, margin=config.margin, power=config.power, include_diagonal=config.include_diagonal)
+        loss = partial(
+            smooth_maximum, margin=config.margin, power=config.power, include_diagonal=config.include_diagonal
+        )
     else:
         loss = partial({"sum": sum_of_hinges, "hardest": hardest_negative}[config.ranking], margin=config.margin)
     return lambda scores, same_image: loss(scores, same_image=same_image if config.mask_same_image else None)

@@ -21,7 +21,9 @@ class MatchHead(nn.Layer):
         super().__init__()
         self.score = Linear(hidden, 1)
 
-    def forward(self, transformer: Transformer, text: Embedded, image: Embedded, region_type: paddle.Tensor) -> paddle.Tensor:
+    def forward(
+        self, transformer: Transformer, text: Embedded, image: Embedded, region_type: paddle.Tensor
+    ) -> paddle.Tensor:
         """Return logits (P,) float32 that text and image of a row belong together.
 
         Args:

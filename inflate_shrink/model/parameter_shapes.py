@@ -34,7 +34,9 @@ def parameter_shapes(config: ModelConfig, vocab_size: int, region_dim: int) -> d
     return shapes
 
 
-def check_shapes(path, found: Mapping[str, Iterable[int]], config: ModelConfig, vocab_size: int, region_dim: int) -> None:
+def check_shapes(
+    path, found: Mapping[str, Iterable[int]], config: ModelConfig, vocab_size: int, region_dim: int
+) -> None:
     """Raise InputError unless ``found``, the shapes of all arrays in the file ``path``, are those of the model."""
     if config.layers > len(found):
         raise InputError(f"{path}: weights of another model: {len(found)} parameters, model.layers is {config.layers}")

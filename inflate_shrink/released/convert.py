@@ -88,7 +88,10 @@ class Conversion(NamedTuple):
     report: list[str]  # a line for each released parameter
 
 
-def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3, first_token: str = "[UNK]", last_token: str = "") -> Conversion:
+def convert(
+    path: str | Path, mode: str, part: str = "student", layers: int = 3, first_token: str = "[UNK]",
+    last_token: str = ""
+) -> Conversion:
     """Convert one model of a released file.
 
     Args:
@@ -119,7 +122,10 @@ def convert(path: str | Path, mode: str, part: str = "student", layers: int = 3,
         {
             "name": released.name,
             "recipe": "released",
-            "data": {"name": "coco", "dir": "data/coco_released", "protocols": ["first1k"], "first_token": first_token, "last_token": last_token},
+            "data": {
+                "name": "coco", "dir": "data/coco_released", "protocols": ["first1k"],
+                "first_token": first_token, "last_token": last_token,
+            },
             "model": {
                 "codes": weights["poly_code_embeddings_t.weight"].size // hidden if released.codes else 0,
                 "fragments": released.fragments,

@@ -58,7 +58,8 @@ def in_blocks(score: Callable, text: Fragments, image: Fragments, block_elements
     rows = []
     for i in range(0, n_image, images):
         some = image.rows(slice(i, i + images))
-        rows.append(paddle.concat([score(text.rows(slice(t, t + texts)), some) for t in range(0, n_text, texts)], axis=1))
+        row = [score(text.rows(slice(t, t + texts)), some) for t in range(0, n_text, texts)]
+        rows.append(paddle.concat(row, axis=1))
     return paddle.concat(rows, axis=0)
 
 

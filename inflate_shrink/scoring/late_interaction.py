@@ -60,7 +60,8 @@ def _sum_of_best(text: Fragments, image: Fragments) -> paddle.Tensor:
 
 def _products(text, image, bias):
     """Multiply (t, l, d) with (i, m, d) to (t, l, i, m); ``bias`` (i, m) keeps masked fragments from being the best."""
-    products = paddle.matmul(as_rows(text), as_rows(image), transpose_y=True).reshape([*text.shape[:2], *image.shape[:2]])
+    products = paddle.matmul(as_rows(text), as_rows(image), transpose_y=True)
+    products = products.reshape([*text.shape[:2], *image.shape[:2]])
     return products if bias is None else products + bias
 
 
@@ -79,9 +80,13 @@ class _BestMatch(PyLayer):
     @staticmethod
     def backward(ctx, gradient):
         text, image, choice = ctx.saved_tensor()
-        weights = paddle.put_along_axis(  # d best / d product is 1 at the chosen image fragment, 0 elsewhere
-            paddle.zeros([*choice.shape, image.shape[1]], image.dtype), choice.unsqueeze(-1), gradient.unsqueeze(-1), axis=-1
-        ).reshape([text.shape[0] * text.shape[1], -1])  # (t * l, i * m)
-        of_text = paddle.matmul(weights, as_rows(image)).reshape(text.shape) if ctx.wanted[0] else None
-        of_image = paddle.matmul(weights, as_rows(text), transpose_x=True).reshape(image.shape) if ctx.wanted[1] else None
+        zeros = paddle.zeros([*choice.shape, image.shape[1]], image.dtype)
+        # d best / d product is 1 at the chosen image fragment, 0 elsewhere
+        weights = paddle.put_along_axis(zeros, choice.unsqueeze(-1), gradient.unsqueeze(-1), axis=-1)
+        weights = weights.reshape([text.shape[0] * text.shape[1], -1])  # (t * l, i * m)
+        of_text = of_image = None
+        if ctx.wanted[0]:
+            of_text = paddle.matmul(weights, as_rows(image)).reshape(text.shape)
+        if ctx.wanted[1]:
+            of_image = paddle.matmul(weights, as_rows(text), transpose_x=True).reshape(image.shape)
         return (of_text, of_image) + ctx.no_gradient

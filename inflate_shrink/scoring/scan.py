@@ -21,7 +21,9 @@ _MASKED = -1e4
 _ARRAYS = 4  # a block makes so many of the size of the similarities
 
 
-def scan(text: Fragments, image: Fragments, query: str, pooling: str, block_elements: int = BLOCK_ELEMENTS) -> paddle.Tensor:
+def scan(
+    text: Fragments, image: Fragments, query: str, pooling: str, block_elements: int = BLOCK_ELEMENTS
+) -> paddle.Tensor:
     """Return the scores (I, T) float32 of every image with every text; vectors are L2-normalised.
 
     Args:

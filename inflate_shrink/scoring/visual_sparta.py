@@ -20,7 +20,8 @@ _MASKED = -1e4  # added to a masked region's products: the ReLU makes them 0
 def visual_sparta(text: Fragments, image: Fragments, block_elements: int = BLOCK_ELEMENTS) -> paddle.Tensor:
     """Return the scores (I, T) float32 of every image (I, m, d) with every text (T, l, d), neither normalised.
 
-    >>> text, image = Fragments(paddle.to_tensor([[[1.0]]])), Fragments(paddle.to_tensor([[[2.0], [3.0]], [[-1.0], [-2.0]]]))
+    >>> text = Fragments(paddle.to_tensor([[[1.0]]]))
+    >>> image = Fragments(paddle.to_tensor([[[2.0], [3.0]], [[-1.0], [-2.0]]]))
     >>> [round(score, 4) for score in visual_sparta(text, image)[:, 0].tolist()]  # log(1 + 3), log(1 + 0)
     [1.3863, 0.0]
     """
