@@ -1,6 +1,7 @@
 """What comes from files and users shows on a terminal, and commands nothing."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,8 +63,9 @@ def test_hits(monkeypatch, capsys):
     from inflate_shrink.search.searcher import Hit
 
     hit, written = Hit(1, 0.5, f"id{CLEAR}", "a\u202eb.jpg"), []
-    monkeypatch.setattr(search, "is_inverted", lambda directory: False)
-    monkeypatch.setattr(search, "_search", lambda arguments: ([hit], 1, "images"))
+    index = SimpleNamespace(search=lambda query, k: [hit], remarks=lambda query: [])
+    monkeypatch.setattr(search, "open_searchable", lambda *_: index)
+    monkeypatch.setattr(search, "_held", lambda *_: (1, "images"))
     monkeypatch.setattr(search, "write_json", lambda path, value: written.append(value))
     search.main(["--index", "index", "-k", "1", "--json", "hits.json", "red"])
     assert capsys.readouterr().out == "   1    0.5000  id\\x1b[2J  a\\u202eb.jpg\n"
