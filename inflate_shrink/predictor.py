@@ -55,7 +55,8 @@ def open_paddle(path: Path, weights: Path, threads: int, gpu: bool = False, oned
         onednn: compute by oneDNN where Paddle would.
 
     Raises:
-        Exception: of many kinds, Paddle cannot read the files. A graph of Paddle 3 ends a process of Paddle 2, without an error.
+        Exception: of many kinds, Paddle cannot read the files. A graph of Paddle 3 ends a process of Paddle 2, without
+            an error.
     """
     import paddle
     from paddle import inference
@@ -75,10 +76,12 @@ def open_paddle(path: Path, weights: Path, threads: int, gpu: bool = False, oned
 
 
 def _run_by_turns(predictor) -> Callable[..., list[np.ndarray]]:
-    """Return a function of the predictor's inputs, in its order, that gives copies of its outputs; threads take turns in it.
+    """Return a function of the predictor's inputs, in its order, that gives copies of its outputs; threads take turns
+    in it.
 
     A predictor has one place for its inputs and one for its outputs, so of two threads that share it each would read
-    what the other made. A clone for each thread would keep its own copy of every activation for as long as the thread lives.
+    what the other made. A clone for each thread would keep its own copy of every activation for as long as the thread
+    lives.
     """
     inputs = [predictor.get_input_handle(name) for name in predictor.get_input_names()]
     outputs = [predictor.get_output_handle(name) for name in predictor.get_output_names()]

@@ -39,18 +39,18 @@ def _add_build(commands):
     _add_data_options(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="the new index")
     parser.add_argument("--items", choices=("images", "captions"), default="images", help="images, to be found by text, or captions, by image (default: %(default)s)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="of the fragments on disk (default: %(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="how the fragments are kept on disk (default: %(default)s)")
     parser.add_argument("--onnx", action="store_true", help="also export the encoders for onnxruntime, which start faster")
-    inverted = parser.add_argument_group("of an inverted index")
+    inverted = parser.add_argument_group("options of an inverted index")
     inverted.add_argument("--top", type=int, default=0, metavar="N", help="keep an image's N best pieces only: smaller, faster (default: all above 0)")
-    inverted.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of the scores on disk (default: %(default)s)")
+    inverted.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="how the scores are kept on disk (default: %(default)s)")
 
 
 def _add_add(commands):
     parser = add_command(commands, "add", "add what is not in an index yet", _add)
     parser.add_argument("index", metavar="DIR")
-    parser.add_argument("--checkpoint", metavar="DIR", help="that the index was built with (default: where it was then)")
-    parser.add_argument("--first", metavar="DIR", help="likewise")
+    parser.add_argument("--checkpoint", metavar="DIR", help="the checkpoint that the index was built with (default: where it was then)")
+    parser.add_argument("--first", metavar="DIR", help="the F that the index was built with (default: where it was then)")
     _add_data_options(parser)
     parser.add_argument("--replace", action="store_true", help="encode those anew that are in the index")
 
@@ -70,7 +70,7 @@ def _add_compact(commands):
 def _add_faiss(commands):
     parser = add_command(commands, "faiss", "prepare the vectors of an F for faiss; again after each change", _faiss)
     parser.add_argument("index", metavar="DIR")
-    parser.add_argument("--kind", choices=("auto", *KINDS), default="auto", help="(default: by size; scan: our own kernel, without faiss)")
+    parser.add_argument("--kind", choices=("auto", *KINDS), default="auto", help="how faiss finds them; scan: our own kernel, without faiss (default: by size)")
 
 
 def _add_onnx(commands):

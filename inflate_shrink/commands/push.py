@@ -18,11 +18,11 @@ EMBEDDED = 20_000  # items for which Qdrant recommends it
 
 def main(argv):
     parser = tool_parser(__doc__)
-    parser.add_argument("--index", required=True, metavar="DIR", help="of tools/index.py build")
+    parser.add_argument("--index", required=True, metavar="DIR", help="the index, made by tools/index.py build")
     parser.add_argument("--to", required=True, metavar="PLACE", help="directory of embedded Qdrant, made if missing; or http://HOST:6333")
     parser.add_argument("--collection", metavar="NAME", help="collection (default: the name of DIR)")
     parser.add_argument("--source", default="", metavar="NAME", help="name of this index in a collection that several indexes share (default: the name of DIR)")
-    parser.add_argument("--shards", type=int, default=1, metavar="N", help="of a new collection on a cluster (default: %(default)s)")
+    parser.add_argument("--shards", type=int, default=1, metavar="N", help="shards of a new collection on a cluster (default: %(default)s)")
     parser.add_argument("--replicas", type=int, default=1, metavar="N", help="copies of each shard of a new collection (default: %(default)s)")
     parser.add_argument("--float16", action="store_true", help="a new collection keeps half floats: half the bytes, scores to three digits")
     parser.add_argument("--replace", action="store_true", help="first delete the collection, if there is one")

@@ -20,13 +20,13 @@ _INTERFACE = 2  # is_interface of csrc/library.h
 
 
 def library() -> ctypes.CDLL | None:
-    """The library, or None if it was not built here or is not wanted (see :func:`paths`)."""
+    """Return the library, or None if it was not built here or is not wanted (see :func:`paths`)."""
     return None if paths() == (NUMPY,) else _load()
 
 
 @cache
 def paths() -> tuple[str, ...]:
-    """The ways to compute that this machine has, the best first: instruction sets of the library, then "numpy".
+    """Return the ways to compute that this machine has, the best first: instruction sets of the library, then "numpy".
 
     Where the environment variable INFLATE_SHRINK_PATH names one of them, those before it are left out, as on a machine
     without them. Raises InputError if it names none.
@@ -38,7 +38,10 @@ def paths() -> tuple[str, ...]:
 
 
 def path_number(path: str) -> int | None:
-    """The library's number of a path, "" for the best; None: NumPy. Raises InputError if this machine lacks it."""
+    """Return the library's number of a path ("": of the best one), or None for NumPy.
+
+    Raises InputError if this machine lacks it.
+    """
     path = path or paths()[0]
     if path not in paths():
         raise InputError(f"{path!r} is no way to compute here; this machine has {', '.join(paths())}")
@@ -46,16 +49,21 @@ def path_number(path: str) -> int | None:
 
 
 def thread_count(threads: int) -> int:
-    """``threads``, or for 0 the cores this process may use. Raises InputError if it is not 0 to MOST_THREADS."""
+    """Return ``threads``, or for 0 the number of cores this process may use.
+
+    Raises InputError if it is not 0 to MOST_THREADS.
+    """
     if not isinstance(threads, (int, np.integer)) or not 0 <= threads <= MOST_THREADS:
         raise InputError(f"threads must be 0 (all cores) or more, up to {MOST_THREADS}, found {threads}")
     return int(threads) or min(len(os.sched_getaffinity(0)), MOST_THREADS)
 
 
 def call(function: str, *arguments) -> None:
-    """Call a function of the library; arrays go as pointers (None: null), integers as 64-bit or int by ``ctypes`` type given.
+    """Call a function of the library; arrays go as pointers (None: null), integers as 64-bit or int by ``ctypes`` type
+    given.
 
-    Raises InputError if offsets among them name rows that are not there: they are checked on the way, where that costs nothing.
+    Raises InputError if offsets among them name rows that are not there: they are checked on the way, where that costs
+    nothing.
     """
     status = getattr(library(), function)(*map(_argument, arguments))
     if status == _NOT_STORED:
@@ -65,7 +73,7 @@ def call(function: str, *arguments) -> None:
 
 
 def not_stored() -> InputError:
-    """What to raise for offsets that are no ascending numbers of rows."""
+    """Return what to raise for offsets that are no ascending numbers of rows."""
     return InputError("the offsets of the items name rows that are not there; they must ascend from 0 to the number of rows")
 
 
@@ -74,7 +82,7 @@ def _load() -> ctypes.CDLL | None:
     for path in sorted(Path(__file__).parent.glob("_kernel*.so")):
         try:
             loaded = ctypes.CDLL(str(path))
-        except OSError:  # of another machine
+        except OSError:  # it is a library of another machine
             continue
         if not hasattr(loaded, "is_interface") or loaded.is_interface() != _INTERFACE:
             warnings.warn(f"{path} was built of other sources, so NumPy does its work, slower; install the package again", stacklevel=2)
@@ -87,7 +95,7 @@ def _load() -> ctypes.CDLL | None:
 
 @cache
 def _built() -> tuple[str, ...]:
-    """Names of the library's paths, by number."""
+    """Return the names of the library's paths, in the order of their numbers."""
     names: list[str] = []
     while _load() is not None and (name := _load().is_path_name(len(names))):
         names.append(name.decode())

@@ -10,10 +10,12 @@ from .stored import PRECISIONS
 
 
 def arithmetic_limit(precision: str, threads: int = 0, seconds: float = 0.5, path: str = "") -> float:
-    """Operations per second (2 for each product) of the kernel's multiply-add alone, in registers; the best of about ``seconds``.
+    """Measure the operations per second (2 for each product) of the kernel's multiply-add alone, in registers; the best
+    of about ``seconds``.
 
     Raises:
-        InputError: there is no library here, or no such precision, path or number of threads, or ``seconds`` are not above 0 and at most 60.
+        InputError: there is no library here, or no such precision, path or number of threads, or ``seconds`` are not
+            above 0 and at most 60.
     """
     if precision not in PRECISIONS:
         raise InputError(f"the precision is one of {', '.join(PRECISIONS)}, found {precision!r}")

@@ -22,7 +22,8 @@ _PRODUCTS = 1 << 26  # at a time: 256 MiB
 
 
 def nearest_centroids(vectors: np.ndarray, centroids: np.ndarray, threads: int = 0) -> np.ndarray:
-    """(R,) uint16: the centroid (C, d) with the highest product for each of the vectors (R, d), both of length 1.
+    """Return (R,) uint16: the number of the centroid (C, d) with the highest product for each of the vectors (R, d),
+    both of length 1.
 
     Raises InputError if the vectors are not finite or of another dimension, or C is not 1 to MOST_CENTROIDS.
     """
@@ -38,7 +39,9 @@ def nearest_centroids(vectors: np.ndarray, centroids: np.ndarray, threads: int =
 
 
 class CentroidTable(NamedTuple):
-    """The products of a query with all centroids as bytes. table: (65536, lanes), the first C rows; offset, step: of a sum of bytes to a score."""
+    """The products of a query with all centroids as bytes. table: (65536, lanes), the first C rows; offset, step: of a
+    sum of bytes to a score.
+    """
 
     table: np.ndarray
     offset: float
@@ -46,7 +49,10 @@ class CentroidTable(NamedTuple):
 
 
 def centroid_table(query: np.ndarray, centroids: StoredFragments, threads: int = 0, path: str = "") -> CentroidTable:
-    """Compare a query (l, d) float32 with C centroids, items of one row (see :func:`as_items`) without a center; raises InputError if they are not."""
+    """Compare a query (l, d) float32 with C centroids, items of one row (see :func:`as_items`) without a center.
+
+    Raises InputError if they are not.
+    """
     centroids, _, (query,) = checked(centroids, None, query)
     _require_centroids(len(centroids))
     if len(centroids) != len(centroids.values) or not one_row_each(centroids.offsets) or centroids.center is not None:
@@ -73,7 +79,7 @@ def centroid_table(query: np.ndarray, centroids: StoredFragments, threads: int =
 def centroid_scores(
     table: CentroidTable, nearest: np.ndarray, offsets: np.ndarray, chosen: np.ndarray | None = None, threads: int = 0, path: str = ""
 ) -> np.ndarray:
-    """Approximate scores (n,) float32 of a text query with images.
+    """Return approximate scores (n,) float32 of a text query with images.
 
     Args:
         nearest: (R,) uint16, the centroid of each fragment of N images, by :func:`nearest_centroids`.
@@ -81,8 +87,8 @@ def centroid_scores(
         chosen: (n,) int, numbers of the images to score; None: all.
 
     Raises:
-        InputError: the table, the numbers and the offsets are not of these shapes and types, the offsets name fragments that
-            are not there, or there is no such item, path or number of threads.
+        InputError: the table, the numbers and the offsets are not of these shapes and types, the offsets name fragments
+            that are not there, or there is no such item, path or number of threads.
     """
     if not isinstance(nearest, np.ndarray) or nearest.dtype != np.uint16:
         raise InputError(f"numbers of centroids are an array (..) of uint16, found {getattr(nearest, 'dtype', type(nearest).__name__)}")
@@ -101,7 +107,7 @@ def centroid_scores(
 
 
 def as_items(vectors: np.ndarray, precision: str = "int8") -> StoredFragments:
-    """Vectors (N, d) as items of one row each; raises InputError as :func:`encode_rows`."""
+    """Return vectors (N, d) as items of one row each; raises InputError as :func:`encode_rows`."""
     values, scales = encode_rows(vectors, precision)
     return StoredFragments(values, scales, np.arange(len(values) + 1, dtype=np.int64), precision, np.shape(vectors)[1])
 

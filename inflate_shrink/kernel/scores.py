@@ -18,14 +18,14 @@ _BLOCK = 1 << 22  # products at a time, without the library
 def scores(
     queries: Sequence[np.ndarray], rows: StoredFragments, chosen: np.ndarray | None = None, stored: str = "image", threads: int = 0, path: str = ""
 ) -> np.ndarray:
-    """Late interaction of every query with every item.
+    """Score every query with every item by late interaction.
 
     Args:
         queries: float32 (l, d), the fragments that count; rounded to the precision of the rows.
         rows: N items.
         chosen: (n,) int, numbers of the items to score; None: all.
-        stored: "image", the items are images and the queries texts (t2i): each query fragment's best row, summed over the
-            query; "text" (i2t): each row's best query fragment, summed over the item.
+        stored: "image", the items are images and the queries texts (t2i): each query fragment's best row, summed over
+            the query; "text" (i2t): each row's best query fragment, summed over the item.
         threads: 0: all cores this process may use.
         path: one of :func:`.compiled.paths`; "": the best.
 
@@ -33,8 +33,8 @@ def scores(
         (Q, n) float32; -infinity for an item without rows, and with ``stored="text"`` for a query without fragments.
 
     Raises:
-        InputError: a query has another dimension or is not finite, the rows are not those of their precision and dimension,
-            their offsets name rows that are not there, or there is no such item, path or number of threads.
+        InputError: a query has another dimension or is not finite, the rows are not those of their precision and
+            dimension, their offsets name rows that are not there, or there is no such item, path or number of threads.
     """
     rows, chosen, queries = checked(rows, chosen, *queries)
     if stored not in ("image", "text"):
@@ -62,12 +62,12 @@ def scores(
 
 
 def one_row_each(offsets: np.ndarray) -> bool:
-    """Whether offsets (N + 1,) are the numbers from 0 to N."""
+    """Return whether offsets (N + 1,) are the numbers from 0 to N."""
     return bool(offsets[0] == 0 and offsets[-1] == len(offsets) - 1 and (offsets[1:] > offsets[:-1]).all())
 
 
 def _bias(fragments: np.ndarray, rows: StoredFragments) -> np.ndarray:
-    """(l,) float32: what the rows' center adds to each fragment's products."""
+    """Return (l,) float32: what the rows' center adds to each fragment's products."""
     return np.zeros(len(fragments), np.float32) if rows.center is None else fragments @ rows.center
 
 
@@ -79,7 +79,7 @@ def require_stored(offsets: np.ndarray, chosen: np.ndarray, stored: int) -> None
 
 
 def _with_numpy(queries: list[np.ndarray], rows: StoredFragments, chosen: np.ndarray | None, stored: str) -> np.ndarray:
-    """The same without the library, some items at a time."""
+    """Compute the same scores without the library, some items at a time."""
     chosen = np.arange(len(rows)) if chosen is None else chosen
     require_stored(rows.offsets, chosen, len(rows.values))
     rounded = [round_to(query, rows.precision) for query in queries]

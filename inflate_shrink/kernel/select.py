@@ -10,9 +10,11 @@ from .stored import array_of
 
 
 def best_positions(scores: np.ndarray, count: int) -> np.ndarray:
-    """Return the positions of the ``count`` highest of the scores (n,), or of all, ascending; of equal scores the lower positions.
+    """Return the positions of the ``count`` highest of the scores (n,), or of all, ascending; of equal scores the lower
+    positions.
 
-    NaN, as a damaged file may hold it, is above or below all others. Raises InputError if the scores are none or ``count`` is negative.
+    NaN, as a damaged file may hold it, is above or below all others. Raises InputError if the scores are none or
+    ``count`` is negative.
     """
     scores = array_of("scores", scores, np.float32, None)
     if not isinstance(count, (int, np.integer)) or count < 0:

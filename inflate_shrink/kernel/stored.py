@@ -41,7 +41,10 @@ class StoredFragments:
 
 
 def row_width(dim: int, precision: str) -> int:
-    """Numbers in a stored row of ``dim`` dimensions; raises InputError if there is no such precision or it has no such rows."""
+    """Return how many numbers are in a stored row of ``dim`` dimensions.
+
+    Raises InputError if there is no such precision or it has no such rows.
+    """
     if precision not in PRECISIONS:
         raise InputError(f"the precision of rows is one of {', '.join(PRECISIONS)}, found {precision!r}")
     most = MOST_INT8_DIMENSIONS if precision == "int8" else np.iinfo(np.int32).max
@@ -52,7 +55,10 @@ def row_width(dim: int, precision: str) -> int:
 
 
 def array_of(what: str, values, dtype, *shape: int | None) -> np.ndarray:
-    """The values, contiguous and of a type; raises InputError unless they have the shape (None: any length) and are whole numbers where the type is."""
+    """Return the values, contiguous and of a type.
+
+    Raises InputError unless they have the shape (None: any length) and are whole numbers where the type is.
+    """
     try:
         array = np.asarray(values)
         fits = array.dtype == dtype or array.dtype.kind in ("iuf" if np.dtype(dtype).kind == "f" or not array.size else "iu")
@@ -66,7 +72,9 @@ def array_of(what: str, values, dtype, *shape: int | None) -> np.ndarray:
 
 
 def checked(rows: StoredFragments, chosen: np.ndarray | None, *queries: np.ndarray) -> tuple[StoredFragments, np.ndarray | None, list[np.ndarray]]:
-    """All as the library reads them: contiguous, of the types above, within their bounds, but for the offsets, which it compares with the rows itself."""
+    """Return all as the library reads it: contiguous, of the types above, within their bounds, but for the offsets,
+    which the library itself compares with the rows.
+    """
     values, scales = _stored(rows.values, rows.scales, rows.precision, rows.dim)
     center = _center(rows.center, rows.dim)
     rows = replace(rows, values=np.ascontiguousarray(values), scales=scales, offsets=checked_offsets(rows.offsets), center=center)
@@ -75,7 +83,7 @@ def checked(rows: StoredFragments, chosen: np.ndarray | None, *queries: np.ndarr
 
 
 def checked_offsets(offsets: np.ndarray) -> np.ndarray:
-    """(N + 1,) int64, contiguous; whether they name rows that are there is not looked at."""
+    """Return the offsets (N + 1,) as contiguous int64; whether they name rows that are there is not looked at."""
     offsets = array_of("offsets of items", offsets, np.int64, None)
     if not len(offsets):
         raise InputError("offsets of N items are N + 1 numbers, found none")
@@ -83,7 +91,7 @@ def checked_offsets(offsets: np.ndarray) -> np.ndarray:
 
 
 def checked_items(chosen: np.ndarray | None, count: int) -> np.ndarray | None:
-    """Numbers of some of ``count`` items as contiguous int64. Raises InputError if there is no such item."""
+    """Return the numbers of some of ``count`` items as contiguous int64. Raises InputError if there is no such item."""
     chosen = None if chosen is None else array_of("numbers of items", chosen, np.int64, None)
     if chosen is not None and len(chosen) and not 0 <= chosen.min() <= chosen.max() < count:
         raise InputError(f"there are {count} items, numbered from 0, found numbers from {chosen.min()} to {chosen.max()}")
@@ -91,7 +99,7 @@ def checked_items(chosen: np.ndarray | None, count: int) -> np.ndarray | None:
 
 
 def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values and scales, as of :class:`StoredFragments`, of (R, d) finite float32 vectors; int8 has the largest magnitude of a row at 127.
+    """Round finite vectors (R, d) float32; return values and scales as :class:`StoredFragments` has them.
 
     Raises:
         InputError: there is no such precision, it has no rows of d dimensions, or the center has others.
@@ -111,13 +119,16 @@ def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: n
 
 
 def decode_rows(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int, center: np.ndarray | None = None) -> np.ndarray:
-    """(R, d) float32 of stored rows; raises InputError if they are not those of the precision and the dimension."""
+    """Return the vectors (R, d) float32 of stored rows.
+
+    Raises InputError if they are not those of the precision and the dimension.
+    """
     vectors = _decode(*_stored(values, scales, precision, dim), precision, dim)
     return vectors if center is None else vectors + _center(center, dim)
 
 
 def round_to(vectors: np.ndarray, precision: str) -> np.ndarray:
-    """(R, d) float32 vectors with the error that ``precision`` brings: queries are rounded like rows."""
+    """Return vectors (R, d) float32 with the error that ``precision`` brings: queries are rounded like rows."""
     return _decode(*_encode(vectors, vectors.shape[1], precision), precision, vectors.shape[1])
 
 

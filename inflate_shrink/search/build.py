@@ -35,8 +35,8 @@ _COMMIT_ITEMS = 100_000  # added between two commits: a build or an addition tha
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """What an index holds: "images" or "captions"; precision: of :data:`inflate_shrink.kernel.PRECISIONS`; centroids: their
-    number, 0 for none, -1 for as many as suit the collection; onnx: also export the encoders for onnxruntime."""
+    """What an index holds: "images" or "captions"; precision: of :data:`inflate_shrink.kernel.PRECISIONS`; centroids:
+    their number, 0 for none, -1 for as many as suit the collection; onnx: also export the encoders for onnxruntime."""
 
     holds: str = "images"
     precision: str = "int8"
@@ -49,7 +49,8 @@ class Models:
     """The checkpoint whose fragments are indexed, and the F of the first stage, if any.
 
     Raises:
-        InputError: one of them does not score by late interaction, the first stage's is no F, or they read captions differently.
+        InputError: one of them does not score by late interaction, the first stage's is no F, or they read captions
+            differently.
     """
 
     def __init__(self, exact: Checkpoint, first: Checkpoint | None = None):
@@ -71,11 +72,13 @@ class Models:
         return [checkpoint.open_data(directory) for checkpoint in self.all()][0]
 
     def describe(self) -> dict:
-        """JSON values for the index's origin."""
+        """Return JSON values for the index's origin."""
         return {name: checkpoint.origin() for name, checkpoint in zip(("model", "first"), self.all())}
 
     def batches(self, store: Store, holds: str, chosen: np.ndarray) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
-        """For each batch of items and each model: the rows (R, d) float32 that count and how many each item has, (n,)."""
+        """Yield for each batch of items, and for each model, the rows (R, d) float32 that count and how many each item
+        has, (n,).
+        """
         models = [(checkpoint, checkpoint.load_model()) for checkpoint in self.all()]
         streams = [_fragments(checkpoint, model, store, holds, chosen) for checkpoint, model in models]
         yield from map(list, zip(*streams))
@@ -126,7 +129,7 @@ def _whole(directory: Path, made_of: dict):
 
 
 def create_empty(directory: str | os.PathLike, models: Models, data: dict, settings: BuildSettings, sample: Sequence[np.ndarray]) -> None:
-    """An index without items, with the encoders of its queries.
+    """Make an index without items, with the encoders of its queries.
 
     Args:
         data: what the index says of its data, ``image_root`` among it.
@@ -230,13 +233,15 @@ def _require_the_same(index: Index, names: list[tuple[str, str]]) -> None:
 
 
 def _describe(store: Store, holds: str, split: str) -> dict:
-    """Return what an index says of its data; files of images are named from ``image_root``, or with their whole path."""
+    """Return what an index says of its data; files are named from ``image_root``, or with their whole path."""
     root = str(store.image_root) if holds == "images" else ""
     return {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
 
 
 def _weights(model: dict | None) -> str:
-    """Of an origin, with what else the fragments depend on: the same weights may be kept with another config."""
+    """Return the weights that an origin names, with what else the fragments depend on: another config may have the same
+    weights.
+    """
     return "{fingerprint} ({codes} codes, fragments {fragments}, padding {score_padding})".format(**model) if model else "none"
 
 
@@ -250,7 +255,9 @@ def _chosen(store: Store, holds: str, split: str) -> np.ndarray:
 
 
 def _name(store: Store, holds: str, item: int, root: str = "") -> tuple[str, str]:
-    """Return an image's id, and its file from ``root``; or the image's id with the caption's place among all, and its text."""
+    """Return an image's id, and its file from ``root``; or the image's id with the caption's place among all, and its
+    text.
+    """
     if holds == "images":
         file = store.image_files[item]
         return store.image_ids[item], os.path.join(root, file) if file else ""
@@ -268,7 +275,7 @@ def _fragments(
 
 
 def rows_that_count(encoded: Fragments) -> tuple[np.ndarray, np.ndarray]:
-    """Fragments (R, d) of some items that are not masked, and how many each item has, (n,)."""
+    """Return the fragments (R, d) of some items that are not masked, and how many each item has, (n,)."""
     counts = encoded.float_mask().numpy() > 0
     return encoded.vectors.numpy()[counts], counts.sum(1)
 

@@ -16,14 +16,17 @@ SAMPLE = 32  # fragments for each centroid
 
 
 def centroid_count(fragments: int) -> int:
-    """How many centroids suit a collection of so many fragments: about eight times the square root, a power of two, 256 to 8,192."""
+    """Return how many centroids suit a collection of so many fragments: about eight times the square root, a power of
+    two, 256 to 8,192.
+    """
     return int(2 ** np.clip(round(np.log2(8 * max(1, fragments) ** 0.5)), 8, 13))
 
 
 def spherical_kmeans(vectors: np.ndarray, count: int, seed: int = 0, threads: int = 0) -> np.ndarray:
-    """(count, d) float32 of length 1, of vectors (n, d) of length 1; count at most n and 65,536.
+    """Return centroids (count, d) float32 of length 1 of vectors (n, d) of length 1; at most n and 65,536.
 
-    Lloyd's rounds from vectors drawn without repetition; a centroid that loses all its vectors starts anew at a random one.
+    Lloyd's rounds from vectors drawn without repetition; a centroid that loses all its vectors starts anew at a random
+    one.
     """
     random = np.random.default_rng(seed)
     count = min(count, len(vectors), MOST_CENTROIDS)
@@ -39,7 +42,7 @@ def spherical_kmeans(vectors: np.ndarray, count: int, seed: int = 0, threads: in
 
 
 def read_centroids(path: Path, dim: int) -> np.ndarray:
-    """(C, dim) float32 centroids of an index; raises InputError if the file holds anything else."""
+    """Read the centroids (C, dim) float32 of an index; raises InputError if the file holds anything else."""
     try:
         shape, dtype, size = read_header(path)
         found = f"{dtype} {shape}"

@@ -30,7 +30,10 @@ class CrossStage:
         self._rows = {image: row for row, image in enumerate(self._store.image_ids)}
 
     def __call__(self, query: str, hits: list[Hit]) -> list[Hit]:
-        """The hits in the order of their cross-BERT scores, which they then have; raises InputError if the data lack an image."""
+        """Return the hits in the order of their cross-BERT scores, which they then have.
+
+        Raises InputError if the data lack an image.
+        """
         if not hits:
             return hits
         unknown = [hit.id for hit in hits if hit.id not in self._rows]

@@ -7,7 +7,7 @@ from .index import MANIFEST, UINT16, Index
 
 
 def describe_index(index: Index) -> str:
-    """Items, fields with their bytes, models and data, a line each."""
+    """Return an index's items, fields with their bytes, models and data, a line each."""
     settings, path = index.settings, index.directory / MANIFEST
     entries = index.manifest.segments
     files = [(name.rpartition("/")[2], entry.size) for segment in entries for name, entry in segment.files.items()]

@@ -91,14 +91,16 @@ def build_faiss(
 
 
 def _remove_others(place: Path, field: str, stem: str | None) -> None:
-    """Also what a build that was killed left; a .json before its .faiss, so that no reader misses the latter."""
+    """Remove the sidecars of other commits and what a build that was killed left; a .json before its .faiss, so that no
+    reader misses the latter.
+    """
     for path in sorted([*place.glob(f"{field}-*"), *place.glob(f".{field}-*")], key=lambda path: path.suffix == ".faiss"):
         if path.stem != stem:
             remove(path)
 
 
 def _new(faiss: ModuleType, kind: str, items: int, dim: int, seed: int):
-    """An empty index of inner products."""
+    """Make an empty index of inner products."""
     product, eight_bits = faiss.METRIC_INNER_PRODUCT, faiss.ScalarQuantizer.QT_8bit
     if kind == "flat":
         return faiss.IndexFlatIP(dim)
@@ -130,13 +132,15 @@ def _fill(new, stored: StoredVectors, random: np.random.Generator):
 
 
 def _between(stored: StoredVectors, random: np.random.Generator) -> np.ndarray:
-    """(M, d) float32 sums of two items each, normalised."""
+    """Return (M, d) float32: sums of two items each, normalised."""
     sums = stored.decode(random.choice(stored.live, 2 * _QUERIES)).reshape(2, _QUERIES, -1).sum(0)
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
 def _least_effort(vectors: FaissVectors, stored: StoredVectors, queries: np.ndarray, most: int, threads: int) -> tuple[int, float]:
-    """The least effort of a doubling series that finds RECALL of the true best AT, or the most there is; and what it finds."""
+    """Return the least effort of a doubling series that finds RECALL of the true best AT, or the most there is; and
+    what it finds.
+    """
     best = _best(stored, queries, threads)
     effort = min(16, most)
     while True:
@@ -148,7 +152,7 @@ def _least_effort(vectors: FaissVectors, stored: StoredVectors, queries: np.ndar
 
 
 def _best(stored: StoredVectors, queries: np.ndarray, threads: int) -> np.ndarray:
-    """(M, AT) int64 positions of the true best, or of all where there are fewer."""
+    """Return the numbers (M, AT) int64 of the true best, or of all where there are fewer."""
     positions, values = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
     for begin in range(0, len(stored.live), _BLOCK):
         block = stored.live[begin : begin + _BLOCK]
@@ -160,7 +164,7 @@ def _best(stored: StoredVectors, queries: np.ndarray, threads: int) -> np.ndarra
 
 
 def _write(faiss: ModuleType, built, path: Path) -> FileEntry:
-    """Raises OSError, which faiss on its own does not always notice."""
+    """Write what faiss built; raises OSError, which faiss on its own does not always notice."""
     file, errors = FileWriter(path), []
 
     def write(data: bytes) -> None:

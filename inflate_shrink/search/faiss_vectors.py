@@ -25,25 +25,25 @@ from ..kernel.compiled import thread_count
 from .index import UINT16, Index, Numbering
 
 FORMAT, PLACE = 1, "faiss"
-_SIGNATURE = "json_crc32"  # of the other values; older ones have none
+_SIGNATURE = "json_crc32"  # the key of the checksum of the other values; older files have none
 Result = TypeVar("Result")
 KINDS = ("scan", "ivf", "hnsw", "flat", "sq8")
 _SCANNED, _GRAPH = 25_000_000, 1_000_000_000  # numbers, items * dimensions: about 1.5 ms of our scan; some ten minutes of building (extrapolated), on two cores
 
 
 def choose_kind(items: int, dim: int) -> str:
-    """One of KINDS, by size.
+    """Choose one of KINDS, by size.
 
     "scan", our own kernel without a sidecar, where that takes about a millisecond: it is exact and never out of date.
-    Then "hnsw", the fastest to search at 100K, and where its graph takes too long to build, "ivf". Never "flat" and "sq8",
-    faiss's own scans: ours was faster at 10K, 100K and 500K items of 768 dimensions.
+    Then "hnsw", the fastest to search at 100K, and where its graph takes too long to build, "ivf". Never "flat" and
+    "sq8", faiss's own scans: ours was faster at 10K, 100K and 500K items of 768 dimensions.
     """
     numbers = items * dim
     return "scan" if numbers <= _SCANNED else "hnsw" if numbers <= _GRAPH else "ivf"
 
 
 def import_faiss(where: Path) -> ModuleType:
-    """Raises InputError that begins with ``where`` if faiss is not installed: it is an extra."""
+    """Import faiss, which is an extra; raises InputError that begins with ``where`` if it is not installed."""
     logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells which instructions it loads
     try:
         import faiss
@@ -53,17 +53,18 @@ def import_faiss(where: Path) -> ModuleType:
 
 
 def sidecar_path(index: Index, field: str) -> Path:
-    """Of the .json; the .faiss is beside it."""
+    """Return the path of a sidecar's .json; its .faiss is beside it."""
     return index.directory / PLACE / f"{field}-{index.commit}.json"
 
 
 def segment_names(index: Index) -> list[list[str]]:
-    """What tells a commit from one of the same number in another index: names of segments are partly random."""
+    """Return what tells a commit from one of the same number in another index: names of segments are partly random."""
     return [[entry.name, entry.deleted_file] for entry in index.manifest.segments]
 
 
 class StoredVectors:
-    """The vectors of a field by the numbers of their items (:class:`.index.Numbering`). Keeps its commit when the index is refreshed.
+    """The vectors of a field by the numbers of their items (:class:`.index.Numbering`). Keeps its commit when the index
+    is refreshed.
 
     Raises:
         InputError: there is no such field, it holds numbers of centroids, or an item has several rows.
@@ -77,7 +78,7 @@ class StoredVectors:
 
     @property
     def live(self) -> np.ndarray:
-        """The numbers (L,) int64 of the items that are not deleted, ascending."""
+        """Return the numbers (L,) int64 of the items that are not deleted, ascending."""
         return self._items.live
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
@@ -90,7 +91,9 @@ class StoredVectors:
         return out
 
     def score(self, queries: np.ndarray, numbers: np.ndarray, threads: int = 0) -> np.ndarray:
-        """Return the scores (Q, n) float32 of queries (Q, d) with items, as :func:`inflate_shrink.kernel.scores` gives them."""
+        """Return the scores (Q, n) float32 of queries (Q, d) with items, as :func:`inflate_shrink.kernel.scores` gives
+        them.
+        """
         out = np.empty((len(queries), len(numbers)), np.float32)
         for places, segment, own in self._items.parts(numbers):
             out[:, places] = scores(list(queries[:, None]), segment.stored(self._field), own, threads=threads)
@@ -102,7 +105,8 @@ class FaissVectors:
 
     Attributes:
         kind: of KINDS, but "scan".
-        effort: how much is looked at by default: nprobe of "ivf", efSearch of "hnsw"; 0 of the others, which look at all.
+        effort: how much is looked at by default: nprobe of "ivf", efSearch of "hnsw"; 0 of the others, which look at
+            all.
     """
 
     def __init__(self, faiss: ModuleType, stored: StoredVectors, found_by, kind: str, effort: int):
@@ -113,7 +117,7 @@ class FaissVectors:
         return len(self._stored.live)
 
     def search(self, vectors: np.ndarray, n: int, effort: int = 0, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """The best n items of each query, best first.
+        """Find the best n items of each query, best first.
 
         Args:
             vectors: (Q, d) float32, normalised.
@@ -122,7 +126,8 @@ class FaissVectors:
             threads: share the queries; one query runs on one. 0: all cores this process may use.
 
         Returns:
-            (Q, n) int64 positions as of :class:`StoredVectors`, -1 where fewer are found, and (Q, n) float32 scores, then -infinity.
+            (Q, n) int64 numbers as of :class:`StoredVectors`, -1 where fewer are found, and (Q, n) float32 scores, then
+            -infinity.
 
         Raises:
             InputError: the vectors have another dimension, or a number is negative.
@@ -152,7 +157,7 @@ class FaissVectors:
 
 
 def open_faiss(index: Index, field: str) -> FaissVectors | None:
-    """The sidecar of this commit, read into memory; None if there is none, or only one of another commit: then scan.
+    """Read the sidecar of this commit into memory; None if there is none, or only one of another commit: then scan.
 
     Raises:
         InputError: it is damaged or of a newer format, faiss is not installed, or see :class:`StoredVectors`.

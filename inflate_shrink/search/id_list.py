@@ -9,7 +9,7 @@ from ..errors import InputError
 
 
 def read_ids(path: str | os.PathLike) -> list[str]:
-    """The lines of a list; raises InputError if it cannot be read or is empty."""
+    """Read the lines of a list; raises InputError if it cannot be read or is empty."""
     try:
         ids = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

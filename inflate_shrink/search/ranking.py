@@ -19,6 +19,6 @@ class Hit(NamedTuple):
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Return the positions of the ``k`` highest scores (n,), the highest first; of equal ones the lower position first."""
+    """Return the positions of the ``k`` highest scores (n,), the highest first; of equal ones the lower first."""
     positions = best_positions(scores, k)
     return positions[np.argsort(-scores[positions], kind="stable")]

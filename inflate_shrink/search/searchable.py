@@ -42,7 +42,9 @@ class Searchable(ABC):
 
     @abstractmethod
     def search_image(self, regions: np.ndarray, k: int = 10, **options) -> list[Hit]:
-        """Return the ``k`` captions that fit an image best, given its regions (m, region_dim), or all if there are fewer."""
+        """Return the ``k`` captions that fit an image best, given its regions (m, region_dim), or all if there are
+        fewer.
+        """
 
     @abstractmethod
     def search_like(self, item: str, k: int = 10, **options) -> list[Hit]:

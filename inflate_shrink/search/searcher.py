@@ -41,13 +41,15 @@ Rerank = Callable[[list[Hit]], list[Hit]]
 class Searcher(Searchable):
     """An opened index with the encoders of its queries.
 
-    Threads may share it: each search is of one commit from its beginning to its end, and :meth:`refresh` may be called meanwhile.
+    Threads may share it: each search is of one commit from its beginning to its end, and :meth:`refresh` may be called
+    meanwhile.
 
     Args:
-        directory: of tools/index.py build.
-        threads: 0: all cores this process may use.
+        directory: the index, made by tools/index.py build.
+        threads: cores to use; 0: all that this process may use.
         device: where scores are computed, "cpu" or "gpu" (docs/gpu.md); nearest centroids and faiss always on the CPU.
-        backend: what runs the encoders, "paddle" or "onnx"; "": onnx where the index has ONNX files, since it starts faster.
+        backend: what runs the encoders, "paddle" or "onnx"; "": onnx where the index has ONNX files, since it starts
+            faster.
 
     Attributes:
         index: :class:`.index.Index` of the commit that is searched; not to be refreshed itself, but by :meth:`refresh`.
@@ -74,7 +76,7 @@ class Searcher(Searchable):
         if FRAGMENTS not in fields:
             raise InputError(f"{self.directory}: has no field {FRAGMENTS}; it has {', '.join(fields)}")
         self._has_centroids, self._vectors = NEAREST in fields, VECTOR if VECTOR in fields else FRAGMENTS
-        self._lock = threading.Lock()  # of what is opened at the first use, and of refresh
+        self._lock = threading.Lock()  # guards what is opened at the first use, and refresh
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
         self._commit = _Commit(index, self._vectors, threads, device)
         self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_centroids else None
@@ -88,11 +90,14 @@ class Searcher(Searchable):
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """That this index can be searched by, the default one first."""
+        """Return the modes that this index can be searched by, the default one first."""
         return self._modes(self._commit)
 
     def refresh(self) -> bool:
-        """Move to the index's latest commit, if there is a newer one. Searches that run meanwhile end in the one they began with."""
+        """Move to the index's latest commit, if there is a newer one.
+
+        Searches that run meanwhile end in the one they began with.
+        """
         with self._lock:
             index = copy.copy(self.index)
             if not index.refresh():
@@ -110,7 +115,8 @@ class Searcher(Searchable):
         rerank: Rerank | None = None,
         reranked: int = RERANKED,
     ) -> list[Hit]:
-        """The ``k`` images that fit a text best, or all if there are fewer; of equal ones the first of the index first.
+        """Return the ``k`` images that fit a text best, or all if there are fewer; of equal ones the first of the index
+        first.
 
         Args:
             mode: one of :attr:`modes`; "": the first.
@@ -129,7 +135,7 @@ class Searcher(Searchable):
     def search_image(
         self, regions: np.ndarray, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
     ) -> list[Hit]:
-        """The ``k`` captions that fit an image best: as :meth:`search`, in an index of captions.
+        """Return the ``k`` captions that fit an image best: as :meth:`search`, in an index of captions.
 
         Args:
             regions: (m, region_dim) of the image, as its data set holds them.
@@ -140,9 +146,11 @@ class Searcher(Searchable):
     def search_like(
         self, item: str, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
     ) -> list[Hit]:
-        """Return the ``k`` images most like one of the index, which is left out: as :meth:`search`, its stored fragments being the query.
+        """Return the ``k`` images most like one of the index, which is left out: as :meth:`search`, its stored
+        fragments being the query.
 
-        No encoder is needed. An image's fragments are summed over, as a text's are: how well the found image covers what is in the given one.
+        No encoder is needed. An image's fragments are summed over, as a text's are: how well the found image covers
+        what is in the given one.
 
         Args:
             item: id of the image.
@@ -160,7 +168,9 @@ class Searcher(Searchable):
         return [hit._replace(rank=rank) for rank, hit in enumerate(others[:k], 1)]
 
     def encode(self, query: str, mode: str = "") -> tuple[np.ndarray, np.ndarray | None]:
-        """Return a text's fragments (l, d) float32, and F's vector (d,) where the index has such a field and the mode needs it."""
+        """Return a text's fragments (l, d) float32, and F's vector (d,) where the index has such a field and the mode
+        needs it.
+        """
         return self._encoded(lambda name: self._encoder(QueryEncoder, name)([query]), mode)
 
     def encode_image(self, regions: np.ndarray, mode: str = "") -> tuple[np.ndarray, np.ndarray | None]:
@@ -191,7 +201,9 @@ class Searcher(Searchable):
         candidates: int = CANDIDATES,
         only: Sequence[str] | None = None,
     ) -> list[Hit]:
-        """:meth:`search` with an encoded query: fragments (l, d) float32 and, where the first stage needs it, F's vector (d,)."""
+        """Search as :meth:`search` does with an encoded query: fragments (l, d) float32 and, where the first stage
+        needs it, F's vector (d,).
+        """
         return self._search(self._commit, fragments, vector, k, mode, candidates, only)
 
     def _search(
@@ -214,7 +226,7 @@ class Searcher(Searchable):
         return ("cascade", "exact") if self._has_centroids or self._vectors == VECTOR or commit.faiss else ("exact",)
 
     def _candidates(self, commit: _Commit, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
-        """Numbers of the ``n`` best by the first stage, ascending."""
+        """Return the numbers of the ``n`` best by the first stage, ascending."""
         if n >= (len(commit.index) if chosen is None else len(chosen)):
             return commit.sweep.items.live if chosen is None else chosen
         if self._has_centroids:
@@ -253,7 +265,7 @@ class _Commit:
 
     @property
     def faiss(self) -> FaissVectors | None:
-        """The vectors' sidecar, opened at the first use; None: there is none."""
+        """Return the vectors' sidecar, opened at the first use, or None where there is none."""
         with self._lock:
             if not self._opened:
                 self._faiss, self._opened = open_faiss(self.index, self._vectors), True

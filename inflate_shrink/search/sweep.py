@@ -37,7 +37,9 @@ class Sweep:
         return decode_rows(stored.values[rows], None if stored.scales is None else stored.scales[rows], stored.precision, stored.dim, stored.center)
 
     def scores(self, field: str, query: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
-        """Return the exact scores (n,) float32 of a query (l, d) with items; None: all of them, -infinity where deleted."""
+        """Return the exact scores (n,) float32 of a query (l, d) with items; None: all of them, -infinity where
+        deleted.
+        """
         return self._scores(numbers, lambda segment, own: self._exact(segment, field, query, own))
 
     def centroid_scores(self, field: str, query: np.ndarray, centroids: StoredFragments, numbers: np.ndarray | None = None) -> np.ndarray:

@@ -67,7 +67,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def largest_error(make: Callable, lengths: list[int], query_lengths: list[int], dim: int, precision: str, stored: str) -> float:
-    """The largest error of a score against float64, for each of the fragments that are summed; NaN counts as infinite.
+    """Return the largest error of a score against float64, for each of the fragments that are summed; NaN counts as
+    infinite.
 
     Args:
         make: StoredFragments -> an object with ``scores(queries, stored=)``, such as :class:`.rows.DeviceRows`.
@@ -112,7 +113,7 @@ def _ways(cpu: bool) -> dict[str, Callable]:
 
 
 def _random(lengths: list[int], query_lengths: list[int], dim: int, precision: str):
-    """Rows of random unit vectors, and queries."""
+    """Return rows of random unit vectors, and queries."""
     from ...kernel import StoredFragments, encode_rows
 
     random = np.random.default_rng(0)
@@ -125,7 +126,7 @@ def _random(lengths: list[int], query_lengths: list[int], dim: int, precision: s
 
 
 def _many(items: int, dim: int, precision: str):
-    """Rows of ``items`` items of 32 fragments, some random ones over and over, and a query."""
+    """Return rows of ``items`` items of 32 fragments, some random ones over and over, and a query."""
     from ...kernel import StoredFragments
 
     few, queries = _random([32] * min(items, 1000), [32], dim, precision)
@@ -135,7 +136,9 @@ def _many(items: int, dim: int, precision: str):
 
 
 def _milliseconds(search: Callable) -> float:
-    """The median of some searches, after one that does not count; a search ends with its scores in host memory."""
+    """Return the median time of some searches, after one that does not count; a search ends with its scores in host
+    memory.
+    """
     search()
     times = []
     for _ in range(_REPEATS):

@@ -25,7 +25,7 @@ _BESIDE = Path(__file__).with_name("late_interaction.so")
 
 @cache
 def cuda_library(architectures: tuple[str, ...] = ()) -> ctypes.CDLL:
-    """The loaded library.
+    """Load the library, which is built if it must be.
 
     Args:
         architectures: for which it is built if it must be, such as "90"; () for all that ``nvcc`` knows.
@@ -43,7 +43,9 @@ def cuda_library(architectures: tuple[str, ...] = ()) -> ctypes.CDLL:
 
 
 def find_or_build(architectures: Sequence[str] = ()) -> Path:
-    """The file that ``INFLATE_SHRINK_CUDA_LIBRARY`` names, or the one beside this file, or one built into the cache."""
+    """Return the file that ``INFLATE_SHRINK_CUDA_LIBRARY`` names, or the one beside this file, or one built into the
+    cache.
+    """
     if VARIABLE in os.environ:
         path = Path(os.environ[VARIABLE])
         if not path.is_file():
@@ -64,7 +66,8 @@ def find_or_build(architectures: Sequence[str] = ()) -> Path:
 
 
 def build(path: str | os.PathLike, architectures: Sequence[str] = (), flags: Sequence[str] = ()) -> None:
-    """Compile the library to ``path``, which appears whole or not at all: code for each architecture, and PTX of the last for later GPUs.
+    """Compile the library to ``path``, which appears whole or not at all: code for each architecture, and PTX of the
+    last for later GPUs.
 
     Raises:
         InputError: there is no ``nvcc``, or it failed.
@@ -82,7 +85,7 @@ def build(path: str | os.PathLike, architectures: Sequence[str] = (), flags: Seq
 
 
 def find_nvcc() -> str | None:
-    """``nvcc`` on PATH, in CUDA_HOME or in /usr/local/cuda."""
+    """Find ``nvcc`` on PATH, in CUDA_HOME or in /usr/local/cuda."""
     places = os.pathsep.join(str(Path(home) / "bin") for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if home)
     return shutil.which("nvcc") or shutil.which("nvcc", path=places)
 

@@ -62,7 +62,9 @@ def cuda_scores(
 
 
 def device_pointer(array) -> int:
-    """The address of a contiguous array in a GPU's memory: a Paddle tensor, or what has ``__cuda_array_interface__`` (CuPy, PyTorch, Numba)."""
+    """Return the address of a contiguous array in a GPU's memory: a Paddle tensor, or what has
+    ``__cuda_array_interface__`` (CuPy, PyTorch, Numba).
+    """
     if isinstance(array, paddle.Tensor):
         if array.place.is_gpu_place() and (not hasattr(array, "is_contiguous") or array.is_contiguous()):
             return array.data_ptr()
@@ -84,7 +86,10 @@ class FusedRows(DeviceRows):
     """N items on the current GPU, scored by the fused kernel. fp32 rows become fp16."""
 
     def __init__(self, rows: StoredFragments, block_bytes: int = 0, resident: bool | None = None):
-        """As :class:`.rows.DeviceRows`. Raises InputError: there is no GPU, or no library and no ``nvcc``."""
+        """Take what :class:`.rows.DeviceRows` takes.
+
+        Raises InputError: there is no GPU, or no library and no ``nvcc``.
+        """
         if not paddle.device.get_device().startswith("gpu"):
             raise InputError("the fused kernel needs a GPU, and Paddle's device is the CPU; DeviceRows scores there")
         major, minor = paddle.device.cuda.get_device_capability()
@@ -96,7 +101,10 @@ class FusedRows(DeviceRows):
             self._values = self._as_fp16(self._values)
 
     def scores(self, queries: Sequence[np.ndarray], items: np.ndarray | None = None, stored: str = "image") -> np.ndarray:
-        """As :class:`.rows.DeviceRows`; raises InputError also for captions whose rows are centred, which the kernel does not know."""
+        """Score as :class:`.rows.DeviceRows` does.
+
+        Raises InputError also for captions whose rows are centred, which the kernel does not know.
+        """
         center = self.rows.center
         if center is None:
             return super().scores(queries, items, stored)
@@ -130,6 +138,6 @@ class FusedRows(DeviceRows):
         return output
 
     def _as_fp16(self, values: paddle.Tensor) -> paddle.Tensor:
-        """(R, w) with an even w."""
+        """Return the values in fp16, (R, w) with an even w."""
         halves = values.astype("float16")
         return halves if halves.shape[1] == self._width else paddle.concat([halves, paddle.zeros([len(halves), 1], "float16")], axis=1)

@@ -29,10 +29,12 @@ class DeviceRows:
     """
 
     def __init__(self, rows: StoredFragments, dtype: str = "float16", block_bytes: int = 0, resident: bool | None = None):
-        """Args:
-        dtype: of the products: "float16", "bfloat16" or "float32"; on the CPU float32, with a warning.
-        block_bytes: bound on the vectors of a block; 0: a share of the GPU's free memory, 128 MiB on the CPU.
-        resident: whether the rows stay on the device; None: as above.
+        """Keep the rows where they are, or copy them to the device.
+
+        Args:
+            dtype: how products are made, in "float16", "bfloat16" or "float32"; on the CPU float32, with a warning.
+            block_bytes: bound on the vectors of a block; 0: a share of the GPU's free memory, 128 MiB on the CPU.
+            resident: whether the rows stay on the device; None: as above.
 
         Raises:
             InputError: there is no such dtype.
@@ -51,7 +53,7 @@ class DeviceRows:
         self.block_bytes = block_bytes or free // _SHARE_OF_BLOCK
 
     def scores(self, queries: Sequence[np.ndarray], items: np.ndarray | None = None, stored: str = "image") -> np.ndarray:
-        """Late interaction of every query with every item, as :func:`inflate_shrink.kernel.scores` gives it.
+        """Score every query with every item by late interaction, as :func:`inflate_shrink.kernel.scores` does.
 
         Args:
             queries: float32 (l, d), the fragments that count.
@@ -60,7 +62,8 @@ class DeviceRows:
                 row's best query fragment.
 
         Returns:
-            (Q, n) float32; -infinity for an item without rows, and with ``stored="text"`` for a query without fragments.
+            (Q, n) float32; -infinity for an item without rows, and with ``stored="text"`` for a query without
+            fragments.
 
         Raises:
             InputError: a query has another dimension.
@@ -84,7 +87,7 @@ class DeviceRows:
         return out
 
     def _items_at_once(self, longest: int) -> int:
-        """How many items of ``longest`` rows make a block: their rows as stored, decoded, and two steps between."""
+        """Return how many items of ``longest`` rows make a block: rows as stored, decoded, and two steps between."""
         row = self.rows.values.shape[1] * self.rows.values.itemsize + 3 * self.rows.dim * (4 if self.dtype == "float32" else 2)
         return max(1, self.block_bytes // (row * longest))
 
@@ -94,12 +97,12 @@ class DeviceRows:
         return _padded(vectors, lengths, masked=stored == "image")
 
     def _score(self, queries: Fragments, begins: np.ndarray, lengths: np.ndarray, stored: str) -> paddle.Tensor:
-        """(Q, n) of a block's items."""
+        """Return the scores (Q, n) of a block's items."""
         block = _padded(self._decode(*self._read(begins, lengths)), lengths, masked=stored == "text")
         return late_interaction(queries, block).t() if stored == "image" else late_interaction(block, queries)
 
     def _read(self, begins: np.ndarray, lengths: np.ndarray) -> tuple[paddle.Tensor, paddle.Tensor | None]:
-        """The items' rows one after another, on the device, as they are stored; and their scales."""
+        """Return the items' rows one after another, on the device, as they are stored; and their scales."""
         adjoining = (begins[1:] == begins[:-1] + lengths[:-1]).all()
         where = slice(int(begins[0]), int(begins[-1] + lengths[-1])) if adjoining else _row_numbers(begins, lengths)
         if not self.resident:
@@ -108,12 +111,12 @@ class DeviceRows:
         return tuple(None if part is None else part[chosen] if adjoining else paddle.gather(part, chosen) for part in (self._values, self._scales))
 
     def _upload(self, part: np.ndarray) -> paddle.Tensor:
-        """Through pinned memory to a GPU; bits of bf16 become a bf16 tensor."""
+        """Copy an array to the device, to a GPU through pinned memory; bits of bf16 become a bf16 tensor."""
         part = np.ascontiguousarray(part)
         return paddle.to_tensor(part, place=paddle.CUDAPinnedPlace()).cuda() if self.on_gpu else paddle.to_tensor(part)
 
     def _decode(self, values: paddle.Tensor, scales: paddle.Tensor | None) -> paddle.Tensor:
-        """(R, d) in the dtype of the products."""
+        """Return the vectors (R, d) in the dtype of the products."""
         vectors = values[:, : self.rows.dim].astype(self.dtype)
         vectors = vectors if scales is None else (vectors - 128) * scales.astype(self.dtype).unsqueeze(1)
         return vectors if self.rows.center is None else vectors + paddle.to_tensor(self.rows.center).astype(self.dtype)
@@ -127,7 +130,10 @@ def require_gpu() -> None:
 
 
 def free_memory() -> int:
-    """Bytes of the current GPU that are free. Where Paddle lacks ``mem_get_info`` (3.3.1), other processes on that GPU are not seen."""
+    """Return how many bytes of the current GPU are free.
+
+    Where Paddle lacks ``mem_get_info`` (3.3.1), other processes on that GPU are not seen.
+    """
     cuda = paddle.device.cuda
     if hasattr(cuda, "mem_get_info"):
         return cuda.mem_get_info()[0] + cuda.memory_reserved() - cuda.memory_allocated()
@@ -135,7 +141,7 @@ def free_memory() -> int:
 
 
 def _padded(vectors: paddle.Tensor, lengths: np.ndarray, masked: bool) -> Fragments:
-    """Rows (R, d) one item after another as (n, longest, d).
+    """Return rows (R, d), one item after another, as (n, longest, d).
 
     Padding is the item's first row again, which changes no maximum; with ``masked`` a mask keeps it out of sums.
     """

@@ -59,7 +59,10 @@ class QueryEncoder(_Encoder):
         self.tokenizer = CaptionTokenizer(self.directory / VOCABULARY, cut["text_length"], cut["first_token"], cut["last_token"])
 
     def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Fragments (l, D) float32 of each text, those that count; raises InputError if a text holds no words."""
+        """Return the fragments (l, D) float32 of each text, those that count.
+
+        Raises InputError if a text holds no words.
+        """
         if not all(map(self.tokenizer.word_ids, texts)):
             raise InputError("the query is empty; give it words")
         ids = self.tokenizer(texts)
@@ -79,7 +82,9 @@ class ImageEncoder(_Encoder):
     side = "image"
 
     def __call__(self, regions: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
-        """regions: (n, m, region_dim); counts: (n,), valid regions. Returns the fragments (l, D) float32 of each image, those that count."""
+        """Return the fragments (l, D) float32 of each image, those that count, given regions (n, m, region_dim) and how
+        many are valid, (n,).
+        """
         if regions.ndim != 3 or regions.shape[2] != self.meta["region_dim"] or counts.shape != regions.shape[:1]:
             expected = f"(n, m, {self.meta['region_dim']}) and (n,)"
             raise InputError(f"{self.directory}: regions and counts of shapes {regions.shape} and {counts.shape}, expected {expected}")

@@ -178,7 +178,7 @@ def _convert(graph: Path, path: Path) -> None:
 
 
 def _difference(run, samples, expected, directory, name: str) -> float:
-    """The greatest difference of a graph's vectors and masks from the model's."""
+    """Return the greatest difference of a graph's vectors and masks from the model's."""
     outputs = ((output, array) for sample, arrays in zip(samples, expected) for output, array in zip(run(*sample), arrays))
     greatest = max(float(np.abs(output - array).max()) for output, array in outputs)
     if not greatest < TOLERANCE:

@@ -38,7 +38,8 @@ def write_meta(directory: Path, meta: dict) -> None:
 
 
 def read_meta(directory: Path, verify: bool = False) -> dict:
-    """What ``encoder.json`` says, once the files are as it says: all sizes, and the checksums of small files or, with ``verify``, of all.
+    """Read ``encoder.json``, once the files are as it says: all sizes, and the checksums of small files or, with
+    ``verify``, of all.
 
     Raises:
         InputError: ``directory`` is no exported encoder, or a file is missing, cut short or changed.

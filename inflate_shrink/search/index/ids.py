@@ -15,10 +15,11 @@ HEADER = format_row(("id", "file")).encode()
 
 
 def format_lines(where: object, ids: Sequence[str], files: Sequence[str]) -> list[bytes]:
-    """Lines of ids.tsv.
+    """Return the lines of ids.tsv.
 
     Raises:
-        InputError: an id is empty or no string, a text holds a tab or a newline or is no Unicode, or there are not as many files as ids.
+        InputError: an id is empty or no string, a text holds a tab or a newline or is no Unicode, or there are not as
+            many files as ids.
     """
     if len(ids) != len(files):
         raise InputError(f"{where}: {len(ids)} ids and {len(files)} files; each item has one of both (file \"\" for none)")
@@ -38,7 +39,7 @@ def id_bytes(ids: Sequence[str]) -> list[bytes]:
 
 
 def hash_ids(ids: Sequence[bytes]) -> np.ndarray:
-    """(n,) uint64."""
+    """Return the hashes (n,) uint64 of ids."""
     return np.frombuffer(b"".join(blake2b(item, digest_size=8).digest() for item in ids), "<u8")
 
 
@@ -50,7 +51,9 @@ def make_lookup(ids: Sequence[bytes], numbers: np.ndarray) -> np.ndarray:
 
 
 def ranges(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """All numbers of the ranges that begin at ``begins`` (n,) and have ``lengths`` (n,), one range after another."""
+    """Return all numbers of the ranges that begin at ``begins`` (n,) and have ``lengths`` (n,), one range after
+    another.
+    """
     ends = np.cumsum(lengths)
     return np.repeat(begins - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
 
@@ -74,7 +77,10 @@ class IdTable:
         return len(self._offsets) - 1
 
     def line(self, number: int) -> bytes:
-        """Id, tab, file and newline; raises InputError, as :meth:`find`, if the files are damaged there."""
+        """Return an item's id, tab, file and newline.
+
+        Raises InputError, as :meth:`find`, if the files are damaged there.
+        """
         begin, end = self._offsets[number : number + 2]
         line = self._text[begin:end].tobytes() if 0 <= begin < end <= len(self._text) else b""
         if line.count(b"\t") != 1 or line.find(b"\n") != len(line) - 1:
@@ -82,7 +88,7 @@ class IdTable:
         return line
 
     def texts(self, number: int) -> list[str]:
-        """Id and file."""
+        """Return an item's id and file."""
         try:
             return self.line(number)[:-1].decode("utf-8").split("\t")
         except UnicodeDecodeError:

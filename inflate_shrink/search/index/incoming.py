@@ -26,7 +26,10 @@ class EncodedItems(NamedTuple):
 
 
 def encode_items(where: object, settings: IndexSettings, ids: Sequence[str], files: Sequence[str], fields: dict) -> EncodedItems:
-    """Check and encode what :meth:`.writer.IndexWriter.add` is given; raises InputError that begins with ``where`` and names the item."""
+    """Check and encode what :meth:`.writer.IndexWriter.add` is given.
+
+    Raises InputError that begins with ``where`` and names the item.
+    """
     lines = format_lines(where, ids, files)
     if set(fields) != set(settings.fields):
         expected, found = ", ".join(settings.fields), ", ".join(fields) or "none"

@@ -57,16 +57,20 @@ class Index:
 
     @property
     def image_root(self) -> str:
-        """Directory of the images' files, "" where they have none; raises InputError if the origin does not say."""
+        """Return the directory of the images' files, "" where they have none.
+
+        Raises InputError if the origin does not say.
+        """
         return self.origin.mapping("data").text("image_root")
 
     @property
     def origin(self) -> JsonMapping:
-        """What the index was made of, whose values are checked when they are asked for."""
+        """Return what the index was made of, whose values are checked when they are asked for."""
         return JsonMapping(self.settings.origin, self.directory / MANIFEST, "build the index again", "settings.origin")
 
     def refresh(self) -> bool:
-        """Move to the latest commit, if that is a newer one. Costs one stat(2) if not. Not while another thread searches.
+        """Move to the latest commit, if that is a newer one. Costs one stat(2) if not. Not while another thread
+        searches.
 
         Raises:
             InputError: as of :func:`open_index`, or another index has taken this one's place. It is then as it was.
@@ -78,7 +82,7 @@ class Index:
         return self.manifest != before
 
     def contains(self, ids: Sequence[str]) -> np.ndarray:
-        """(n,) bool: whether each of the ids is in the index."""
+        """Return (n,) bool: whether each of the ids is in the index."""
         return locate(self.segments, ids)[:, 0] >= 0
 
     def find(self, ids: Sequence[str]) -> np.ndarray:

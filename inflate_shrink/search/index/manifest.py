@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """Content of the file; raises InputError if a text of the settings or a file name is not Unicode."""
+    """Return the content of the file; raises InputError if a text of the settings or a file name is not Unicode."""
     values = {"format": FORMAT, "kind": KIND, **asdict(manifest)}
     values["settings"] = {HOLDS if key == "holds" else key: value for key, value in values["settings"].items()}
     text = json.dumps(values, indent=1, ensure_ascii=False)
@@ -70,12 +70,17 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def check_files(directory: Path, files: dict[str, FileEntry], contents: bool = False) -> None:
-    """Compare sizes, or all ``contents``, of files by their path from the directory; raises InputError that names one."""
+    """Compare sizes, or all ``contents``, of files by their path from the directory.
+
+    Raises InputError that names one.
+    """
     LISTED.check_within(directory, files, ALL if contents else NONE)
 
 
 def at_latest(directory: Path, use: Callable[[Manifest], Result]) -> Result:
-    """``use`` of the manifest; once more with the next one if it fails because a writer removed what that one dropped."""
+    """Return ``use`` of the manifest; once more with the next one if it fails because a writer removed what that one
+    dropped.
+    """
     manifest = read_manifest(directory)
     while True:
         try:
@@ -88,7 +93,10 @@ def at_latest(directory: Path, use: Callable[[Manifest], Result]) -> Result:
 
 
 def remove_unnamed(directory: Path, *manifests: Manifest) -> None:
-    """Remove what crashed writers left and compaction dropped: all that none of the manifests names. The lock must be held."""
+    """Remove what crashed writers left and compaction dropped: all that none of the manifests names.
+
+    The lock must be held.
+    """
     entries = [entry for manifest in manifests for entry in manifest.segments]
     named = {f"{SEGMENTS}/{entry.name}" for entry in entries} | {entry.deleted_file for entry in entries}
     for place in (SEGMENTS, DELETED):

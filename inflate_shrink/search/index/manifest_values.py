@@ -41,7 +41,11 @@ class Manifest:
 
 
 def parse_manifest(kept: JsonMapping) -> Manifest:
-    """Raises InputError that names the key of what is missing, unknown, of another type, or not in agreement with the rest."""
+    """Read a manifest from its JSON.
+
+    Raises InputError that names the key of what is missing, unknown, of another type, or not in agreement with the
+    rest.
+    """
     kept.only("format", "kind", *_names(Manifest), "crc32")
     settings = _parse_settings(kept.mapping("settings"))
     segments = tuple(_parse_segment(segment, settings) for segment in kept.mappings("segments"))

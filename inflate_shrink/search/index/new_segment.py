@@ -50,7 +50,7 @@ class NewSegment:
             self._lengths[field].append(stored.lengths)
 
     def finish(self, commit: str) -> SegmentEntry:
-        """Write the rest; all of it is on disk when this returns, but for the directories ``segments`` and ``deleted``."""
+        """Write the rest; all is on disk when this returns, but for the directories ``segments`` and ``deleted``."""
         self._append("ids.offsets", _offsets(len(HEADER), np.concatenate(self._lines)))
         self._append("ids.lookup", make_lookup(id_bytes(list(self.numbers)), np.fromiter(self.numbers.values(), np.int64)))
         rows, rows_per_item = {}, {}
@@ -80,7 +80,9 @@ class NewSegment:
 
 
 def with_deleted(directory: Path, entry: SegmentEntry, deleted: np.ndarray, commit: str) -> SegmentEntry:
-    """The entry with the items (N,) bool deleted, after their bits are in a file of their own; as it is if there are none."""
+    """Return the entry with the items (N,) bool deleted, after their bits are in a file of their own; as it is if there
+    are none.
+    """
     if not deleted.any():
         return entry
     name = f"{DELETED}/{entry.name}.{commit}"

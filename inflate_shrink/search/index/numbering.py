@@ -19,12 +19,14 @@ class Numbering:
 
     @cached_property
     def live(self) -> np.ndarray:
-        """The numbers (L,) int64 of the items that are not deleted, ascending."""
+        """Return the numbers (L,) int64 of the items that are not deleted, ascending."""
         live = [np.arange(len(segment)) if segment.deleted is None else np.flatnonzero(~segment.deleted) for segment in self.segments]
         return np.concatenate([np.empty(0, np.int64), *(first + numbers for first, numbers in zip(self._firsts, live))])
 
     def numbers(self, found: np.ndarray) -> np.ndarray:
-        """Return the numbers (n,) of items given by (n, 2) their segments and their own numbers there, as :meth:`.index.Index.find` does."""
+        """Return the numbers (n,) of items given by (n, 2) their segments and their own numbers there, as
+        :meth:`.index.Index.find` does.
+        """
         return self._firsts[found[:, 0]] + found[:, 1]
 
     def name(self, number: int) -> tuple[str, str]:
@@ -38,7 +40,9 @@ class Numbering:
         return segment, int(own)
 
     def parts(self, numbers: np.ndarray) -> Iterator[tuple[np.ndarray, Segment, np.ndarray]]:
-        """Yield for each segment that has any of the items: their places among the numbers (n,), the segment, their own numbers there."""
+        """Yield for each segment that has any of the items: their places among the numbers (n,), the segment, their own
+        numbers there.
+        """
         segments = np.searchsorted(self._firsts, numbers, side="right") - 1
         for segment in np.unique(segments):
             places = np.flatnonzero(segments == segment)

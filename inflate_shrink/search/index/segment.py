@@ -29,7 +29,8 @@ class Segment:
         deleted: (N,) bool, or None if all are live.
 
     Raises:
-        InputError: a file is missing, or has another size than the manifest says, or offsets or deleted bits are damaged.
+        InputError: a file is missing, or has another size than the manifest says, or offsets or deleted bits are
+            damaged.
     """
 
     def __init__(self, directory: Path, entry: SegmentEntry, settings: IndexSettings):
@@ -47,16 +48,19 @@ class Segment:
 
     @property
     def live(self) -> int:
-        """Number of items that are not deleted."""
+        """Return the number of items that are not deleted."""
         return len(self) - (0 if self.deleted is None else int(self.deleted.sum()))
 
     @property
     def size(self) -> int:
-        """Bytes of its files."""
+        """Return how many bytes its files have."""
         return sum(entry.size for entry in self.entry.files.values())
 
     def stored(self, field: str) -> StoredFragments:
-        """Return the rows of all N items; their values are (R,) uint16 in a field of nearest centroids. Raises InputError if there is no such field."""
+        """Return the rows of all N items; their values are (R,) uint16 in a field of nearest centroids.
+
+        Raises InputError if there is no such field.
+        """
         if field not in self._stored:
             raise InputError(f"{self._directory.parents[1]}: has no field {field}; it has {', '.join(self._stored)}")
         return self._stored[field]
@@ -67,13 +71,13 @@ class Segment:
         return numbers if self.deleted is None else np.where(self.deleted[numbers], -1, numbers)
 
     def mark_deleted(self, numbers: np.ndarray) -> None:
-        """In memory only, for a writer's own segments."""
+        """Mark items as deleted in memory only, in a writer's own segments."""
         if self.deleted is None:
             self.deleted = np.zeros(len(self), bool)
         self.deleted[numbers] = True
 
     def live_items(self) -> Iterator[EncodedItems]:
-        """The live items as they are stored, in blocks of bounded memory."""
+        """Yield the live items as they are stored, in blocks of bounded memory."""
         live = np.arange(len(self)) if self.deleted is None else np.flatnonzero(~self.deleted)
         step = max(1, _BLOCK * len(self) // self.size)
         for begin in range(0, len(live), step):
@@ -108,7 +112,9 @@ class Segment:
 
 
 def locate(segments: Sequence[Segment], ids: Sequence[str]) -> np.ndarray:
-    """Return (n, 2) int64: of each live item with one of these ids the segment's number, and its own in it; -1 where there is none."""
+    """Return (n, 2) int64: of each live item with one of these ids the segment's number, and its own in it; -1 where
+    there is none.
+    """
     positions = np.full((len(ids), 2), -1, np.int64)
     names = id_bytes(ids)
     keys = hash_ids(names)

@@ -17,8 +17,9 @@ UINT16 = "uint16"  # the precision of a field of numbers of nearest centroids, w
 class FieldSettings:
     """The rows of one field.
 
-    precision: float32, bfloat16 or int8 vectors of ``dim`` dimensions, or UINT16 with ``dim`` 1. center: (dim,) numbers that
-    are taken from every vector before it is rounded, see :class:`inflate_shrink.kernel.StoredFragments`; None: zeros.
+    precision: float32, bfloat16 or int8 vectors of ``dim`` dimensions, or UINT16 with ``dim`` 1. center: (dim,) numbers
+    that are taken from every vector before it is rounded, see :class:`inflate_shrink.kernel.StoredFragments`; None:
+    zeros.
     """
 
     precision: str
@@ -31,7 +32,7 @@ class FieldSettings:
 
     @property
     def center_vector(self) -> np.ndarray | None:
-        """(dim,) float32."""
+        """Return the center (dim,) float32, or None."""
         return None if self.center is None else np.array(self.center, np.float32)
 
     @property
@@ -40,17 +41,18 @@ class FieldSettings:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row on disk."""
+        """Return how many bytes a row has on disk."""
         return self.dtype.itemsize * (1 if self.precision == UINT16 else row_width(self.dim, self.precision))
 
     def shape(self, rows: int) -> tuple[int, ...]:
-        """Of the array of so many rows on disk."""
+        """Return the shape of the array of so many rows on disk."""
         return (rows,) if self.precision == UINT16 else (rows, row_width(self.dim, self.precision))
 
 
 @dataclass(frozen=True)
 class IndexSettings:
-    """holds: "images" or "captions"; fields: by name, in order; origin: JSON values, of the model for instance, kept as they are.
+    """holds: "images" or "captions"; fields: by name, in order; origin: JSON values, of the model for instance, kept as
+    they are.
 
     Raises:
         InputError: a value is none of those.

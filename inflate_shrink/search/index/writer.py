@@ -107,8 +107,8 @@ class IndexWriter:
         Args:
             ids: not in the index, or deleted before.
             files: of the items, "" for none.
-            fields: for each field of the settings the rows of all the items, (R, d) floats (a field of nearest centroids:
-                (R,) uint16), and how many of them each item has, (n,).
+            fields: for each field of the settings the rows of all the items, (R, d) floats (a field of nearest
+                centroids: (R,) uint16), and how many of them each item has, (n,).
 
         Raises:
             InputError: names an item whose id is taken or cannot be stored, that has no rows, whose rows have
@@ -123,7 +123,10 @@ class IndexWriter:
             self._segment().add(items)
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Delete items, also those added since the last commit. Returns how many; raises InputError if an id is unknown: none is then deleted."""
+        """Delete items, also those added since the last commit.
+
+        Returns how many; raises InputError if an id is unknown: none is then deleted.
+        """
         self._open_manifest()
         ids = list(dict.fromkeys(ids))
         added = self._new.numbers if self._new else {}
@@ -137,7 +140,8 @@ class IndexWriter:
         return len(ids)
 
     def compact(self) -> None:
-        """Copy all live items into one segment, in order, behind what was added since the last commit; the commit drops the old ones.
+        """Copy all live items into one segment, in order, behind what was added since the last commit; the commit drops
+        the old ones.
 
         Raises:
             InputError: names a file whose checksum has changed; the index is as it was, and this writer closed.
@@ -204,7 +208,7 @@ class IndexWriter:
         self._name = self._fresh_name()
 
     def _fresh_name(self) -> str:
-        """Of a segment of the next commit; never one that was there before."""
+        """Return a name for a segment of the next commit, never one that was there before."""
         return f"{self._manifest.commit + 1:08d}-{secrets.token_hex(4)}"
 
     def _open_manifest(self) -> Manifest:
@@ -224,7 +228,7 @@ class IndexWriter:
             new.add(items)
 
     def _merge(self, segments: list[Segment]) -> list[SegmentEntry]:
-        """One new segment of several; none of none."""
+        """Copy several segments into one new one; return its entry, or nothing for none."""
         if not segments:
             return []
         merged = NewSegment(self.directory, self._fresh_name(), self._manifest.settings)
@@ -236,7 +240,7 @@ class IndexWriter:
             merged.close()
 
     def _entry(self, segment: Segment) -> SegmentEntry:
-        """Its entry in the next manifest."""
+        """Return the entry of a segment in the next manifest."""
         deleted = 0 if segment.deleted is None else int(segment.deleted.sum())
         return segment.entry if deleted == segment.entry.deleted else with_deleted(self.directory, segment.entry, segment.deleted, self._name)
 
@@ -267,7 +271,9 @@ class IndexWriter:
 
 
 def _first_to_merge(segments: list[tuple[int, int]]) -> int:
-    """The first of the last segments that become one, given the live items and bytes of each; their number for none."""
+    """Return the first of the last segments that become one, given the live items and bytes of each; their number for
+    none.
+    """
     first, items, size = len(segments), 0, 0
     for number, (live, part) in reversed(list(enumerate(segments))):
         size += part

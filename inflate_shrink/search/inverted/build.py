@@ -48,7 +48,7 @@ def build_inverted_index(
 
 
 def _piece_scores(model: DualEncoder, store: Store, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Scores (b, V) of every vocabulary piece with each image, batch by batch."""
+    """Yield the scores (b, V) of every vocabulary piece with each image, batch by batch."""
     pieces = Fragments(model.word_vectors().detach().unsqueeze(1))  # each a text of one word
     with tqdm(total=len(rows), desc="index", unit="image", disable=None, leave=False) as bar:
         for images in image_batches(model.encode_image, store, rows):
@@ -58,7 +58,7 @@ def _piece_scores(model: DualEncoder, store: Store, rows: np.ndarray) -> Iterato
 
 
 def _origin(checkpoint: Checkpoint, store: Store, split: str) -> dict:
-    """What the index is made of, and what it takes to cut a query into pieces as the model does."""
+    """Return what the index is made of, and what it takes to cut a query into pieces as the model does."""
     text = checkpoint.config.data
     root = str(store.image_root)
     return {

@@ -37,7 +37,7 @@ IMAGES_HEADER = ("image_id", "file")
 
 
 def is_inverted(directory: str | os.PathLike) -> bool:
-    """Whether this is an index of this kind, whole or not."""
+    """Return whether this is an index of this kind, whole or not."""
     return (Path(directory) / "meta.json").exists()
 
 
@@ -81,8 +81,8 @@ class InvertedIndex(Searchable):
         """Return the ``k`` best images, or all if there are fewer; of equal scores the first image of the index first.
 
         Raises:
-            InputError: ``k`` is below 1, the query is empty or holds no word that the index knows, the mode is not exact, or
-                there are other options, which such an index does not have.
+            InputError: ``k`` is below 1, the query is empty or holds no word that the index knows, the mode is not
+                exact, or there are other options, which such an index does not have.
         """
         if mode not in ("", "exact") or others:
             raise self._text_only()
@@ -100,7 +100,10 @@ class InvertedIndex(Searchable):
         raise self._text_only()
 
     def pieces(self, query: str) -> np.ndarray:
-        """(n,) vocabulary pieces of a query, as the model counts them; raises InputError if no image scores with any of them."""
+        """Return the vocabulary pieces (n,) of a query, as the model counts them.
+
+        Raises InputError if no image scores with any of them.
+        """
         if not query.strip():
             raise InputError("the query is empty; give it words")
         pieces = counted_pieces(self.tokenizer([query])[0])
@@ -109,7 +112,7 @@ class InvertedIndex(Searchable):
         return pieces
 
     def scores(self, pieces: np.ndarray) -> np.ndarray:
-        """Scores (I,) float32 of every image; a piece that occurs twice counts twice."""
+        """Return the scores (I,) float32 of every image; a piece that occurs twice counts twice."""
         scores = np.zeros(len(self), np.float32)
         try:
             for piece, times in zip(*np.unique(pieces, return_counts=True)):
@@ -122,7 +125,7 @@ class InvertedIndex(Searchable):
         return scores
 
     def describe(self) -> str:
-        """What the index holds and what it was made of, in four lines."""
+        """Return what the index holds and what it was made of, in four lines."""
         meta, lists = self.meta, int((np.diff(self.offsets) > 0).sum())
         size = sum((self.directory / name).stat().st_size for name in FILES) / 2**20
         kept = f"the best {meta['top']} of an image" if meta["top"] else "all above 0"
@@ -145,7 +148,9 @@ class InvertedIndex(Searchable):
 
 
 def counted_pieces(ids: np.ndarray) -> np.ndarray:
-    """Those of one text's ids (n,) that the model's score counts: neither padding nor the first and the last token."""
+    """Return those of one text's ids (n,) that the model's score counts: neither padding nor the first and the last
+    token.
+    """
     return ids[1:-1][ids[2:] != 0]
 
 

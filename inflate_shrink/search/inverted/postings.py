@@ -76,7 +76,7 @@ class PostingsWriter:
         return count
 
     def _of_pieces(self, first: int, last: int) -> np.ndarray:
-        """The postings of the pieces from ``first`` to before ``last``, by piece, then by image."""
+        """Return the postings of the pieces from ``first`` to before ``last``, by piece, then by image."""
         parts = []
         for path in self._blocks:
             block = np.load(path, mmap_mode="r")
@@ -87,7 +87,7 @@ class PostingsWriter:
 
 
 def _best_of_rows(scores: np.ndarray, top: int) -> np.ndarray:
-    """``scores`` with zeros for all but the ``top`` best of each row; 0 keeps all."""
+    """Return ``scores`` with zeros for all but the ``top`` best of each row; 0 keeps all."""
     if not 0 < top < scores.shape[1]:
         return scores
     best = np.argpartition(scores, -top, axis=1)[:, -top:]

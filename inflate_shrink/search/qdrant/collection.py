@@ -118,7 +118,7 @@ class QdrantCollection:
             self._client.delete_collection(self.name)
 
     def about(self) -> dict:
-        """What the collection says of itself; raises InputError if there is none, or it is not ours."""
+        """Read what the collection says of itself; raises InputError if there is none, or it is not ours."""
         if not self.exists():
             raise InputError(f"{self.to}: has no collection {self.name}; tools/push.py makes it")
         with self._one_line():
@@ -128,7 +128,10 @@ class QdrantCollection:
         return about
 
     def layout(self) -> tuple[dict[str, int], bool]:
-        """Dimensions of the fields, and whether an item has one fragment. Asked once; raises InputError as :meth:`about`."""
+        """Return the dimensions of the fields, and whether an item has one fragment.
+
+        Qdrant is asked once; raises InputError as :meth:`about`.
+        """
         if self._layout is None:
             fields = self.about()["fields"]
             with self._one_line():
@@ -148,7 +151,9 @@ class QdrantCollection:
             )
 
     def state(self, source: str) -> str:
-        """Of the last push from that source that came to its end; "" if there was none, or a later one did not."""
+        """Return the state of the last push from a source that came to its end; "" if there was none, or a later one
+        did not.
+        """
         return self.about().get(f"source {source}", {}).get("state", "")
 
     def set_state(self, source: str, state: str, commit: int) -> None:
@@ -156,12 +161,12 @@ class QdrantCollection:
             self._client.update_collection(self.name, metadata={f"source {source}": {"state": state, "commit": commit}})
 
     def count(self, source: str = "") -> int:
-        """Points of a source; "": all."""
+        """Count the points of a source; "": all."""
         with self._one_line():
             return self._client.count(self.name, count_filter=self._of(source) if source else None, exact=True).count
 
     def known(self, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Source and digest of those of the items that are there."""
+        """Return source and digest of those of the items that are there."""
         with self._one_line():
             points = self._client.retrieve(self.name, _point_ids(ids), with_payload=True, with_vectors=False)
         return {point.payload["id"]: (point.payload["source"], point.payload["digest"]) for point in points}
@@ -200,7 +205,7 @@ class QdrantCollection:
     def search(
         self, query: np.ndarray, k: int = 10, vector: np.ndarray | None = None, candidates: int = CANDIDATES, only: Sequence[str] | None = None
     ) -> list[Hit]:
-        """The k best items, in one request.
+        """Find the k best items, in one request.
 
         Args:
             query: (l, d) float32 fragments that count.
@@ -258,7 +263,7 @@ class QdrantCollection:
 
     @contextmanager
     def _one_line(self):
-        """Errors of the client as InputError."""
+        """Raise errors of the client as InputError."""
         from grpc import RpcError
         from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 

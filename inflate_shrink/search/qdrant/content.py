@@ -20,7 +20,9 @@ _OF_NO_MATTER = ("name", "checkpoint")  # what a model is called, and where
 
 
 class Item(NamedTuple):
-    """One item on its way to Qdrant. file: with its directory; vectors: by field (l, d) float32; digest: of all this, as stored."""
+    """One item on its way to Qdrant. file: with its directory; vectors: by field (l, d) float32; digest: the checksum
+    of all this, as stored.
+    """
 
     id: str
     file: str
@@ -29,31 +31,36 @@ class Item(NamedTuple):
 
 
 def pushed_fields(settings: IndexSettings) -> dict[str, int]:
-    """Dimensions of the fields that Qdrant searches, by name; raises InputError if the index has no fragments."""
+    """Return the dimensions of the fields that Qdrant searches, by name.
+
+    Raises InputError if the index has no fragments.
+    """
     if FRAGMENTS not in settings.fields:
         raise InputError(f"an index without the field {FRAGMENTS} cannot be pushed; it has {', '.join(settings.fields)}")
     return {name: settings.fields[name].dim for name in (FRAGMENTS, VECTOR) if name in settings.fields}
 
 
 def fingerprint(settings: IndexSettings) -> str:
-    """The same for two indexes whose items may be searched together: same side, dimensions and models, whatever the precision and the data."""
+    """Return what is the same for two indexes whose items may be searched together: same side, dimensions and models,
+    whatever the precision and the data.
+    """
     origins = [settings.origin.get(model, {}) for model in ("model", "first")]
     models = [{key: value for key, value in origin.items() if key not in _OF_NO_MATTER} for origin in origins]
     return _digest(json.dumps([settings.holds, pushed_fields(settings), models], sort_keys=True).encode())
 
 
 def state(index: Index) -> str:
-    """Another one after every commit, and in every index: names of segments hold a random part."""
+    """Return what is another one after every commit, and in every index: names of segments hold a random part."""
     return _digest(repr([(entry.name, entry.deleted_file) for entry in index.manifest.segments]).encode())
 
 
 def has_one_fragment(index: Index) -> bool:
-    """Whether every item has one fragment: F's index."""
+    """Return whether every item has one fragment: F's index."""
     return all(entry.rows_per_item.get(FRAGMENTS) == 1 for entry in index.manifest.segments)
 
 
 def blocks(index: Index) -> Iterator[list[Item]]:
-    """The live items, in blocks of bounded memory."""
+    """Yield the live items, in blocks of bounded memory."""
     fields = pushed_fields(index.settings)
     for segment in index.segments:
         for stored in segment.live_items():

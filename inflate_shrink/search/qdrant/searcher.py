@@ -18,7 +18,8 @@ class QdrantSearcher(Searchable):
     """A collection with the encoders of an index that was pushed there, or of another one of the same models.
 
     Raises:
-        InputError: the collection is not of the models of the index, or as of :meth:`.collection.QdrantCollection.about`.
+        InputError: the collection is not of the models of the index, or as of
+            :meth:`.collection.QdrantCollection.about`.
     """
 
     def __init__(self, collection: QdrantCollection, encoders: Searcher):
@@ -41,7 +42,9 @@ class QdrantSearcher(Searchable):
     def search(
         self, query: str, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
     ) -> list[Hit]:
-        """Return the ``k`` images that fit a text best, as :meth:`..searcher.Searcher.search`; ids of ``only`` that are not there do not count."""
+        """Return the ``k`` images that fit a text best, as :meth:`..searcher.Searcher.search`; ids of ``only`` that are
+        not there do not count.
+        """
         return self._find(self._encoders.encode(query, mode), k, candidates, only)
 
     def search_image(
