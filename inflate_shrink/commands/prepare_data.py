@@ -109,7 +109,7 @@ def _parser(making=True):
     add("--extractor", default="", help="what made the regions, for the record (with store: known)")
     add("--out", required=making, metavar="DIR", help="the new data set")
     add("--split", nargs="+", default=[], metavar="SPLIT=FILE", help="lists of images, one name a line")
-    add("--val", type=float, default=0.1, help="share of the images, where nothing else gives splits (default: %(default)s)")
+    add("--val", type=float, default=0.1, help="share of the images for the split val, where nothing else gives splits (default: %(default)s)")
     add("--test", type=float, default=0.1, help="share of the images, like --val (default: %(default)s)")
     add("--seed", type=int, default=0, help="another seed draws other splits (default: %(default)s)")
     add("--vocab", default="", metavar="FILE", help="WordPiece vocab.txt (default: made from the training captions, for any alphabet)")

@@ -24,7 +24,7 @@ def main(argv):
     parser.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="where the report goes (default: report)")
     parser.add_argument("--data", nargs="+", default=(), metavar="NAME", help="data sets (default: all)")
     parser.add_argument("--tables", nargs="*", choices=TABLES, default=TABLES, metavar="N", help=f"of {' '.join(TABLES)} (default: all)")
-    parser.add_argument("--figures", nargs="*", type=int, choices=(1, 3), default=(1, 3), metavar="N", help="of 1 3 (default: both)")
+    parser.add_argument("--figures", nargs="*", type=int, choices=(1, 3), default=(1, 3), metavar="N", help="which of the figures 1 and 3 (default: both)")
     parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, metavar="F", help=f"of {' '.join(FORMATS)} (default: all)")
     parser.add_argument("--note", default="", metavar="TEXT", help="under the title of the Markdown, such as the command that made the runs")
     arguments = parser.parse_args(argv)

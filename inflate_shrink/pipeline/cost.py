@@ -20,8 +20,8 @@ from ..model.multiply_adds import interactions, transformer
 from .plan import Step, is_finished
 from .result import finished_result
 
-PROBE_SIZE = 512  # of the matrices that are multiplied where no finished step tells the speed
-EFFICIENCY = 0.25  # of training, against those products
+PROBE_SIZE = 512  # sides of the matrices that are multiplied where no finished step tells the speed
+EFFICIENCY = 0.25  # speed of training as a share of those products'
 V100 = {"O0": 7.85e12, "O1": 62.5e12, "O2": 62.5e12}  # multiply-adds a second by its data sheet: float32, and its tensor cores for amp
 BACKWARD = 3  # a forward and a backward pass cost so many forward passes
 

@@ -38,7 +38,7 @@ def measure_run(run_dir: Path) -> str:
         try:
             protocol_folds(protocol, len(measured.split.image_rows))
         except InputError:
-            continue  # such as five folds of a thousand images
+            continue  # five folds of a thousand images need more, for one
         evaluations[protocol] = evaluate(model, store, measured, protocol)
     if not evaluations:
         raise InputError(f"{config.data.dir}: its split {config.data.test_split} fits none of data.protocols ({', '.join(config.data.protocols)}); add full")

@@ -67,7 +67,7 @@ class Step(NamedTuple):
     needs: list[Path]  # directories of other steps
     directory: Path
     link: Path  # where a user looks for it
-    threads: int = 1  # of its computations: more of them round otherwise, so the weights differ in their last digits
+    threads: int = 1  # threads of its computations: more of them round otherwise, so the weights differ in their last digits
 
     @property
     def label(self) -> str:

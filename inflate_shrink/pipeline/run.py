@@ -27,12 +27,12 @@ from ..terminal import printable
 from .plan import Step, is_finished
 
 _COMMANDS = "inflate_shrink.commands"
-_TRAINING = 0.95  # of a step's time, the rest is measuring
+_TRAINING = 0.95  # share of a step's time; the rest is measuring
 _ROOT = Path(__file__).resolve().parents[2]  # where the children find this package, whatever their working directory holds
 
 
-_MOST_LANES = 4  # by default: each is a process with a model and its data
-_THREADS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # of Paddle, which wants one of OpenMP; of NumPy
+_MOST_LANES = 4  # the default's bound: each is a process with a model and its data
+_THREADS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # Paddle's, which wants one of OpenMP, and NumPy's
 
 
 def default_lanes(threads: int = 1) -> int:

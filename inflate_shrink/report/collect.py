@@ -179,7 +179,7 @@ def _difference(leader: Run, run: Run) -> str:
 def _recipe_defaults(recipe: str) -> dict:
     try:
         return flatten(to_dict(config_from_dict({"recipe": recipe}, "recipe")))
-    except InputError:  # of another version of this package
+    except InputError:  # the recipe is another version's
         return {}
 
 

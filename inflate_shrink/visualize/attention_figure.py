@@ -20,7 +20,7 @@ _GRID = 11  # inches of the grid's width, unless maps would be smaller than _LEA
 _LEAST = 1.5
 _PANEL = 1.6  # inches of a layer's lines without their labels
 _BORDER = {"color": "#d62728", "linewidth": 0.8, "linestyle": (0, (4, 2))}  # between words, or regions, and codes
-_FAINTEST = 0.05  # of the strongest line; thousands of fainter ones would only grey the picture
+_FAINTEST = 0.05  # share of the strongest line; thousands of fainter ones would only grey the picture
 
 
 def chosen(numbers: Sequence[int] | None, count: int, option: str) -> list[int]:
@@ -43,7 +43,7 @@ def draw_attention(attention: Attention, title: str, layers: list[int], heads: l
     maps, (rows, columns) = (weights.swapaxes(0, 1), names[::-1]) if across else (weights, names)
 
     margin = 0.15 + 0.065 * max(map(len, labels))
-    side = min(_INCH_PER_LABEL * len(labels), max(_LEAST, _GRID / len(columns)))  # of a heat map
+    side = min(_INCH_PER_LABEL * len(labels), max(_LEAST, _GRID / len(columns)))  # the side of a heat map
     grid_width, height = len(columns) * (side + _GAP), max(len(rows) * (side + _GAP), _INCH_PER_LABEL * len(labels))
     lines_left, panel = margin + grid_width + 0.95, _PANEL + 2 * margin
     sheet = Sheet(lines_left + panel * len(layers), 0.85 + height + margin)

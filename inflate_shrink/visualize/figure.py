@@ -14,7 +14,7 @@ class Sheet:
     """width, height: in inches."""
 
     def __init__(self, width: float, height: float):
-        logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)  # else the first picture of a machine tells of its fonts
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)  # the first picture would tell of fonts
         from matplotlib.figure import Figure
 
         self.width, self.height = width, height

@@ -10,7 +10,7 @@ from .match import Choice, Match
 from .palette import colours
 from .photo import Scene
 
-UNSEEN = "#808080"  # of what no word that names something chose, or is no region
+UNSEEN = "#808080"  # what no word that names something chose, or is no region
 _PHOTO = 5.6  # inches of the longer side
 _ROW, _COLUMN, _ROWS = 0.27, 3.1, 20  # inches of a row and of a column of the list, and rows in a column
 

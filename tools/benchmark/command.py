@@ -67,11 +67,11 @@ def _add_data(commands):
     parser.add_argument("--sizes", type=int, nargs="+", default=amount.sizes, metavar="N", help="images prepared (default: 1000 10000)")
     parser.add_argument("--images", default="", metavar="DIR", help="photos for extraction: a folder or a .zip archive")
     parser.add_argument("--backbone", default="", metavar="FILE", help="network that describes them, as of tools/extract_regions.py")
-    parser.add_argument("--backbone-preset", choices=BACKBONES, default=settings.backbone_preset, help="(default: %(default)s)")
+    parser.add_argument("--backbone-preset", choices=BACKBONES, default=settings.backbone_preset, help="how pixels are scaled for it (default: %(default)s)")
     parser.add_argument("--detector", default="", metavar="FILE", help="network that proposes boxes; without it, grid cells")
-    parser.add_argument("--detector-preset", choices=DETECTORS, default=settings.detector_preset, help="(default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=amount.seconds, help="of extraction (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=amount.seed, help="of everything drawn (default: %(default)s)")
+    parser.add_argument("--detector-preset", choices=DETECTORS, default=settings.detector_preset, help="its input and output (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=amount.seconds, help="seconds of extraction (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=amount.seed, help="seed of everything that is drawn (default: %(default)s)")
 
 
 def _data(arguments):
@@ -88,8 +88,8 @@ def _data(arguments):
 def _add_page(parser, page):
     """Add options that the pages of docs/results share; ``page`` makes one of a result and the command."""
     parser.add_argument("--markdown", metavar="FILE", help="also write the result here, as a page")
-    parser.add_argument("--threads", type=at_once, default=0, metavar="N", help="of every contestant; 0: all cores (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: %(default)s)")
+    parser.add_argument("--threads", type=at_once, default=0, metavar="N", help="threads of every contestant; 0: all cores (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything that is drawn (default: %(default)s)")
     parser.set_defaults(page=page)
 
 
@@ -117,13 +117,13 @@ def _search(arguments):
 def _add_cascade(commands):
     amount = CascadeBenchmark
     parser = _add_benchmark(commands, "cascade", "how fast a cascade is and how much of the exact result it finds, on real photos", _cascade)
-    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="of a bi-encoder such as B")
-    parser.add_argument("--first", metavar="DIR", help="of an F, for the first stage by vectors")
+    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint of a bi-encoder such as B")
+    parser.add_argument("--first", metavar="DIR", help="checkpoint of an F, for the first stage by vectors")
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", default=amount.split, metavar="NAME", help="whose captions are the queries (default: %(default)s)")
     parser.add_argument("--images", type=int, default=amount.images, metavar="N", help="photos of the data set, and collages for the rest; 0: the photos alone (default: %(default)s)")
-    parser.add_argument("--queries", type=int, default=amount.queries, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="(default: several, 50 to 5000)")
+    parser.add_argument("--queries", type=int, default=amount.queries, metavar="N", help="captions that are searched for (default: %(default)s)")
+    parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="candidates of the first stage (default: several, 50 to 5000)")
     parser.add_argument("--centroids", "--codes", type=int, default=amount.centroids, metavar="N", help="their number; -1: as many as suit (default: %(default)s)")
     parser.add_argument("--figure", metavar="FILE", help="also draw the result, a .png or .svg")
     _add_page(parser, cascade_markdown)
@@ -149,7 +149,7 @@ def _add_latency(commands):
     parser = _add_benchmark(commands, "latency", help, _latency)
     parser.add_argument("--models", nargs="+", default=[f"{configs}:{name}" for name in "FBI"], metavar="FILE", help="configs (default: coco's F, B and I)")
     parser.add_argument("--cross", default=f"{configs}:C", metavar="FILE", help="config of a cross-BERT, '' for none (default: coco's C)")
-    parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="(default: 1000 10000 100000 1000000)")
+    parser.add_argument("--candidates", type=int, nargs="+", default=amount.candidates, metavar="N", help="candidates that are scored (default: 1000 10000 100000 1000000)")
     parser.add_argument("--pairs", type=int, default=amount.pairs, metavar="N", help="scored by the cross-BERT, the rest is extrapolated (default: %(default)s)")
     _add_page(parser, latency_markdown)
 
