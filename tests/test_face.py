@@ -31,6 +31,18 @@ def test_a_name_that_is_none():
         ins.load
 
 
+ROOMS = [path.parent.name for path in sorted(PACKAGE.glob("*/__init__.py")) if "lazy_names" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_of_a_room_are_there_and_hide_no_module(room):
+    module = importlib.import_module(f"inflate_shrink.{room}")
+    modules = {path.stem for path in (PACKAGE / room).iterdir()}
+    assert module.__all__ and not modules & set(module.__all__)
+    for name in module.__all__:
+        getattr(module, name)
+
+
 def test_importing_it_or_the_kernel_changes_nothing_in_the_process():
     code = """
 import os, sys, warnings, numpy
