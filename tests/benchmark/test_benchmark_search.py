@@ -151,7 +151,7 @@ def test_wrong_peers_are_found_out(own_peers, name, status, reason):
 
 @pytest.mark.parametrize("lacking", [set(), {"avx512dq", "avx512f"}])
 def test_a_peer_that_the_processor_cannot_run(monkeypatch, lacking):
-    monkeypatch.setattr(cpu, "Path", lambda path: SimpleNamespace(read_text=lambda encoding: f"flags\t: fpu avx2 {' '.join(cpu.AVX512 - lacking)}\n"))
+    monkeypatch.setattr(cpu, "Path", lambda path: SimpleNamespace(read_text=lambda **_: f"flags\t: fpu avx2 {' '.join(cpu.AVX512 - lacking)}\n"))
     described = [contest._describe(peer) for peer in (Numpy, NumpySkylakeX)]
     assert [one["status"] for one in described] == ["installed", "not for this processor" if lacking else "installed"]
     assert described[1].get("reason") == ("it lacks avx512dq, avx512f" if lacking else None)
