@@ -18,6 +18,7 @@ from inflate_shrink.pipeline import run
 from inflate_shrink.pipeline.plan import Step
 from inflate_shrink.pipeline.result import RESULT
 from inflate_shrink.pipeline.run import run_steps
+from inflate_shrink.signals import Terminated
 
 DEADLINE = 60  # seconds
 PACKAGE = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
@@ -120,9 +121,10 @@ def test_a_signal_is_passed_on_once_and_ends_the_run(step, scripts, tmp_path, ca
 
     thread = threading.Thread(target=stop)
     thread.start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         run_steps([running, step("I-B", running), step("F")], lanes=1)
     thread.join()
+    assert stopped.type is {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}[number]  # which exit code
     out = capsys.readouterr().out
     assert out.count("I: saved") == 1 and "the same command goes on from there" in out
     assert not (tmp_path / "runs" / "order").exists()

@@ -14,13 +14,11 @@ the texts; for images ``region_dim``.
 
 from __future__ import annotations
 
-import json
-import zlib
 from pathlib import Path
 
-from ...checked_files import ALL, SMALL, FileList, measure, parse_files
+from ...checked_files import ALL, SMALL, FileList
 from ...errors import InputError
-from ...json_values import JsonMapping, parse_json
+from ...json_values import JsonMapping
 
 FORMAT = 1
 GRAPHS, WEIGHTS, ONNX, VOCABULARY, META = ("model.json", "model.pdmodel"), "model.pdiparams", "model.onnx", "vocab.txt", "encoder.json"
@@ -32,9 +30,7 @@ _LISTED = FileList(META, "encoder", _AGAIN)
 
 def write_meta(directory: Path, meta: dict) -> None:
     """Write ``encoder.json`` about all files that are in ``directory`` by now."""
-    files = {path.name: measure(path) for path in sorted(directory.iterdir())}
-    meta = {"format": FORMAT, **meta, "files": files}
-    (directory / META).write_text(json.dumps({"crc32": _checksum_of(meta), **meta}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _LISTED.write(directory, {"format": FORMAT, **meta})
 
 
 def read_meta(directory: Path, verify: bool = False) -> dict:
@@ -48,17 +44,12 @@ def read_meta(directory: Path, verify: bool = False) -> dict:
     if not path.is_file():
         what = "not an exported encoder: encoder.json is missing" if directory.is_dir() else "no such directory"
         raise InputError(f"{directory}: {what}; tools/export.py makes an encoder")
-    try:
-        kept = parse_json(path.read_bytes(), path, _AGAIN)
-    except OSError as error:
-        raise _LISTED.unreadable(error, path) from None
-    meta = {key: value for key, value in kept.value.items() if key != "crc32"}
-    if kept.text("crc32") != _checksum_of(meta):
-        raise InputError(f"{path}: damaged (its checksum is wrong); {_AGAIN}")
+    meta = _LISTED.read(directory)
+    kept = JsonMapping(meta, path, _AGAIN)
     if kept.whole("format") != FORMAT:
         raise InputError(f"{path}: format {meta['format']}, this version reads {FORMAT}; {_AGAIN}")
     _require_values(kept)
-    _LISTED.check_within(directory, parse_files(kept.mapping("files")), ALL if verify else SMALL)
+    _LISTED.check_within(directory, meta["files"], ALL if verify else SMALL)
     return meta
 
 
@@ -79,7 +70,3 @@ def _require_values(kept: JsonMapping) -> None:
     kept.whole("positions", 0, MOST_POSITIONS)
     for name in ("first_token", "last_token"):
         tokens.text(name)
-
-
-def _checksum_of(meta: dict) -> str:
-    return f"{zlib.crc32(json.dumps(meta, sort_keys=True).encode()):08x}"
