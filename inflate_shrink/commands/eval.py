@@ -24,9 +24,8 @@ def main(argv):
     parser.add_argument("--checkpoint", metavar="DIR", help="checkpoint or run directory (default: run.dir of -c)")
     parser.add_argument("--data", metavar="DIR", help="data set (default: the checkpoint's data.dir)")
     parser.add_argument("--split", metavar="NAME", help="split (default: the checkpoint's data.test_split)")
-    parser.add_argument(
-        "--protocol", choices=PROTOCOLS, help="(default: the first of data.protocols; full with --images or --data)"
-    )
+    protocol = "how images are counted, see above (default: the first of data.protocols; full with --images or --data)"
+    parser.add_argument("--protocol", choices=PROTOCOLS, help=protocol)
     parser.add_argument(
         "--images", type=int, default=0, metavar="N",
         help="only the first N images of the split, under protocol full (default: all)"

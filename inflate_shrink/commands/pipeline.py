@@ -31,7 +31,7 @@ def main(argv):
     parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default: %(default)s)")
     lanes = "steps at a time (default: a core for each thread, at most 4; 1 on a GPU)"
     parser.add_argument("--lanes", type=at_once, default=0, metavar="N", help=lanes)
-    threads = "of each step; they round differently, so another number is another run (default: 1)"
+    threads = "threads of each step; they round differently, so another number is another run (default: 1)"
     parser.add_argument("--threads", type=at_once, default=1, metavar="N", help=threads)
     dry_run = "show the plan and what it would cost, also where the data is not there; writes nothing"
     parser.add_argument("--dry-run", action="store_true", help=dry_run)
