@@ -1,7 +1,7 @@
 """Build search indexes, change them, say what they hold; tools/search.py asks them.
 
   python tools/index.py build --checkpoint runs/demo/I-B --centroids -1 --data data/demo --split test --out indexes/demo
-  python tools/index.py build --checkpoint runs/demo/I-B --first runs/demo/I-B-F --out indexes/demo-first
+  python tools/index.py build --checkpoint runs/demo/I-B --first runs/demo/I-B-F --photos --out indexes/demo-first
   python tools/index.py add indexes/demo --data data/demo --split val
   python tools/index.py delete indexes/demo test-00003 test-00004
   python tools/index.py info indexes/demo --verify
@@ -41,6 +41,8 @@ def _add_build(commands):
     parser.add_argument("--items", choices=("images", "captions"), default="images", help="images, to be found by text, or captions, by image (default: %(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="how the fragments are kept on disk (default: %(default)s)")
     parser.add_argument("--onnx", action="store_true", help="also export the encoders for onnxruntime, which start faster")
+    photos = "keep the encoder of images too, so that images are also found by a photo (search.py --image)"
+    parser.add_argument("--photos", action="store_true", help=photos)
     inverted = parser.add_argument_group("options of an inverted index")
     inverted.add_argument("--top", type=int, default=0, metavar="N", help="keep an image's N best pieces only: smaller, faster (default: all above 0)")
     inverted.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="how the scores are kept on disk (default: %(default)s)")
@@ -96,6 +98,8 @@ def _build(arguments):
     checkpoint = open_checkpoint(arguments.checkpoint, arguments.any_extractor)
     data = arguments.data or checkpoint.config.data.dir
     if checkpoint.config.model.scoring == "visual_sparta":
+        if arguments.photos:
+            raise InputError(f"{arguments.checkpoint}: an inverted index takes texts only; leave out --photos")
         from ..search.inverted.build import build_inverted_index
 
         build_inverted_index(checkpoint, data, arguments.split, arguments.out, arguments.top, arguments.dtype)
@@ -104,7 +108,8 @@ def _build(arguments):
     from ..search.build import BuildSettings, Models, build_index
 
     models = Models(checkpoint, open_checkpoint(arguments.first) if arguments.first else None)
-    build_index(arguments.out, models, data, arguments.split, BuildSettings(arguments.items, arguments.precision, arguments.centroids, arguments.onnx))
+    settings = BuildSettings(arguments.items, arguments.precision, arguments.centroids, arguments.onnx, arguments.photos)
+    build_index(arguments.out, models, data, arguments.split, settings)
     say(describe_index(open_index(arguments.out)))
 
 

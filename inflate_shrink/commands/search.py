@@ -3,10 +3,12 @@
   python tools/search.py --index indexes/demo "a red ball left of a box" -k 10
   python tools/search.py --index indexes/demo "a red ball left of a box" --mode exact --json hits.json
   python tools/search.py --index indexes/demo --like test-00003
+  python tools/search.py --index indexes/photos --image dog.jpg
   python tools/search.py --index indexes/captions --image test-00003 --data data/demo
 
-tools/index.py builds the index; one of captions is searched with an image of a data set. --like finds images
-like one of the index.
+tools/index.py builds the index. --like finds images like one of the index. --image finds the captions of an index of
+captions that fit a photo or an image of a data set, or the images like it of an index that was built with --photos; a photo is
+described by the networks that described the indexed ones.
 """
 
 import sys
@@ -26,8 +28,10 @@ def main(argv):
     parser.add_argument("query", nargs="?", metavar="TEXT", help="what to look for, in quotes")
     parser.add_argument("--index", required=True, metavar="DIR", help="the index, made by tools/index.py build")
     parser.add_argument("-k", type=int, default=10, metavar="K", help="how many images (default: %(default)s)")
-    parser.add_argument("--image", metavar="ID", help="search an index of captions with this image of --data, in place of a text")
+    parser.add_argument("--image", metavar="FILE", help="search by this photo in place of a text, or with --data by the image of this id there")
     parser.add_argument("--like", metavar="ID", help="find the images like this one of the index, in place of a text")
+    for name in ("backbone", "detector"):
+        parser.add_argument(f"--{name}", metavar="FILE", default="", help=f"the {name} that described the photos, to describe that of --image (default: where it was then)")
     parser.add_argument("--data", metavar="DIR", help="the data set of --image, or of the images that --cross scores")
     parser.add_argument("--mode", choices=("exact", "cascade"), default="", help="score all exactly, or by a first stage and only its best exactly (default: a cascade where the index has a first stage)")
     parser.add_argument("--candidates", type=int, metavar="N", help=f"how many a cascade scores exactly, K or more (default: {CANDIDATES})")
@@ -41,8 +45,11 @@ def main(argv):
     add_any_extractor(parser)
     arguments = parser.parse_args(argv)
     query = {name: getattr(arguments, name) for name in ("query", "image", "like") if getattr(arguments, name) is not None}
-    if len(query) != 1 or arguments.image is not None and not arguments.data:
-        raise InputError("give one query: a text, --like ID, or --image ID with --data DIR")
+    if len(query) != 1:
+        raise InputError("give one query: a text, --like ID, --image FILE, or --image ID with --data DIR")
+    for name in ("backbone", "detector"):
+        if getattr(arguments, name) and (arguments.image is None or arguments.data):
+            raise InputError(f"--{name} has no effect without a photo, --image FILE; leave it out")
     if arguments.cross and not (arguments.data and arguments.query is not None):
         raise InputError("--cross takes a text and --data DIR, the data set with the regions of the images")
     if arguments.candidates is not None and 0 < arguments.candidates < arguments.k:
@@ -55,7 +62,9 @@ def main(argv):
     if arguments.like is not None:
         hits = index.search_like(arguments.like, arguments.k, **options)
     elif arguments.image is not None:
-        hits = index.search_image(_regions(arguments.data, arguments.image), arguments.k, **options)
+        photo = arguments.image, arguments.backbone, arguments.detector
+        regions = _regions(arguments.data, arguments.image) if arguments.data else index.describe_photo(*photo)
+        hits = index.search_image(regions, arguments.k, **options)
     else:
         hits = index.search(arguments.query, arguments.k, **options, **(_cross(arguments) if arguments.cross else {}))
         for line in index.remarks(arguments.query):

@@ -18,6 +18,7 @@ from ..digest import hex_digest
 from ..errors import InputError
 from .bad_records import BadRecords
 from .captions.records import Caption
+from .extractors import EXTRACTION, carried_extraction
 from .fill import Reader, fill_store
 from .image_ids import ImageIds
 from .region_files import FORMATS
@@ -28,12 +29,16 @@ from .writer import StoreWriter
 
 
 class RegionSource(NamedTuple):
-    """Region files: paths, their format's name, what extracted them, and the folder of their photos ("": unknown)."""
+    """Region files: paths, their format's name, what extracted them, and the folder of their photos ("": unknown).
+
+    extractions: of data sets of ours, what their ``meta.json`` have under :data:`.extractors.EXTRACTION`, None where there is nothing.
+    """
 
     paths: Sequence[Path]
     format: str
     extractor: str
     image_root: str = ""
+    extractions: Sequence[dict | None] = ()
 
 
 class Prepared(NamedTuple):
@@ -53,13 +58,14 @@ def region_source(paths: Sequence[str], format: str, extractor: str) -> RegionSo
     for path in paths:
         if not os.path.exists(path):
             raise InputError(f"{path}: no such file or directory of regions; check --regions")
-    root = ""
+    root, extractions = "", []
     if format == "store":
         stores = [open_store(path) for path in paths]
         extractor = _the_same(paths, "extractor", [str(store.meta.get("extractor") or "") for store in stores])
         roots = [str(store.image_root) if any(store.image_files) else "" for store in stores]
         root = _the_same(paths, "image_root", roots)
-    return RegionSource([Path(path) for path in paths], format, extractor, root)
+        extractions = [store.meta.get(EXTRACTION) for store in stores]
+    return RegionSource([Path(path) for path in paths], format, extractor, root, extractions)
 
 
 def _the_same(paths: Sequence[str], key: str, found: list[str]) -> str:
@@ -106,6 +112,7 @@ def prepare(
         raise InputError(f"the number of clusters must be 1 or more, found {regions}")
     require_new(directory)  # StoreWriter says so too, but the first pass may take minutes
     wanted, without = _match(captions, source, bad, unused)
+    extraction = carried_extraction(source.extractions, regions, dtype)
     tokens = vocabulary([caption for caption in captions if caption.image_id in wanted])
     with StoreWriter(
         directory,
@@ -116,7 +123,7 @@ def prepare(
         regions=regions,
         dtype=dtype,
         seed=seed,
-        extra={"image_root": source.image_root, "caption_files": list(caption_files)},
+        extra={"image_root": source.image_root, "caption_files": list(caption_files), **({EXTRACTION: extraction} if extraction else {})},
         inputs={
             "files": [_fingerprint(path) for path in source.paths], "format": source.format, "images": _digest(list(wanted))
         },

@@ -13,5 +13,6 @@ __getattr__, __all__ = lazy_names(
         "networks": ("Network",),
         "photos": ("Photo", "PhotoFolder", "open_photo"),
         "presets": ("BACKBONES", "DETECTORS"),
+        "record": ("PhotoDescriber",),
     },
 )

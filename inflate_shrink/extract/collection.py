@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.bad_records import BadRecords
-from ..data.extractors import same_extractor
+from ..data.extractors import EXTRACTION, same_extractor
 from ..data.fill import fill_store
 from ..data.npy import open_npy
 from ..data.region_files.records import RegionItem, Regions
@@ -19,7 +19,10 @@ from ..data.writer import FILE_HASHES, StoreWriter
 from ..digest import hex_digest
 from ..errors import InputError
 from .extractor import Extractor, ExtractorSettings
-from .photos import PhotoFolder, open_photo
+from .photos import PhotoFolder
+from .record import extraction_record
+
+_DTYPE = "float16"  # of the features on disk
 
 
 class Collected(NamedTuple):
@@ -68,7 +71,8 @@ def extract_collection(
         extractor=extractor,
         clustering=clustering,
         regions=regions,
-        extra={"image_root": str(folder.source.resolve())},
+        dtype=_DTYPE,
+        extra={"image_root": str(folder.source.resolve()), EXTRACTION: extraction_record(settings, regions, _DTYPE)},
         inputs={"photos": folder.fingerprint()},
         file_hashes=True,
     ) as writer:
@@ -97,15 +101,8 @@ class _PhotoReader:
         data = self._folder.read(item.image_id)
         file_hash = int(hex_digest([data]), 16)
         row = self._known.get(file_hash)
-        found = self._described(data, item) if row is None else self._reused(row)
+        found = self._extractor.describe(data, item.where) if row is None else self._reused(row)
         return found._replace(file=item.image_id, file_hash=file_hash)
-
-    def _described(self, data: bytes, item: RegionItem) -> Regions:
-        photo = open_photo(data, item.where, min_side=self._extractor.settings.size)
-        try:
-            return self._extractor(photo)
-        except InputError as error:
-            raise InputError(f"{item.where}: {error}") from error
 
     def _reused(self, row: int) -> Regions:
         store = self._store

@@ -13,8 +13,8 @@ from PIL import Image
 
 from ..data.region_files.records import Regions
 from ..errors import InputError
-from .networks import Network
-from .photos import Photo
+from .networks import Network, fingerprint
+from .photos import Photo, open_photo
 from .presets import BACKBONES, DETECTORS, Pixels
 from .roi_align import roi_align
 
@@ -39,6 +39,14 @@ class ExtractorSettings:
                 raise InputError(f"--{name} must be {least} or more, found {getattr(self, name)}")
 
 
+def describe_extractor(settings: ExtractorSettings) -> str:
+    """Return the line for ``meta.json``: networks with their checksums, presets and sizes. Raises InputError if a network is missing."""
+    backbone = f"backbone {fingerprint(settings.backbone)} ({settings.backbone_preset}, shorter side {settings.size})"
+    if not settings.detector:
+        return f"cells of {backbone}"
+    return f"{settings.boxes} boxes of {fingerprint(settings.detector)} ({settings.detector_preset}), RoIAlign on {backbone}"
+
+
 class Extractor:
     """Callable: a photo to its regions. Raises InputError if a network is missing or does not fit its preset."""
 
@@ -50,14 +58,18 @@ class Extractor:
     def check(self) -> str:
         """Describe a grey image, so that a network that does not fit is found before the first photo.
 
-        Returns the line for ``meta.json``: networks, presets and sizes. Raises InputError.
+        Returns what :func:`describe_extractor` does. Raises InputError.
         """
         self(Photo(Image.new("RGB", (64, 64), "grey"), 64, 64))
-        settings = self.settings
-        backbone = f"backbone {self.backbone.fingerprint()} ({settings.backbone_preset}, shorter side {settings.size})"
-        if self.detector is None:
-            return f"cells of {backbone}"
-        return f"{settings.boxes} boxes of {self.detector.fingerprint()} ({settings.detector_preset}), RoIAlign on {backbone}"
+        return describe_extractor(self.settings)
+
+    def describe(self, data: bytes, where: str) -> Regions:
+        """Return the regions of a photo's file; raises InputError that begins with ``where`` if it is none or cannot be described."""
+        photo = open_photo(data, where, min_side=self.settings.size)
+        try:
+            return self(photo)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
 
     def __call__(self, photo: Photo) -> Regions:
         """Return features (n, C) and boxes in the photo's pixels; with a detector n <= ``settings.boxes``."""

@@ -24,9 +24,7 @@ class Network:
     """
 
     def __init__(self, path: str | Path, threads: int = 1):
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise InputError(f"{path}: no such file; expected an .onnx file, or the .json or .pdmodel file of a Paddle Inference model")
+        self.path = _existing(path)
         graph = (_open_onnx if self.path.suffix == ".onnx" else _open_paddle)(self.path, threads)
         if len(graph.inputs) != 1:
             raise InputError(f"{path}: expected a network with one input, the image; found {len(graph.inputs)}: {', '.join(graph.inputs)}")
@@ -50,10 +48,32 @@ class Network:
         return outputs
 
     def fingerprint(self) -> str:
-        """Return file name and SHA-256 (16 digits) of its files, one after the other; of a Paddle model, of the weights."""
-        onnx = self.path.suffix == ".onnx"
-        files = [self.path, *external_files(self.path)] if onnx else [self.path.with_suffix(".pdiparams")]
-        return f"{self.path.name} sha256:{hex_digest(files)}"
+        """Return what :func:`fingerprint` does."""
+        return fingerprint(self.path)
+
+
+def fingerprint(path: str | Path) -> str:
+    """Return a network's file name and SHA-256 (16 digits) of its files, one after the other; of a Paddle model, of the weights.
+
+    The network is not opened. Raises InputError if a file is missing, or it is none of an ONNX or Paddle network.
+    """
+    path = _existing(path)
+    files = [path, *external_files(path)] if path.suffix == ".onnx" else [_weights(path)]
+    return f"{path.name} sha256:{hex_digest(files)}"
+
+
+def _existing(path: str | Path) -> Path:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; expected an .onnx file, or the .json or .pdmodel file of a Paddle Inference model")
+    return Path(path)
+
+
+def _weights(path: Path) -> Path:
+    """Return the file of weights of a Paddle Inference model, if ``path`` is the file of its graph."""
+    weights = path.with_suffix(".pdiparams")
+    if path.suffix not in (".json", ".pdmodel") or not weights.is_file():
+        raise InputError(f"{path}: expected .onnx, or .json or .pdmodel with {weights.name} beside it")
+    return weights
 
 
 def _open_onnx(path: Path, threads: int) -> Graph:
@@ -67,9 +87,7 @@ def _open_onnx(path: Path, threads: int) -> Graph:
 
 
 def _open_paddle(path: Path, threads: int) -> Graph:
-    weights = path.with_suffix(".pdiparams")
-    if path.suffix not in (".json", ".pdmodel") or not weights.is_file():
-        raise InputError(f"{path}: expected .onnx, or .json or .pdmodel with {weights.name} beside it")
+    weights = _weights(path)
     try:
         return open_paddle(path, weights, threads)
     except Exception as error:

@@ -13,6 +13,7 @@ import paddle
 from tqdm import tqdm
 
 from ..atomic import require_new
+from ..data.extractors import EXTRACTION
 from ..data.partial import partial_path
 from ..data.store import Store
 from ..engine.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ from .centroids import SAMPLE, centroid_count, read_centroids, spherical_kmeans
 from .encoder.export import add_onnx, export_encoder
 from .encoder.files import META, ONNX
 from .index import UINT16, FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
-from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FRAGMENTS, NEAREST, VECTOR
+from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FIRST_IMAGE_ENCODER, FRAGMENTS, IMAGE_ENCODER, NEAREST, VECTOR
 
 _SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
 CENTER_SAMPLE = 16_384  # rows whose mean int8 is centred on
@@ -36,12 +37,14 @@ _COMMIT_ITEMS = 100_000  # added between two commits: a build or an addition tha
 @dataclass(frozen=True)
 class BuildSettings:
     """What an index holds: "images" or "captions"; precision: of :data:`inflate_shrink.kernel.PRECISIONS`; centroids:
-    their number, 0 for none, -1 for as many as suit the collection; onnx: also export the encoders for onnxruntime."""
+    their number, 0 for none, -1 for as many as suit the collection; onnx: also export the encoders for onnxruntime;
+    photos: keep the encoder of images in an index of images, which is then also searched by a photo."""
 
     holds: str = "images"
     precision: str = "int8"
     centroids: int = 0
     onnx: bool = False
+    photos: bool = False
     seed: int = 0
 
 
@@ -97,6 +100,8 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
     require_new(directory)
     if settings.centroids and (settings.holds == "captions" or models.first):
         raise InputError("centroids are the first stage of an index of images without an F: leave out --centroids, or --first and --items captions")
+    if settings.photos and settings.holds == "captions":
+        raise InputError("an index of captions is searched by a photo as it is; leave out --photos")
     store = models.open_data(data_dir)
     chosen = _chosen(store, settings.holds, split)
     if settings.centroids < 0:
@@ -148,6 +153,8 @@ def create_empty(directory: str | os.PathLike, models: Models, data: dict, setti
     def prepare(temporary: Path) -> None:
         for name, checkpoint in zip((ENCODER, FIRST_ENCODER), models.all()):
             export_encoder(checkpoint, temporary / name, _SIDES[settings.holds], settings.onnx)
+        for name, checkpoint in zip((IMAGE_ENCODER, FIRST_IMAGE_ENCODER), models.all() if settings.photos else []):
+            export_encoder(checkpoint, temporary / name, "image", settings.onnx)
         if centroids is not None:
             np.save(temporary / CENTROIDS, centroids)
 
@@ -181,7 +188,7 @@ def add_onnx_encoders(directory: str | os.PathLike) -> list[str]:
     """
     with IndexWriter(directory) as writer:
         files = open_index(directory).manifest.files
-        encoders = [name for name in (ENCODER, FIRST_ENCODER) if f"{name}/{META}" in files and f"{name}/{ONNX}" not in files]
+        encoders = [name for name in (ENCODER, FIRST_ENCODER, IMAGE_ENCODER, FIRST_IMAGE_ENCODER) if f"{name}/{META}" in files and f"{name}/{ONNX}" not in files]
         for name in encoders:
             add_onnx(Path(directory, name))
         writer.add_constant_files([f"{name}/{ONNX}" for name in encoders])
@@ -233,9 +240,13 @@ def _require_the_same(index: Index, names: list[tuple[str, str]]) -> None:
 
 
 def _describe(store: Store, holds: str, split: str) -> dict:
-    """Return what an index says of its data; files are named from ``image_root``, or with their whole path."""
+    """Return what an index says of its data; files are named from ``image_root``, or with their whole path.
+
+    How its photos were described, where that is known, is said too, so that a new photo can be.
+    """
     root = str(store.image_root) if holds == "images" else ""
-    return {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
+    described = {key: store.meta[key] for key in ("extractor", EXTRACTION)} if EXTRACTION in store.meta else {}
+    return {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root, **described}
 
 
 def _weights(model: dict | None) -> str:

@@ -42,8 +42,15 @@ class Searchable(ABC):
 
     @abstractmethod
     def search_image(self, regions: np.ndarray, k: int = 10, **options) -> list[Hit]:
-        """Return the ``k`` captions that fit an image best, given its regions (m, region_dim), or all if there are
-        fewer.
+        """Return the ``k`` captions that fit an image best, or the images most like it, given its regions
+        (m, region_dim), or all if there are fewer.
+        """
+
+    @abstractmethod
+    def describe_photo(self, file: str | os.PathLike, backbone: str = "", detector: str = "") -> np.ndarray:
+        """Return the regions (m, region_dim) of a photo's file, for :meth:`search_image`.
+
+        The networks that describe it are where they were when the data set was made, or given.
         """
 
     @abstractmethod

@@ -14,25 +14,31 @@ import copy
 import os
 import threading
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence
 
 import numpy as np
 
+from ..data.extractors import EXTRACTION
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
+from ..json_values import JsonMapping
 from ..kernel import as_items, best_positions
 from .centroids import read_centroids
 from .describe import describe_index
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .encoder.files import ONNX
 from .faiss_vectors import FaissVectors, open_faiss
-from .index import Index, open_index
+from .index import MANIFEST, Index, open_index
 from .ranking import Hit, best
 from .searchable import Searchable
 from .sweep import Sweep
 
+if TYPE_CHECKING:
+    from ..extract.record import PhotoDescriber
+
 FRAGMENTS, VECTOR, NEAREST = "fragments", "vector", "codes"  # fields of an index; the third: numbers of nearest centroids
 ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
+IMAGE_ENCODER, FIRST_IMAGE_ENCODER = "image_encoder", "first_image_encoder"  # where photos find images
 CANDIDATES, RERANKED = 500, 20
 DEVICES = ("cpu", "gpu")
 Rerank = Callable[[list[Hit]], list[Hit]]
@@ -78,6 +84,7 @@ class Searcher(Searchable):
         self._has_centroids, self._vectors = NEAREST in fields, VECTOR if VECTOR in fields else FRAGMENTS
         self._lock = threading.Lock()  # guards what is opened at the first use, and refresh
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
+        self._describers: dict[tuple[str, str], PhotoDescriber] = {}  # by the paths of the networks that were given
         self._commit = _Commit(index, self._vectors, threads, device)
         self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_centroids else None
 
@@ -135,13 +142,39 @@ class Searcher(Searchable):
     def search_image(
         self, regions: np.ndarray, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
     ) -> list[Hit]:
-        """Return the ``k`` captions that fit an image best: as :meth:`search`, in an index of captions.
+        """Return the ``k`` captions that fit an image best, or of an index of images the images most like it: as
+        :meth:`search`.
 
         Args:
-            regions: (m, region_dim) of the image, as its data set holds them.
+            regions: (m, region_dim) of the image, as its data set holds them or :meth:`describe_photo` gives them.
+
+        Raises:
+            InputError: an index of images that does not keep the encoder of images, or keeps one of other weights, or
+                as of :meth:`search`.
         """
-        self._require("captions", "search it with a text")
         return self.search_fragments(*self.encode_image(regions, mode), k, mode, candidates, only)
+
+    def describe_photo(self, file: str | os.PathLike, backbone: str = "", detector: str = "") -> np.ndarray:
+        """Return the regions (m, region_dim) float32 of a photo's file, for :meth:`search_image`.
+
+        It is described by the networks and options that described the photos of the index's data.
+
+        Args:
+            backbone, detector: files of the networks, where they have moved since; opened at the first use.
+
+        Raises:
+            InputError: the index does not record how its photos were described, a network is missing or another one, or
+                the file is no photo.
+        """
+        from ..extract.record import read_photo  # imports Pillow, which other searches do without
+
+        self._require_image_encoder()
+        data = read_photo(file)  # first: it may be an id, given without --data
+        with self._lock:
+            if (backbone, detector) not in self._describers:
+                self._describers[backbone, detector] = self._open_describer(backbone, detector)
+            describer = self._describers[backbone, detector]
+        return describer(data, str(file))
 
     def search_like(
         self, item: str, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
@@ -174,8 +207,10 @@ class Searcher(Searchable):
         return self._encoded(lambda name: self._encoder(QueryEncoder, name)([query]), mode)
 
     def encode_image(self, regions: np.ndarray, mode: str = "") -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the same of an image, given its regions (m, region_dim), for an index of captions."""
-        return self._encoded(lambda name: self._encoder(ImageEncoder, name)(regions[None], np.array([len(regions)])), mode)
+        """Return the same of an image, given its regions (m, region_dim); raises InputError as :meth:`search_image`."""
+        self._require_image_encoder()
+        names = (IMAGE_ENCODER, FIRST_IMAGE_ENCODER) if self.holds == "images" else (ENCODER, FIRST_ENCODER)
+        return self._encoded(lambda name: self._encoder(ImageEncoder, name)(regions[None], np.array([len(regions)])), mode, names)
 
     @property
     def holds(self) -> str:
@@ -240,16 +275,48 @@ class Searcher(Searchable):
         rows = best_positions(scores, n)
         return rows if chosen is None else chosen[rows]
 
-    def _encoded(self, encode: Callable[[str], list[np.ndarray]], mode: str) -> tuple[np.ndarray, np.ndarray | None]:
-        (fragments,) = encode(ENCODER)
-        return fragments, encode(FIRST_ENCODER)[0][0] if self._vectors == VECTOR and mode != "exact" else None
+    def _encoded(
+        self, encode: Callable[[str], list[np.ndarray]], mode: str, names: tuple[str, str] = (ENCODER, FIRST_ENCODER)
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        (fragments,) = encode(names[0])
+        return fragments, encode(names[1])[0][0] if self._vectors == VECTOR and mode != "exact" else None
 
     def _encoder(self, kind: type, name: str) -> QueryEncoder | ImageEncoder:
         with self._lock:
             if name not in self._encoders:
                 backend = self._backend or ("onnx" if f"{name}/{ONNX}" in self.index.manifest.files else "paddle")
-                self._encoders[name] = kind(self.directory / name, self._threads, backend)
+                encoder = kind(self.directory / name, self._threads, backend)
+                if name in (IMAGE_ENCODER, FIRST_IMAGE_ENCODER):  # tools/export.py may have put it there
+                    self._require_weights(encoder, "model" if name == IMAGE_ENCODER else "first")
+                self._encoders[name] = encoder
             return self._encoders[name]
+
+    def _require_weights(self, encoder: ImageEncoder, model: str) -> None:
+        expected = self.index.origin.mapping(model).text("fingerprint")
+        if encoder.fingerprint != expected:
+            raise InputError(
+                f"{encoder.directory}: of weights {encoder.fingerprint}, the index is of {expected};"
+                " export it of the index's checkpoint"
+            )
+
+    def _require_image_encoder(self) -> None:
+        if self.holds == "images" and not (self.directory / IMAGE_ENCODER).is_dir():
+            raise InputError(
+                f"{self.directory}: an index of images; search it with a text, or build it with --photos to search it by a photo too"
+            )
+
+    def _open_describer(self, backbone: str, detector: str) -> PhotoDescriber:
+        from ..extract.record import PhotoDescriber
+
+        for number, part in enumerate(self.index.manifest.data):
+            if EXTRACTION in part:
+                data = JsonMapping(part, self.directory / MANIFEST, "build the index again", f"data[{number}]")
+                return PhotoDescriber(data.mapping(EXTRACTION), data.text("extractor"), self.directory, backbone, detector)
+        raise InputError(
+            f"{self.directory}: does not record which networks described its photos, so a new one cannot be described;"
+            " describe them with tools/extract_regions.py (--reuse takes what an earlier version of it made) and build"
+            " the index again"
+        )
 
     def _require(self, held: str, instead: str) -> None:
         if self.holds != held:

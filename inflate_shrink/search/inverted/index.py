@@ -95,6 +95,10 @@ class InvertedIndex(Searchable):
         """Raise InputError: images are found, not searched with."""
         raise self._text_only()
 
+    def describe_photo(self, file: str | os.PathLike, backbone: str = "", detector: str = "") -> np.ndarray:
+        """Raise InputError: images are found, not searched with."""
+        raise self._text_only()
+
     def search_like(self, item: str, k: int = 10, **options) -> list[Hit]:
         """Raise InputError: the lists hold words, not images."""
         raise self._text_only()

@@ -1,0 +1,99 @@
+"""What a data set records of how its photos were described, and the description of a new photo in the same way.
+
+``meta.json`` has it under :data:`..data.extractors.EXTRACTION`; the networks' checksums are in its line ``extractor``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..data.clustering import MOST_REGIONS, cluster_regions
+from ..data.extractors import CLUSTERINGS, clustering_record, same_extractor
+from ..errors import InputError
+from ..json_values import JsonMapping
+from .extractor import Extractor, ExtractorSettings, describe_extractor
+from .photos import MAX_BYTES
+from .presets import BACKBONES, DETECTORS
+
+_MOST_SIZE = 1 << 12  # pixels of the shorter side: a record is a file that anyone may have made
+_NETWORKS = ("backbone", "detector")
+
+
+def extraction_record(settings: ExtractorSettings, regions: int, dtype: str) -> dict:
+    """Return JSON values: the networks' paths, the options, and how an image's regions were reduced and rounded."""
+    paths = {name: os.path.abspath(path) if path else "" for name in _NETWORKS for path in [getattr(settings, name)]}
+    return {**asdict(settings), **paths, CLUSTERINGS: [clustering_record(regions, dtype)]}
+
+
+class PhotoDescriber:
+    """Callable: a photo to its regions, as a data set would hold them. Threads may share it.
+
+    Args:
+        record: of :func:`extraction_record`, checked here.
+        extractor: the data set's line of that name, with the networks' checksums, which are compared before a network is opened.
+        where: what messages call the data set or the index.
+        backbone, detector: files of the networks, where they are no longer at the recorded paths.
+
+    Raises:
+        InputError: the record is damaged, a network is missing, another than the recorded one or cannot be opened.
+    """
+
+    def __init__(self, record: JsonMapping, extractor: str, where: str | os.PathLike, backbone: str = "", detector: str = ""):
+        settings = ExtractorSettings(
+            backbone=record.text("backbone"),
+            backbone_preset=record.text("backbone_preset", tuple(BACKBONES)),
+            detector=record.text("detector"),
+            detector_preset=record.text("detector_preset", tuple(DETECTORS)),
+            size=record.whole("size", 32, _MOST_SIZE),
+            boxes=record.whole("boxes", 1, MOST_REGIONS),
+        )
+        self._clusterings = [(part.whole("regions", 1), part.text("dtype", ("float16", "float32"))) for part in record.mappings(CLUSTERINGS)]
+        if detector and not settings.detector:
+            raise InputError(f"{where}: its photos were described without a detector; leave out --detector")
+        for name in _NETWORKS:
+            recorded = getattr(settings, name)
+            if recorded and not (backbone, detector)[_NETWORKS.index(name)] and not Path(recorded).is_file():
+                raise InputError(f"{recorded}: not there, the {name} that described the photos of {where}; give its file as --{name}")
+        settings = replace(settings, backbone=backbone or settings.backbone, detector=detector or settings.detector)
+        found = describe_extractor(settings)
+        if not extractor or not same_extractor(found, extractor):
+            raise InputError(f"{where}: its photos were described by {extractor!r}, here are {found!r}; give the same networks as --backbone and --detector")
+        self._extractor = Extractor(settings)  # of one thread each, as when the data set was made: more round otherwise
+
+    def __call__(self, data: bytes, where: str) -> np.ndarray:
+        """Return the regions (m, D) float32 of a photo.
+
+        Args:
+            data: the whole file, of :func:`read_photo`.
+            where: what messages call it.
+
+        Raises:
+            InputError: it is no photo, is damaged or cannot be described.
+        """
+        found = self._extractor.describe(data, where)
+        features, boxes = found.features, found.boxes
+        for regions, dtype in self._clusterings:
+            features, boxes = cluster_regions(features, boxes, regions)
+            with np.errstate(over="ignore"):
+                features = features.astype(dtype).astype(np.float32)
+        if not np.isfinite(features).all():
+            raise InputError(f"{where}: a feature is NaN, infinite or too large for the data set's numbers; is it the right photo?")
+        return features
+
+
+def read_photo(path: str | os.PathLike) -> bytes:
+    """Return the bytes of a file; raises InputError if there is none, it is larger than photos are or cannot be read."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such photo; give the file of one, or with --data DIR the id of an image of that data set")
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{path}: more than the limit of {MAX_BYTES} bytes; make it smaller")
+    return data
