@@ -13,7 +13,6 @@ import paddle
 from tqdm import tqdm
 
 from ..atomic import require_new
-from ..data.extractors import EXTRACTION
 from ..data.partial import partial_path
 from ..data.store import Store
 from ..engine.checkpoint import Checkpoint
@@ -26,6 +25,7 @@ from .centroids import SAMPLE, centroid_count, read_centroids, spherical_kmeans
 from .encoder.export import add_onnx, export_encoder
 from .encoder.files import META, ONNX
 from .index import UINT16, FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
+from .photos import recorded
 from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FIRST_IMAGE_ENCODER, FRAGMENTS, IMAGE_ENCODER, NEAREST, VECTOR
 
 _SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
@@ -245,8 +245,8 @@ def _describe(store: Store, holds: str, split: str) -> dict:
     How its photos were described, where that is known, is said too, so that a new photo can be.
     """
     root = str(store.image_root) if holds == "images" else ""
-    described = {key: store.meta[key] for key in ("extractor", EXTRACTION)} if EXTRACTION in store.meta else {}
-    return {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root, **described}
+    said = {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root}
+    return {**said, **recorded(store)}
 
 
 def _weights(model: dict | None) -> str:

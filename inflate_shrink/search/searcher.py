@@ -18,17 +18,15 @@ from typing import TYPE_CHECKING, Callable, Sequence
 
 import numpy as np
 
-from ..data.extractors import EXTRACTION
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
-from ..json_values import JsonMapping
 from ..kernel import as_items, best_positions
 from .centroids import read_centroids
 from .describe import describe_index
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .encoder.files import ONNX
 from .faiss_vectors import FaissVectors, open_faiss
-from .index import MANIFEST, Index, open_index
+from .index import Index, open_index
 from .ranking import Hit, best
 from .searchable import Searchable
 from .sweep import Sweep
@@ -167,12 +165,13 @@ class Searcher(Searchable):
                 the file is no photo.
         """
         from ..extract.record import read_photo  # imports Pillow, which other searches do without
+        from .photos import open_describer
 
         self._require_image_encoder()
         data = read_photo(file)  # first: it may be an id, given without --data
         with self._lock:
             if (backbone, detector) not in self._describers:
-                self._describers[backbone, detector] = self._open_describer(backbone, detector)
+                self._describers[backbone, detector] = open_describer(self.index, backbone, detector)
             describer = self._describers[backbone, detector]
         return describer(data, str(file))
 
@@ -304,19 +303,6 @@ class Searcher(Searchable):
             raise InputError(
                 f"{self.directory}: an index of images; search it with a text, or build it with --photos to search it by a photo too"
             )
-
-    def _open_describer(self, backbone: str, detector: str) -> PhotoDescriber:
-        from ..extract.record import PhotoDescriber
-
-        for number, part in enumerate(self.index.manifest.data):
-            if EXTRACTION in part:
-                data = JsonMapping(part, self.directory / MANIFEST, "build the index again", f"data[{number}]")
-                return PhotoDescriber(data.mapping(EXTRACTION), data.text("extractor"), self.directory, backbone, detector)
-        raise InputError(
-            f"{self.directory}: does not record which networks described its photos, so a new one cannot be described;"
-            " describe them with tools/extract_regions.py (--reuse takes what an earlier version of it made) and build"
-            " the index again"
-        )
 
     def _require(self, held: str, instead: str) -> None:
         if self.holds != held:
