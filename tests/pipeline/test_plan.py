@@ -1,11 +1,13 @@
 """Plans of pipelines: order, directories that stand for content, and what is refused before anything runs."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from inflate_shrink.errors import InputError
+from inflate_shrink.pipeline import cost
 from inflate_shrink.pipeline.cost import SIZES, describe_plan, multiply_adds
 from inflate_shrink.pipeline.plan import data_file, plan, read_pipeline
 from inflate_shrink.published import published_table
@@ -220,3 +222,16 @@ def test_data_that_is_not_there(monkeypatch):
     for name in ("nowhere", "no\0where", "a" * 5000):
         with pytest.raises(InputError, match="no such data set; configs has coco, demo, flickr30k, flickr8k, own"):
             data_file(name)
+
+
+@pytest.mark.parametrize("name", ["table9-4", "table2"])
+def test_the_hours_that_the_page_of_the_papers_data_prints(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(cost, "_probe", lambda: 1e9)  # this machine's speed, which is not in those of a V100
+    page = (ROOT / "docs" / "flickr30k_coco.md").read_text(encoding="utf-8")
+    hours = []
+    for data in ("flickr30k", "coco"):
+        pipeline = read_pipeline(ROOT / f"configs/pipelines.yaml:{name}")._replace(data=data)
+        table = describe_plan(plan(pipeline, tmp_path, [f"data.dir={tmp_path}/none"], dry=True), 1)
+        hours.append(re.search(r"on a V100, one after the other: about ([\d.]+) h", table)[1])
+    assert re.search(rf"^\| `{name}`: .* \| {hours[0]} \| {hours[1]} \|$", page, re.MULTILINE)
