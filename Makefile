@@ -61,6 +61,7 @@ test-fast: env
 
 lint: env
 	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
 
 reproduce-demo: env
 	$(PY) tools/pipeline.py -c configs/pipelines.yaml:all --data demo

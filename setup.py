@@ -33,7 +33,12 @@ setup(
     entry_points={"console_scripts": ["inflate-shrink = inflate_shrink.commands:main"]},
     package_data={
         "inflate_shrink": [
-            "py.typed", "*.yaml", "recipes/*.yaml", "visualize/*.html", "visualize/*.css", "search/device/csrc/*.cu*",
+            "py.typed",
+            "*.yaml",
+            "recipes/*.yaml",
+            "visualize/*.html",
+            "visualize/*.css",
+            "search/device/csrc/*.cu*",
         ]  # fmt: skip
     },
     install_requires=[
@@ -74,7 +79,24 @@ setup(
         # Indexes pushed to Qdrant.
         "qdrant": ["qdrant-client>=1.16"],
         # Peers of tools/benchmark.py search; torch's CPU build is to be installed first. Later pylate releases pin another torch.
-        "bench": ["torch==2.13.0", "ninja", "colbert-ai==0.2.22", "pylate==1.2.0", "maxsim-cpu==0.1.0", "faiss-cpu>=1.12,<2"],
-        "test": ["pytest", "pytest-xdist", "ruff", "onnx", "lmdb", "pillow-heif", "scikit-learn", "faiss-cpu>=1.12,<2", "qdrant-client>=1.16"],
+        "bench": [
+            "torch==2.13.0",
+            "ninja",
+            "colbert-ai==0.2.22",
+            "pylate==1.2.0",
+            "maxsim-cpu==0.1.0",
+            "faiss-cpu>=1.12,<2",
+        ],
+        "test": [
+            "pytest",
+            "pytest-xdist",
+            "ruff",
+            "onnx",
+            "lmdb",
+            "pillow-heif",
+            "scikit-learn",
+            "faiss-cpu>=1.12,<2",
+            "qdrant-client>=1.16",
+        ],
     },
 )

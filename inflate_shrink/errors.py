@@ -28,8 +28,9 @@ def nearest(name: str, known: Iterable[str], least: float = 0.0) -> str:
 
 
 def in_one_line(error: Exception) -> str:
-    """Return the beginning of an error's text, as a part of our own message."""
-    return " ".join(str(error).split())[:200]
+    """Return the beginning of an error's text, as a part of our own message; of one without text its kind."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:200]
 
 
 def how_it_ended(code: int | None) -> str:

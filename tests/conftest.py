@@ -7,7 +7,9 @@ import shutil
 import signal
 import sys
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes that test at once: a thread each, and each process that they start
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # one of several processes that test at once: a thread each, and each process that they start
     os.environ.update(MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import pytest
@@ -20,7 +22,8 @@ from tool_process import TOOLS, ToolProcess, start_server
 
 prepare_for_paddle()  # before a test imports Paddle
 sys.path.append(str(TOOLS))  # holds the package benchmark
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with Ctrl-C ignored, and so would ours be
+# A shell starts background jobs with Ctrl-C ignored, and so would ours be.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

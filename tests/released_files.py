@@ -68,7 +68,9 @@ def save_legacy(path, content):
 def save_released(path, weights):
     """A released file with these arrays; as the authors did, with everything else a training run saves."""
     state = collections.OrderedDict((f"module.{name}", contiguous(array)) for name, array in weights.items())
-    save_legacy(path, {"epoch": 39, "model": [state], "best_rsum": 1.0, "opt": Call("argparse", "Namespace"), "Eiters": 0})
+    save_legacy(
+        path, {"epoch": 39, "model": [state], "best_rsum": 1.0, "opt": Call("argparse", "Namespace"), "Eiters": 0}
+    )
 
 
 def bert_shapes(bert, hidden, ffn, layers, words):
@@ -110,8 +112,20 @@ def released_shapes(berts, codes, hidden=64, ffn=96, layers=12, words=30, region
 class _Pickler(pickle._Pickler):
     """The pure Python pickler: it can be taught to write names and references."""
 
-    _KINDS = {type(None): "none", bool: "bool", int: "long", float: "float", str: "str", tuple: "tuple", list: "list", dict: "dict", set: "set", type: "type"}
-    dispatch = {kind: getattr(pickle._Pickler, f"save_{name}") for kind, name in _KINDS.items()}  # dill changes the inherited one
+    _KINDS = {
+        type(None): "none",
+        bool: "bool",
+        int: "long",
+        float: "float",
+        str: "str",
+        tuple: "tuple",
+        list: "list",
+        dict: "dict",
+        set: "set",
+        type: "type",
+    }
+    # Dill changes the inherited one.
+    dispatch = {kind: getattr(pickle._Pickler, f"save_{name}") for kind, name in _KINDS.items()}
 
     def save(self, thing, *arguments):
         if isinstance(thing, Storage):
@@ -133,7 +147,9 @@ def _pickle(content, legacy):
     def reference(storage):
         key = str(id(storage))
         storages[key] = storage
-        return ("storage", Global("torch", storage.kind), key, storage.location, storage.size) + ((None,) if legacy else ())
+        return ("storage", Global("torch", storage.kind), key, storage.location, storage.size) + (
+            (None,) if legacy else ()
+        )
 
     pickler = _Pickler(buffer, protocol=2)
     pickler.reference = reference

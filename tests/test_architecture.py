@@ -23,7 +23,8 @@ FLOORS = (
     {"cli", "report", "visualize"},
     {"__init__", "commands"},
 )
-STARTS = {"pipeline": {"commands"}}  # what a part may start as a process though it is of no lower floor: the commands that a user would type
+# What a part may start as a process though it is of no lower floor: the commands that a user would type.
+STARTS = {"pipeline": {"commands"}}
 HEAVY = {"paddle", "paddlenlp"}
 
 
@@ -41,7 +42,11 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join((*package[: len(package) + 1 - node.level], node.module or "")).rstrip(".") if node.level else node.module
+            base = (
+                ".".join((*package[: len(package) + 1 - node.level], node.module or "")).rstrip(".")
+                if node.level
+                else node.module
+            )
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
@@ -56,7 +61,11 @@ def started(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     known = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.targets[0], ast.Name)
+        ):
             known[node.targets[0].id] = node.value.value
 
     def text(node):
@@ -75,7 +84,10 @@ def started(path):
 def test_imports_are_understood():
     assert {"data", "config", "errors", "model"} <= imported_parts(PACKAGE / "engine" / "checkpoint.py")
     assert {"cli", "engine"} <= imported_parts(PACKAGE / "commands" / "train.py")  # engine inside a function
-    assert set(started(PACKAGE / "pipeline" / "run.py")) == {"inflate_shrink.commands.*", "inflate_shrink.commands.measure"}
+    assert set(started(PACKAGE / "pipeline" / "run.py")) == {
+        "inflate_shrink.commands.*",
+        "inflate_shrink.commands.measure",
+    }
     assert set(started(BENCHMARK / "command.py")) == {"inflate_shrink.commands.prepare_data"}
 
 
@@ -90,12 +102,18 @@ def test_imports_and_processes_point_one_way(height):
     for part in FLOORS[height]:
         for path in sources(part):
             assert imported_parts(path) - lower <= {part}, path
-            assert {module.split(".")[1] for module in started(path) if module.startswith("inflate_shrink.")} - lower <= {part} | STARTS.get(part, set()), path
+            assert {
+                module.split(".")[1] for module in started(path) if module.startswith("inflate_shrink.")
+            } - lower <= {part} | STARTS.get(part, set()), path
 
 
 def test_the_package_does_without_the_benchmarks():
     """They are in a clone alone, not in what is installed."""
-    assert not [path for path in PACKAGE.rglob("*.py") if {name.split(".")[0] for name in imports(path)} & {"benchmark", "tools"}]
+    assert not [
+        path
+        for path in PACKAGE.rglob("*.py")
+        if {name.split(".")[0] for name in imports(path)} & {"benchmark", "tools"}
+    ]
 
 
 def test_the_kernel_stands_alone():
@@ -106,7 +124,9 @@ def test_a_process_is_a_module_found_wherever_the_package_is_installed():
     """No script by a path that is only there in a checkout, such as tools/train.py."""
     for path in [*PACKAGE.rglob("*.py"), *BENCHMARK.rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, (ast.List, ast.Tuple)) and [ast.unparse(item) for item in node.elts[:1]] == ["sys.executable"]:
+            if isinstance(node, (ast.List, ast.Tuple)) and [ast.unparse(item) for item in node.elts[:1]] == [
+                "sys.executable"
+            ]:
                 how = [ast.unparse(item) for item in node.elts[1:]]
                 assert how[0] == "'-m'" or "__file__" in "".join(how) or how[0].startswith("*"), f"{path}: {how}"
 
@@ -121,7 +141,19 @@ def test_a_tool_is_its_command():
 
 
 def test_help_is_instant_because_what_tools_import_first_is_light():
-    parts = ("config", "errors", "atomic", "checked_files", "weight_files", "cpu", "cli", "metrics", "data", "extract", "kernel")
+    parts = (
+        "config",
+        "errors",
+        "atomic",
+        "checked_files",
+        "weight_files",
+        "cpu",
+        "cli",
+        "metrics",
+        "data",
+        "extract",
+        "kernel",
+    )
     light = [path for path in sources(*parts) if path.name != "networks.py"]  # imports it in a function
     assert not [path for path in light if {name.split(".")[0] for name in imports(path)} & HEAVY]
 
@@ -140,7 +172,16 @@ def test_the_page_names_the_floors():
     assert floors == [{"tools"}, *(floor - {"__init__"} for floor in reversed(FLOORS))]
 
 
-RUNS_CODE = {"pickle.load", "pickle.loads", "pickle.Unpickler", "paddle.load", "torch.load", "joblib.load", "yaml.unsafe_load", "yaml.full_load"}
+RUNS_CODE = {
+    "pickle.load",
+    "pickle.loads",
+    "pickle.Unpickler",
+    "paddle.load",
+    "torch.load",
+    "joblib.load",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+}
 
 
 def test_no_file_is_opened_by_what_can_run_code():
@@ -150,4 +191,6 @@ def test_no_file_is_opened_by_what_can_run_code():
                 called = ast.unparse(node.func)
                 own = path.name == "parallel.py" and called == "pickle.loads"  # what its own worker processes send
                 assert own or called not in RUNS_CODE and not called.endswith(".from_pretrained"), f"{path}: {called}"
-                assert not any(keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False" for keyword in node.keywords), path
+                assert not any(
+                    keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False" for keyword in node.keywords
+                ), path

@@ -134,7 +134,9 @@ def test_what_earlier_versions_left(tmp_path):
     write(tmp_path / "whole")
     write(tmp_path / "file")
     atomic_symlink("file", tmp_path / "link")
-    assert names(tmp_path) == sorted(["whole", "file", "link", *(f".{name}.tmp-{running}" for name in ("whole", "file", "link"))])
+    assert names(tmp_path) == sorted(
+        ["whole", "file", "link", *(f".{name}.tmp-{running}" for name in ("whole", "file", "link"))]
+    )
 
 
 def test_what_is_in_use_is_not_left_over(tmp_path):
@@ -190,7 +192,9 @@ def test_what_exists_is_not_replaced(tmp_path):
     (tmp_path / "file").touch()
     os.symlink("nowhere", tmp_path / "broken link")
     for name in ("file", "broken link", "."):
-        with pytest.raises(InputError, match="already exists and is not replaced; remove it or choose another directory"):
+        with pytest.raises(
+            InputError, match="already exists and is not replaced; remove it or choose another directory"
+        ):
             require_new(tmp_path / name)
 
 

@@ -55,7 +55,9 @@ def python(code, *arguments, **pipes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ready", ["print('ready', flush=True); import paddle", "import paddle; print('ready', flush=True)"])
+@pytest.mark.parametrize(
+    "ready", ["print('ready', flush=True); import paddle", "import paddle; print('ready', flush=True)"]
+)
 def test_sigterm_is_one_line_before_and_after_paddle_is_imported(ready):
     code = f"from inflate_shrink.cli import run_tool\ndef main(argv):\n    {ready}\n    import time; time.sleep(60)\nrun_tool(main)"
     process = python(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -103,13 +105,23 @@ def test_a_command_by_name(inflate_shrink):
     assert code == 0 and stdout.startswith("usage: inflate-shrink train [-h]")
     assert "\n  inflate-shrink train -c configs/demo/B.yaml --resume" in stdout and "tools/" not in stdout
     assert inflate_shrink("eval") == (2, "", "error: give -c CONFIG or --checkpoint DIR\n")
-    assert inflate_shrink("trian", "-c") == (2, "", "error: trian: no such command; the nearest is 'train', and inflate-shrink --help lists all\n")
+    assert inflate_shrink("trian", "-c") == (
+        2,
+        "",
+        "error: trian: no such command; the nearest is 'train', and inflate-shrink --help lists all\n",
+    )
     stderr = inflate_shrink("index", "info", "/nowhere")[2]
     assert stderr.count("\n") == 1 and "inflate-shrink index build makes one" in stderr
 
 
 @pytest.mark.parametrize(
-    "command", ["train -c configs/demo/B.yaml", "eval -c configs/coco.yaml:B", "pipeline -c configs/pipelines.yaml:table2", "demo"]
+    "command",
+    [
+        "train -c configs/demo/B.yaml",
+        "eval -c configs/coco.yaml:B",
+        "pipeline -c configs/pipelines.yaml:table2",
+        "demo",
+    ],
 )
 def test_without_a_clone_there_are_no_configs(inflate_shrink, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
@@ -131,6 +143,11 @@ def test_a_second_run_is_refused_before_paddle_is_imported(tmp_path):
     (tmp_path / "run" / "last").symlink_to("step-000001")
     (tmp_path / "tiny.yaml").write_text(f"run: {{dir: {tmp_path}/run}}\ndata: {{dir: {tmp_path}/none}}\n")
     for name in ("train", "distill"):
-        code = f"import sys; from inflate_shrink.commands.{name} import main\ntry:\n    main(sys.argv[1:])\nfinally:\n    assert 'paddle' not in sys.modules"
+        code = (
+            f"import sys; from inflate_shrink.commands.{name} import main\n"
+            "try:\n    main(sys.argv[1:])\nfinally:\n    assert 'paddle' not in sys.modules"
+        )
         process = python(code, "-c", tmp_path / "tiny.yaml", stderr=subprocess.PIPE)
-        assert process.communicate(timeout=30)[1].endswith(f"InputError: {tmp_path}/run already holds a run: --resume goes on with it, -o run.dir=... starts another\n")
+        assert process.communicate(timeout=30)[1].endswith(
+            f"InputError: {tmp_path}/run already holds a run: --resume goes on with it, -o run.dir=... starts another\n"
+        )

@@ -25,7 +25,9 @@ AVX512 = f"{AVX2} avx512f avx512dq avx512cd avx512bw avx512vl"
 
 
 def cpuinfo(vendor, flags):
-    processor = f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: a processor\nflags\t\t: {flags}\nbugs\t\t: none\n\n"
+    processor = (
+        f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: a processor\nflags\t\t: {flags}\nbugs\t\t: none\n\n"
+    )
     return processor * 2
 
 
@@ -46,12 +48,17 @@ def test_type_for_a_processor(vendor, flags, expected):
 
 
 def test_flags(machine):
-    assert processor_flags() == set(AVX512.split()) and processor_flags(cpuinfo("GenuineIntel", AVX2)) == set(AVX2.split())
+    assert processor_flags() == set(AVX512.split()) and processor_flags(cpuinfo("GenuineIntel", AVX2)) == set(
+        AVX2.split()
+    )
     (machine / "cpuinfo").unlink()
     assert processor_flags() == set()
 
 
-@pytest.mark.parametrize("text, name", [("processor\t: 0\nmodel name\t: Made Up 9000: X\n", "Made Up 9000: X"), ("model name:\n", None), ("", None)])
+@pytest.mark.parametrize(
+    "text, name",
+    [("processor\t: 0\nmodel name\t: Made Up 9000: X\n", "Made Up 9000: X"), ("model name:\n", None), ("", None)],
+)
 def test_processor_name(machine, text, name):
     assert processor_name(text) == (name or platform.processor() or platform.machine())
     assert processor_and_cores().startswith("a processor, ")
@@ -85,7 +92,11 @@ def test_the_users_values_are_kept(machine, monkeypatch):
     enable_fast_mkl()
     use_all_cores()
     transpose_at_once()
-    assert (os.environ["MKL_DEBUG_CPU_TYPE"], os.environ["MKL_NUM_THREADS"], os.environ["FLAGS_use_stride_kernel"]) == ("5", "3", "1")
+    assert (os.environ["MKL_DEBUG_CPU_TYPE"], os.environ["MKL_NUM_THREADS"], os.environ["FLAGS_use_stride_kernel"]) == (
+        "5",
+        "3",
+        "1",
+    )
 
 
 def test_unreadable_cpuinfo_changes_nothing(machine):
@@ -114,7 +125,9 @@ builtins.__import__ = spy
 import inflate_shrink.engine.steps
 """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MKL_", "FLAGS_"))}
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert run.returncode == 0, run.stderr
     expected = mkl_cpu_type(Path("/proc/cpuinfo").read_text())
     assert run.stdout.split() == [str(expected), str(len(os.sched_getaffinity(0))), "0"]

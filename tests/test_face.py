@@ -23,7 +23,9 @@ def test_a_name_is_imported_at_its_first_use_and_known_to_type_checkers(name):
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     (block,) = [node.body for node in tree.body if isinstance(node, ast.If)]
     known = {alias.name: node.module for node in block for alias in node.names}
-    assert getattr(ins, name) is getattr(importlib.import_module(f"inflate_shrink.{known[name]}"), name) and set(known) == set(ins.__all__)
+    assert getattr(ins, name) is getattr(importlib.import_module(f"inflate_shrink.{known[name]}"), name) and set(
+        known
+    ) == set(ins.__all__)
 
 
 def test_a_name_that_is_none():
@@ -68,8 +70,16 @@ def test_paddle_is_imported_only_where_it_was_prepared_for():
     assert {"engine", "model", "search"} <= rooms and not {"kernel", "data", "config", "metrics.py"} & rooms
     for room in rooms:
         statements = ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8")).body
-        imports = [node for node in statements if isinstance(node, (ast.Import, ast.ImportFrom)) and node.module != "__future__"]
-        called = next(node.lineno for node in statements if isinstance(node, ast.Expr) and ast.unparse(node) == "prepare_for_paddle()")
+        imports = [
+            node
+            for node in statements
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and node.module != "__future__"
+        ]
+        called = next(
+            node.lineno
+            for node in statements
+            if isinstance(node, ast.Expr) and ast.unparse(node) == "prepare_for_paddle()"
+        )
         light = {"functools", "typing", "cpu", "config", "lazy"}
         assert {node.module for node in imports if node.lineno < called} <= light, room
 
@@ -104,9 +114,15 @@ def test_a_loaded_model_scores_as_the_evaluation_does(trained, tiny_data):
     [
         (lambda model, regions, counts: model.encode_texts([]), "nothing to encode; give one text"),
         (lambda model, regions, counts: model.encode_texts(["a dog", " "]), "text 1 is empty"),
-        (lambda model, regions, counts: model.encode_images(regions[0], counts), r"shapes \(3\d, \d+\) and \(2,\), expected \(n, m, \d+\) and \(n,\)"),
+        (
+            lambda model, regions, counts: model.encode_images(regions[0], counts),
+            r"shapes \(3\d, \d+\) and \(2,\), expected \(n, m, \d+\) and \(n,\)",
+        ),
         (lambda model, regions, counts: model.encode_images(regions, counts[:1]), "expected"),
-        (lambda model, regions, counts: model.encode_images(regions, counts * 0), "counts must be from 1 to 3., found 0 to 0"),
+        (
+            lambda model, regions, counts: model.encode_images(regions, counts * 0),
+            "counts must be from 1 to 3., found 0 to 0",
+        ),
     ],
 )
 def test_what_cannot_be_encoded_is_one_line(trained, tiny_data, call, message):

@@ -35,7 +35,9 @@ def paddle():
 @pytest.fixture(scope="module")
 def pins(paddle):
     lines = (ROOT / "constraints" / f"paddle-{paddle[1]}.txt").read_text(encoding="utf-8").splitlines()
-    pinned = [re.fullmatch(r"([\w.-]+)==([^\s;]+)", line.strip()) for line in lines if line.strip()[:1] not in ("", "#")]
+    pinned = [
+        re.fullmatch(r"([\w.-]+)==([^\s;]+)", line.strip()) for line in lines if line.strip()[:1] not in ("", "#")
+    ]
     assert all(pinned), "every line of a constraints file is an exact pin"
     return {canonical(m[1]): m[2] for m in pinned}
 
@@ -52,7 +54,9 @@ def test_installed_version_is_the_pinned_one(name, pins):
 @pytest.mark.slow
 def test_tokenizer_can_be_imported():
     # In a process of its own, where pytest has not imported anything beforehand.
-    code = "import inflate_shrink.model; from paddlenlp.transformers import BertTokenizer; print(BertTokenizer.__name__)"
+    code = (
+        "import inflate_shrink.model; from paddlenlp.transformers import BertTokenizer; print(BertTokenizer.__name__)"
+    )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert run.stdout.split()[-1] == "BertTokenizer"

@@ -41,7 +41,9 @@ def test_the_second_is_refused_by_name(tmp_path):
 
 
 def test_a_killed_process_holds_nothing(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / "lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path / "lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     with process:
         assert process.stdout.readline() == "held\n"
         with pytest.raises(Held, match=f"process {process.pid} on"):

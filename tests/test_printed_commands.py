@@ -125,8 +125,16 @@ def wrong_commands(text, parse, made=()):
             if command.epochs not in (None, config.optim.epochs):
                 wrong.append(f"{command.text}: the page says {command.epochs} epochs, it trains {config.optim.epochs}")
             made.add(config.run.dir)
-        read = [value for key, value in arguments.items() if isinstance(value, str) and key not in ("out", "config", "debug")]
-        wrong += [f"{command.text}: nothing makes {value}" for value in read if re.fullmatch(r"runs/demo/[^/]+", value) and value not in made]
+        read = [
+            value
+            for key, value in arguments.items()
+            if isinstance(value, str) and key not in ("out", "config", "debug")
+        ]
+        wrong += [
+            f"{command.text}: nothing makes {value}"
+            for value in read
+            if re.fullmatch(r"runs/demo/[^/]+", value) and value not in made
+        ]
     return wrong
 
 
@@ -152,7 +160,13 @@ def test_examples_of_help(tool, parse):
 
 def test_make_targets_are_there():
     targets = set(re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split())
-    printed = {word for page in PAGES for command in printed_commands(page.read_text(encoding="utf-8")) if command.tool == "make" for word in command.arguments}
+    printed = {
+        word
+        for page in PAGES
+        for command in printed_commands(page.read_text(encoding="utf-8"))
+        if command.tool == "make"
+        for word in command.arguments
+    }
     assert {"demo", "test"} <= printed and printed <= targets
 
 
@@ -166,7 +180,13 @@ def test_what_the_commands_write_is_ignored_by_git(parse):
             names = [arguments.get(name) for name in ("out", "json", "markdown", "to")]
             written |= {str(name) for name in names if name and not str(name).startswith(("http", "docs/results"))}
     written |= {f"{name}.png" for name in written & {"attention", "match"}}  # tools/visualize.py adds the ending
-    ignored = subprocess.run(["git", "check-ignore", "--no-index", "--stdin"], input="\n".join(written), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--stdin"],
+        input="\n".join(written),
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
     assert {name for name in written if "/" in name or "." in name} == set(ignored.stdout.split())
 
 
@@ -191,7 +211,10 @@ training (two epochs, seed 0):
 Four epochs a step, four epochs and more a day.
     python tools/train.py -c e.yaml
 """
-    found = [(command.tool, " ".join(command.arguments), command.epochs) for command in printed_commands(page.replace("Four", "four"))]
+    found = [
+        (command.tool, " ".join(command.arguments), command.epochs)
+        for command in printed_commands(page.replace("Four", "four"))
+    ]
     assert found == [
         ("make", "demo", None), ("make", "demo", None), ("train", "-c a.yaml -o optim.epochs=3", 3), ("eval", "--checkpoint a b", None),
         ("eval", "", None), ("train", "-c b.yaml", 2), ("train", "-c c.yaml", 1), ("train", "-c d.yaml", None), ("train", "-c e.yaml", 4),
@@ -201,11 +224,20 @@ Four epochs a step, four epochs and more a day.
 @pytest.mark.parametrize(
     "page, says",
     [
-        ("At equal training (three epochs):\n\n    python tools/train.py -c configs/demo/B.yaml\n", "says 3 epochs, it trains 1"),
-        ("    python tools/train.py -c configs/demo/B.yaml -o optim.epochs=2     # 3 epochs\n", "says 3 epochs, it trains 2"),
+        (
+            "At equal training (three epochs):\n\n    python tools/train.py -c configs/demo/B.yaml\n",
+            "says 3 epochs, it trains 1",
+        ),
+        (
+            "    python tools/train.py -c configs/demo/B.yaml -o optim.epochs=2     # 3 epochs\n",
+            "says 3 epochs, it trains 2",
+        ),
         ("    python tools/train.py -c configs/demo/B.yaml -o optim.epoch=2\n", "optim.epoch"),
         ("    python tools/train.py -c configs/demo/none.yaml\n", "no such config"),
-        ("    python tools/eval.py --checkpoint runs/demo/C\n    python tools/train.py -c configs/demo/C.yaml\n", "nothing makes runs/demo/C"),
+        (
+            "    python tools/eval.py --checkpoint runs/demo/C\n    python tools/train.py -c configs/demo/C.yaml\n",
+            "nothing makes runs/demo/C",
+        ),
         ("    python tools/train.py -c configs/demo/C.yaml\n    python tools/eval.py --checkpoint runs/demo/C\n", None),
     ],
 )
@@ -223,5 +255,7 @@ def test_refused_arguments(arguments, parse, capsys):
 def test_the_readmes_query_is_a_caption_of_the_demo():
     query = re.search(r'search\.py --index indexes/demo "(.*)"', (ROOT / "README.md").read_text(encoding="utf-8"))[1]
     drawn = [draw_scene("test", index, 0, DemoSpec()) for index in range(DemoSpec.test)]
-    ((caption, scene),) = [(caption, scene) for scene, captions, _ in drawn for caption in captions if caption.text == f"{query}."]
+    ((caption, scene),) = [
+        (caption, scene) for scene, captions, _ in drawn for caption in captions if caption.text == f"{query}."
+    ]
     assert caption.holds(scene)

@@ -22,7 +22,11 @@ def recalls():
 
 
 def test_recalls_rise_with_k():
-    falling = [where for *where, values in recalls() if values and not (len(values) == 3 and 0 < values[0] < values[1] < values[2] <= 100)]
+    falling = [
+        where
+        for *where, values in recalls()
+        if values and not (len(values) == 3 and 0 < values[0] < values[1] < values[2] <= 100)
+    ]
     assert falling == [["table5", "OSCAR", "coco1k", "i2t"]]  # as the paper prints it
 
 
@@ -38,13 +42,26 @@ def test_recalls_rise_with_k():
 )
 def test_rows(table, names):
     assert " ".join(PAPER[table]) == names
-    assert all({"t2i", "i2t"} == set(row["coco1k"]) and ("flickr30k" in row) == (table in ("table1", "table2")) for row in PAPER[table].values())
+    assert all(
+        {"t2i", "i2t"} == set(row["coco1k"]) and ("flickr30k" in row) == (table in ("table1", "table2"))
+        for row in PAPER[table].values()
+    )
 
 
 def test_settings_of_table_9():
     ways = {setting: [row["name"] for row in TABLE_9 if row["setting"] == setting] for setting in range(10)}
     assert ways.pop(0) == ["B", "B-F"]
-    last = ["I-k32l1-F", "I-k32l32-F", "I-k32l32-k32l1-k8l1-F", "I-B-F", "I-k16l48-F", "I-k16l48-B-k0l8-F", "I-F", "I-k8l8-F", "I-k16l32-k8l16-k4l8-F"]
+    last = [
+        "I-k32l1-F",
+        "I-k32l32-F",
+        "I-k32l32-k32l1-k8l1-F",
+        "I-B-F",
+        "I-k16l48-F",
+        "I-k16l48-B-k0l8-F",
+        "I-F",
+        "I-k8l8-F",
+        "I-k16l32-k8l16-k4l8-F",
+    ]
     for setting, names in ways.items():  # each a way, step by step
         steps = last[setting - 1].split("-")
         assert names == ["-".join(steps[: n + 1]) for n in range(len(steps))]
@@ -53,7 +70,9 @@ def test_settings_of_table_9():
 
 def test_a_name_is_codes_and_fragments():
     shapes = {"F": (0, 1), "B": (0, 32), "I": (32, 64), "C": (0, None)}
-    for name, row in [item for n in (1, 2, 6, 7, 8) for item in PAPER[f"table{n}"].items()] + [(row["name"], row) for row in TABLE_9]:
+    for name, row in [item for n in (1, 2, 6, 7, 8) for item in PAPER[f"table{n}"].items()] + [
+        (row["name"], row) for row in TABLE_9
+    ]:
         shape = name.split("-")[-1]
         expected = shapes.get(shape) or tuple(map(int, re.fullmatch(r"k(\d+)l(\d+)", shape).groups()))
         assert (row["codes"], row["fragments"]) == expected, name

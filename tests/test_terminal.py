@@ -18,7 +18,10 @@ CLEAR = "\x1b[2J"  # clears the screen
     "text, shown",
     [
         ("photos/a b.jpg", "photos/a b.jpg"),
-        ("München 東京\u3000猫 🐈\u200d⬛ नमस्ते می\u200cخواهم שלום\u200f", "München 東京\u3000猫 🐈\u200d⬛ नमस्ते می\u200cخواهم שלום\u200f"),
+        (
+            "München 東京\u3000猫 🐈\u200d⬛ नमस्ते می\u200cخواهم שלום\u200f",
+            "München 東京\u3000猫 🐈\u200d⬛ नमस्ते می\u200cخواهم שלום\u200f",
+        ),
         (f"a{CLEAR}.jpg", r"a\x1b[2J.jpg"),
         ("a\nb\r\tc\x00\x7f\x9b31m", r"a\nb\r\tc\x00\x7f\x9b31m"),
         ("gpj\u202egnp.exe\u2066", r"gpj\u202egnp.exe\u2066"),

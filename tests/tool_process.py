@@ -30,7 +30,9 @@ class ToolProcess:
     def __init__(self, name, arguments):
         ends = [_FORKS.Pipe(duplex=False) for _ in range(2)]
         path = str(TOOLS / f"{name}.py")
-        self._process = _FORKS.Process(target=_run, args=(path, list(arguments), os.getcwd(), dict(os.environ), *(write for _, write in ends)))
+        self._process = _FORKS.Process(
+            target=_run, args=(path, list(arguments), os.getcwd(), dict(os.environ), *(write for _, write in ends))
+        )
         self._process.start()
         for _, write in ends:
             write.close()

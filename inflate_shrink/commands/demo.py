@@ -32,7 +32,9 @@ def main(argv):
     found = {step.name: finished_result(step.directory) for step in steps}
     results = [found[name] for name in pipeline.steps]
     write_results(RESULTS, results)
-    say(f"{format_table(results)}\n{time.time() - start:.0f} s; the runs are {RESULTS.parent}/*, their results {RESULTS}")
+    say(
+        f"{format_table(results)}\n{time.time() - start:.0f} s; the runs are {RESULTS.parent}/*, their results {RESULTS}"
+    )
 
 
 if __name__ == "__main__":

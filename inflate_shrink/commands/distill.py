@@ -3,6 +3,8 @@
   python tools/distill.py -c configs/demo/I-B.yaml
   python tools/distill.py -c configs/demo/B-F.yaml -o distill.teacher=runs/demo/B
   python tools/distill.py -c configs/demo/I-B-F.yaml --resume
+
+Checkpoints and the log are in run.dir; tools/eval.py measures the best of them.
 """
 
 from ..cli import run_tool, training_config

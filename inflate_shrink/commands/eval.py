@@ -27,8 +27,11 @@ def main(argv):
     protocol = "how images are counted, see above (default: the first of data.protocols; full with --images or --data)"
     parser.add_argument("--protocol", choices=PROTOCOLS, help=protocol)
     parser.add_argument(
-        "--images", type=int, default=0, metavar="N",
-        help="only the first N images of the split, under protocol full (default: all)"
+        "--images",
+        type=int,
+        default=0,
+        metavar="N",
+        help="only the first N images of the split, under protocol full (default: all)",
     )
     parser.add_argument("--cross", action="store_true", help="score by the cross-BERT of a joint model")
     parser.add_argument(

@@ -31,15 +31,44 @@ def main(argv):
     add("--images", metavar="DIR", required=True, help="photos: a folder with its subfolders, or a .zip archive")
     add("--out", metavar="DIR", required=True, help="the new data set")
     add("--backbone", metavar="FILE", required=True, help="network that gives a feature map (1, C, h, w)")
-    add("--backbone-preset", choices=BACKBONES, default=defaults.backbone_preset, help="how pixels are scaled for the backbone (default: %(default)s)")
+    add(
+        "--backbone-preset",
+        choices=BACKBONES,
+        default=defaults.backbone_preset,
+        help="how pixels are scaled for the backbone (default: %(default)s)",
+    )
     add("--detector", metavar="FILE", default="", help="network that proposes boxes; without it, grid cells")
-    add("--detector-preset", choices=DETECTORS, default=defaults.detector_preset, help="input and output of the detector (default: %(default)s)")
-    add("--size", type=int, default=defaults.size, help="pixels of a photo's shorter side at the backbone (default: %(default)s)")
+    add(
+        "--detector-preset",
+        choices=DETECTORS,
+        default=defaults.detector_preset,
+        help="input and output of the detector (default: %(default)s)",
+    )
+    add(
+        "--size",
+        type=int,
+        default=defaults.size,
+        help="pixels of a photo's shorter side at the backbone (default: %(default)s)",
+    )
     add("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
     add("--regions", type=int, default=32, help="most regions of a photo; more are clustered (default: %(default)s)")
-    add("--workers", type=at_once, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
-    add("--reuse", metavar="DIR", default="", help="data set of the same networks and options, whose photos are not described again")
-    add("--strict", action="store_true", help="stop at the first file that is no photo or is damaged, instead of leaving it out")
+    add(
+        "--workers",
+        type=at_once,
+        default=len(os.sched_getaffinity(0)),
+        help="processes (default: one a core, %(default)s)",
+    )
+    add(
+        "--reuse",
+        metavar="DIR",
+        default="",
+        help="data set of the same networks and options, whose photos are not described again",
+    )
+    add(
+        "--strict",
+        action="store_true",
+        help="stop at the first file that is no photo or is damaged, instead of leaving it out",
+    )
     arguments = parser.parse_args(argv)
     for name in ("detector_preset", "boxes"):
         if not arguments.detector and getattr(arguments, name) != parser.get_default(name):
@@ -49,8 +78,13 @@ def main(argv):
     bad = BadRecords(skip=not arguments.strict, hint="without --strict such files are left out")
     start = time.perf_counter()
     photos, before, reused = extract_collection(
-        PhotoFolder(arguments.images), arguments.out, settings,
-        regions=arguments.regions, workers=arguments.workers, bad=bad, reuse=arguments.reuse,
+        PhotoFolder(arguments.images),
+        arguments.out,
+        settings,
+        regions=arguments.regions,
+        workers=arguments.workers,
+        bad=bad,
+        reuse=arguments.reuse,
     )
     seconds = time.perf_counter() - start
     known = f" ({before} of them in an earlier call)" if before else ""

@@ -33,26 +33,64 @@ def main(argv):
 
 def _add_build(commands):
     parser = add_command(commands, "build", "index a data set with a checkpoint", _build)
-    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory of a bi-encoder")
-    parser.add_argument("--first", metavar="DIR", help="an F for the first stage of a cascade, such as I-B-F beside I-B")
-    parser.add_argument("--centroids", "--codes", type=int, default=0, metavar="N", help="without an F: number of centroids for the first stage, -1: as many as suit (default: none)")
+    parser.add_argument(
+        "--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory of a bi-encoder"
+    )
+    parser.add_argument(
+        "--first", metavar="DIR", help="an F for the first stage of a cascade, such as I-B-F beside I-B"
+    )
+    parser.add_argument(
+        "--centroids",
+        "--codes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="without an F: number of centroids for the first stage, -1: as many as suit (default: none)",
+    )
     _add_data_options(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="the new index")
-    parser.add_argument("--items", choices=("images", "captions"), default="images", help="images, to be found by text, or captions, by image (default: %(default)s)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="how the fragments are kept on disk (default: %(default)s)")
-    parser.add_argument("--onnx", action="store_true", help="also export the encoders for onnxruntime, which start faster")
+    parser.add_argument(
+        "--items",
+        choices=("images", "captions"),
+        default="images",
+        help="images, to be found by text, or captions, by image (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="int8",
+        help="how the fragments are kept on disk (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--onnx", action="store_true", help="also export the encoders for onnxruntime, which start faster"
+    )
     photos = "keep the encoder of images too, so that images are also found by a photo (search.py --image)"
     parser.add_argument("--photos", action="store_true", help=photos)
     inverted = parser.add_argument_group("options of an inverted index")
-    inverted.add_argument("--top", type=int, default=0, metavar="N", help="keep an image's N best pieces only: smaller, faster (default: all above 0)")
-    inverted.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="how the scores are kept on disk (default: %(default)s)")
+    inverted.add_argument(
+        "--top",
+        type=int,
+        default=0,
+        metavar="N",
+        help="keep an image's N best pieces only: smaller, faster (default: all above 0)",
+    )
+    inverted.add_argument(
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="how the scores are kept on disk (default: %(default)s)",
+    )
 
 
 def _add_add(commands):
     parser = add_command(commands, "add", "add what is not in an index yet", _add)
     parser.add_argument("index", metavar="DIR")
-    parser.add_argument("--checkpoint", metavar="DIR", help="the checkpoint that the index was built with (default: where it was then)")
-    parser.add_argument("--first", metavar="DIR", help="the F that the index was built with (default: where it was then)")
+    parser.add_argument(
+        "--checkpoint", metavar="DIR", help="the checkpoint that the index was built with (default: where it was then)"
+    )
+    parser.add_argument(
+        "--first", metavar="DIR", help="the F that the index was built with (default: where it was then)"
+    )
     _add_data_options(parser)
     parser.add_argument("--replace", action="store_true", help="encode those anew that are in the index")
 
@@ -72,11 +110,18 @@ def _add_compact(commands):
 def _add_faiss(commands):
     parser = add_command(commands, "faiss", "prepare the vectors of an F for faiss; again after each change", _faiss)
     parser.add_argument("index", metavar="DIR")
-    parser.add_argument("--kind", choices=("auto", *KINDS), default="auto", help="how faiss finds them; scan: our own kernel, without faiss (default: by size)")
+    parser.add_argument(
+        "--kind",
+        choices=("auto", *KINDS),
+        default="auto",
+        help="how faiss finds them; scan: our own kernel, without faiss (default: by size)",
+    )
 
 
 def _add_onnx(commands):
-    parser = add_command(commands, "onnx", "let the encoders of an index run by onnxruntime, which starts faster", _onnx)
+    parser = add_command(
+        commands, "onnx", "let the encoders of an index run by onnxruntime, which starts faster", _onnx
+    )
     parser.add_argument("index", metavar="DIR", help="the index; it needs Paddle 3 and paddle2onnx")
 
 
@@ -108,7 +153,9 @@ def _build(arguments):
     from ..search.build import BuildSettings, Models, build_index
 
     models = Models(checkpoint, open_checkpoint(arguments.first) if arguments.first else None)
-    settings = BuildSettings(arguments.items, arguments.precision, arguments.centroids, arguments.onnx, arguments.photos)
+    settings = BuildSettings(
+        arguments.items, arguments.precision, arguments.centroids, arguments.onnx, arguments.photos
+    )
     build_index(arguments.out, models, data, arguments.split, settings)
     say(describe_index(open_index(arguments.out)))
 
@@ -119,9 +166,19 @@ def _add(arguments):
 
     index = open_index(arguments.index)
     given = {"model": arguments.checkpoint, "first": arguments.first}
-    paths = [given[name] or index.origin.mapping(name).text("checkpoint") for name in given if name in index.origin or given[name]]
+    paths = [
+        given[name] or index.origin.mapping(name).text("checkpoint")
+        for name in given
+        if name in index.origin or given[name]
+    ]
     checkpoints = [open_checkpoint(path, arguments.any_extractor) for path in paths]
-    added = add_to_index(arguments.index, Models(*checkpoints), arguments.data or checkpoints[0].config.data.dir, arguments.split, arguments.replace)
+    added = add_to_index(
+        arguments.index,
+        Models(*checkpoints),
+        arguments.data or checkpoints[0].config.data.dir,
+        arguments.split,
+        arguments.replace,
+    )
     _report(arguments.index, "added", added)
 
 
@@ -152,7 +209,11 @@ def _onnx(arguments):
     from ..search.build import add_onnx_encoders
 
     added = add_onnx_encoders(arguments.index)
-    say(f"{arguments.index}: {' and '.join(added)} by onnxruntime from now on" if added else f"{arguments.index}: has its ONNX files")
+    say(
+        f"{arguments.index}: {' and '.join(added)} by onnxruntime from now on"
+        if added
+        else f"{arguments.index}: has its ONNX files"
+    )
 
 
 def _info(arguments):

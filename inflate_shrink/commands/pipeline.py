@@ -21,12 +21,17 @@ def main(argv):
     data = "a data set of configs/, or the file or folder of another (default: that of the pipeline)"
     parser.add_argument("--data", metavar="DATA", help=data)
     parser.add_argument(
-        "--demo", action="store_true",
-        help="short for --data demo, which makes the demo data if it is not there: minutes"
+        "--demo",
+        action="store_true",
+        help="short for --data demo, which makes the demo data if it is not there: minutes",
     )
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0], metavar="S",
-        help="run each step for each of these seeds (default: 0)"
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0],
+        metavar="S",
+        help="run each step for each of these seeds (default: 0)",
     )
     parser.add_argument("--runs", default="runs", metavar="DIR", help="where runs are kept (default: %(default)s)")
     lanes = "steps at a time (default: a core for each thread, at most 4; 1 on a GPU)"

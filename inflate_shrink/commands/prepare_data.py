@@ -37,7 +37,10 @@ def main(argv):
     if arguments.verify:
         _refuse(parser, arguments, ("captions", "format", "regions", "out"), "with --verify, which makes nothing")
         return _verify(arguments.verify)
-    for allowed, names in ((("csv", "tsv"), ("image_column", "caption_column", "split_column")), (("karpathy",), ("without_restval",))):
+    for allowed, names in (
+        (("csv", "tsv"), ("image_column", "caption_column", "split_column")),
+        (("karpathy",), ("without_restval",)),
+    ):
         if arguments.format not in allowed:
             _refuse(parser, arguments, names, f"on --format {arguments.format}")
     if arguments.regions_format == "store":
@@ -51,13 +54,17 @@ def main(argv):
     drawn = not (arguments.split or any(caption.split for caption in found))
     if not drawn:
         _refuse(parser, arguments, ("val", "test", "seed"), "where --split or the captions give the splits")
-    captions, left_out = assign_splits(found, _lists(arguments.split), arguments.val, arguments.test, arguments.seed, bad)
+    captions, left_out = assign_splits(
+        found, _lists(arguments.split), arguments.val, arguments.test, arguments.seed, bad
+    )
     unused = {caption.image_id for caption in found} - {caption.image_id for caption in captions}
     if left_out:
         say(f"{left_out} images with captions are in no split list and are left out")
     if arguments.captions_per_image:
         before, captions = len(captions), first_captions(captions, arguments.captions_per_image)
-        say(f"{before - len(captions)} captions are beyond the first {arguments.captions_per_image} of their image and are left out")
+        say(
+            f"{before - len(captions)} captions are beyond the first {arguments.captions_per_image} of their image and are left out"
+        )
     repeated = duplicate_captions(captions)
     if repeated:
         say(f"{repeated} captions repeat another of their image; they are kept")
@@ -66,13 +73,23 @@ def main(argv):
     vocabulary = read_vocabulary(arguments.vocab) if arguments.vocab else None
     start = time.perf_counter()
     done = prepare(
-        arguments.out, captions, source, lambda usable: vocabulary or _own_vocabulary(usable),
-        regions=arguments.clusters, dtype=arguments.dtype, workers=arguments.workers, bad=bad, unused=unused,
-        seed=arguments.seed if drawn else None, caption_files=caption_files([*arguments.captions, *arguments.split]),
+        arguments.out,
+        captions,
+        source,
+        lambda usable: vocabulary or _own_vocabulary(usable),
+        regions=arguments.clusters,
+        dtype=arguments.dtype,
+        workers=arguments.workers,
+        bad=bad,
+        unused=unused,
+        seed=arguments.seed if drawn else None,
+        caption_files=caption_files([*arguments.captions, *arguments.split]),
     )
     resumed = f" ({done.resumed} of them in an earlier call)" if done.resumed else ""
     seconds = time.perf_counter() - start
-    say(f"{arguments.out}: {done.images} images{resumed}, {len(done.captions)} captions, {bad.count} records left out, {seconds:.0f} s")
+    say(
+        f"{arguments.out}: {done.images} images{resumed}, {len(done.captions)} captions, {bad.count} records left out, {seconds:.0f} s"
+    )
     if done.without:
         say(f"{done.without} images with regions have no captions and are left out")
     say(split_sizes(done.captions))
@@ -94,7 +111,11 @@ def _refuse(parser, arguments, names, where):
 
 def _verify(directory):
     store = verify_store(directory)
-    rest = "" if (store.directory / LISTED.name).exists() else f"; it has no {LISTED.name}, so only its features have a checksum"
+    rest = (
+        ""
+        if (store.directory / LISTED.name).exists()
+        else f"; it has no {LISTED.name}, so only its features have a checksum"
+    )
     say(f"{directory}: as it was written, {len(store.image_ids)} images and {len(store.captions)} captions{rest}")
 
 
@@ -102,26 +123,65 @@ def _parser(making=True):
     parser = tool_parser(__doc__)
     add = parser.add_argument
     add("--verify", metavar="DIR", help="compare a whole data set with its checksums, and make none")
-    add("--captions", nargs="+", required=making, metavar="[SPLIT=]FILE", help="caption files (for scan and released: or their folder)")
+    add(
+        "--captions",
+        nargs="+",
+        required=making,
+        metavar="[SPLIT=]FILE",
+        help="caption files (for scan and released: or their folder)",
+    )
     add("--format", required=making, choices=CAPTION_FORMATS, help="format of the caption files")
-    add("--regions", nargs="+", required=making, metavar="PATH", help="region files or folders, or what tools/extract_regions.py made")
-    add("--regions-format", choices=REGION_FORMATS, default="store", help="format of the regions (default: %(default)s)")
+    add(
+        "--regions",
+        nargs="+",
+        required=making,
+        metavar="PATH",
+        help="region files or folders, or what tools/extract_regions.py made",
+    )
+    add(
+        "--regions-format", choices=REGION_FORMATS, default="store", help="format of the regions (default: %(default)s)"
+    )
     add("--extractor", default="", help="what made the regions, for the record (with store: known)")
     add("--out", required=making, metavar="DIR", help="the new data set")
     add("--split", nargs="+", default=[], metavar="SPLIT=FILE", help="lists of images, one name a line")
-    add("--val", type=float, default=0.1, help="share of the images for the split val, where nothing else gives splits (default: %(default)s)")
+    add(
+        "--val",
+        type=float,
+        default=0.1,
+        help="share of the images for the split val, where nothing else gives splits (default: %(default)s)",
+    )
     add("--test", type=float, default=0.1, help="share of the images, like --val (default: %(default)s)")
     add("--seed", type=int, default=0, help="another seed draws other splits (default: %(default)s)")
-    add("--vocab", default="", metavar="FILE", help="WordPiece vocab.txt (default: made from the training captions, for any alphabet)")
+    add(
+        "--vocab",
+        default="",
+        metavar="FILE",
+        help="WordPiece vocab.txt (default: made from the training captions, for any alphabet)",
+    )
     add("--image-column", default="image", help="column of the images' names in csv and tsv (default: %(default)s)")
     add("--caption-column", default="caption", help="column of the captions (default: %(default)s)")
     add("--split-column", default="", help="column of the splits (default: none)")
     add("--without-restval", action="store_true", help="karpathy: leave out restval, which else joins train")
-    add("--captions-per-image", type=int, default=0, metavar="N", help="keep the first N; 5 as the field does with COCO (default: all)")
+    add(
+        "--captions-per-image",
+        type=int,
+        default=0,
+        metavar="N",
+        help="keep the first N; 5 as the field does with COCO (default: all)",
+    )
     add("--clusters", type=int, default=32, help="most regions of an image; more are clustered (default: %(default)s)")
     add("--dtype", choices=("float16", "float32"), default="float16", help="type on disk (default: %(default)s)")
-    add("--workers", type=at_once, default=len(os.sched_getaffinity(0)), help="processes (default: one a core, %(default)s)")
-    add("--skip-bad", action="store_true", help="leave out bad records, with a line for each of the first 20, instead of stopping at the first")
+    add(
+        "--workers",
+        type=at_once,
+        default=len(os.sched_getaffinity(0)),
+        help="processes (default: one a core, %(default)s)",
+    )
+    add(
+        "--skip-bad",
+        action="store_true",
+        help="leave out bad records, with a line for each of the first 20, instead of stopping at the first",
+    )
     return parser
 
 

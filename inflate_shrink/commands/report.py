@@ -20,18 +20,52 @@ FORMATS = ("md", "csv", "json")
 
 def main(argv):
     parser = tool_parser(__doc__)
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where the runs are (default: runs)")
-    parser.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="where the report goes (default: report)")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where the runs are (default: runs)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("report"), metavar="DIR", help="where the report goes (default: report)"
+    )
     parser.add_argument("--data", nargs="+", default=(), metavar="NAME", help="data sets (default: all)")
-    parser.add_argument("--tables", nargs="*", choices=TABLES, default=TABLES, metavar="N", help=f"of {' '.join(TABLES)} (default: all)")
-    parser.add_argument("--figures", nargs="*", type=int, choices=(1, 3), default=(1, 3), metavar="N", help="which of the figures 1 and 3 (default: both)")
-    parser.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, metavar="F", help=f"of {' '.join(FORMATS)} (default: all)")
-    parser.add_argument("--note", default="", metavar="TEXT", help="under the title of the Markdown, such as the command that made the runs")
+    parser.add_argument(
+        "--tables", nargs="*", choices=TABLES, default=TABLES, metavar="N", help=f"of {' '.join(TABLES)} (default: all)"
+    )
+    parser.add_argument(
+        "--figures",
+        nargs="*",
+        type=int,
+        choices=(1, 3),
+        default=(1, 3),
+        metavar="N",
+        help="which of the figures 1 and 3 (default: both)",
+    )
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        choices=FORMATS,
+        default=FORMATS,
+        metavar="F",
+        help=f"of {' '.join(FORMATS)} (default: all)",
+    )
+    parser.add_argument(
+        "--note",
+        default="",
+        metavar="TEXT",
+        help="under the title of the Markdown, such as the command that made the runs",
+    )
     arguments = parser.parse_args(argv)
 
     from ..report.build import write_report
 
-    for line in write_report(arguments.runs, arguments.out, arguments.data, arguments.tables, arguments.figures, arguments.format, arguments.note):
+    for line in write_report(
+        arguments.runs,
+        arguments.out,
+        arguments.data,
+        arguments.tables,
+        arguments.figures,
+        arguments.format,
+        arguments.note,
+    ):
         say(line)
 
 

@@ -16,7 +16,9 @@ from ..terminal import say
 def main(argv):
     parser = tool_parser(__doc__)
     parser.add_argument("--retriever", required=True, metavar="DIR", help="checkpoint or run directory of a bi-encoder")
-    parser.add_argument("--reranker", required=True, metavar="DIR", help="checkpoint or run directory of a cross-BERT or a joint model")
+    parser.add_argument(
+        "--reranker", required=True, metavar="DIR", help="checkpoint or run directory of a cross-BERT or a joint model"
+    )
     parser.add_argument("--data", metavar="DIR", help="data set (default: the retriever's data.dir)")
     parser.add_argument("--split", metavar="NAME", help="split (default: the retriever's data.test_split)")
     parser.add_argument(

@@ -28,23 +28,62 @@ def main(argv):
     parser.add_argument("query", nargs="?", metavar="TEXT", help="what to look for, in quotes")
     parser.add_argument("--index", required=True, metavar="DIR", help="the index, made by tools/index.py build")
     parser.add_argument("-k", type=int, default=10, metavar="K", help="how many images (default: %(default)s)")
-    parser.add_argument("--image", metavar="FILE", help="search by this photo in place of a text, or with --data by the image of this id there")
+    parser.add_argument(
+        "--image",
+        metavar="FILE",
+        help="search by this photo in place of a text, or with --data by the image of this id there",
+    )
     parser.add_argument("--like", metavar="ID", help="find the images like this one of the index, in place of a text")
     for name in ("backbone", "detector"):
-        parser.add_argument(f"--{name}", metavar="FILE", default="", help=f"the {name} that described the photos, to describe that of --image (default: where it was then)")
+        parser.add_argument(
+            f"--{name}",
+            metavar="FILE",
+            default="",
+            help=f"the {name} that described the photos, to describe that of --image (default: where it was then)",
+        )
     parser.add_argument("--data", metavar="DIR", help="the data set of --image, or of the images that --cross scores")
-    parser.add_argument("--mode", choices=("exact", "cascade"), default="", help="score all exactly, or by a first stage and only its best exactly (default: a cascade where the index has a first stage)")
-    parser.add_argument("--candidates", type=int, metavar="N", help=f"how many a cascade scores exactly, K or more (default: {CANDIDATES})")
+    parser.add_argument(
+        "--mode",
+        choices=("exact", "cascade"),
+        default="",
+        help="score all exactly, or by a first stage and only its best exactly (default: a cascade where the index has a first stage)",
+    )
+    parser.add_argument(
+        "--candidates",
+        type=int,
+        metavar="N",
+        help=f"how many a cascade scores exactly, K or more (default: {CANDIDATES})",
+    )
     parser.add_argument("--only", metavar="FILE", help="choose only among the ids of this list, one a line")
-    parser.add_argument("--cross", metavar="DIR", help="checkpoint of a cross-BERT that orders the best anew; needs --data")
-    parser.add_argument("--reranked", type=int, default=RERANKED, metavar="N", help="how many the cross-BERT orders (default: %(default)s)")
+    parser.add_argument(
+        "--cross", metavar="DIR", help="checkpoint of a cross-BERT that orders the best anew; needs --data"
+    )
+    parser.add_argument(
+        "--reranked",
+        type=int,
+        default=RERANKED,
+        metavar="N",
+        help="how many the cross-BERT orders (default: %(default)s)",
+    )
     parser.add_argument("--threads", type=at_once, default=0, metavar="N", help="cores to use (default: all)")
-    parser.add_argument("--backend", choices=("paddle", "onnx"), default="", help="what runs the query's encoder (default: onnx where the index has its file, since it starts faster)")
-    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where scores are computed; gpu has never run on one (default: %(default)s)")
+    parser.add_argument(
+        "--backend",
+        choices=("paddle", "onnx"),
+        default="",
+        help="what runs the query's encoder (default: onnx where the index has its file, since it starts faster)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="cpu",
+        help="where scores are computed; gpu has never run on one (default: %(default)s)",
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the hits to this file")
     add_any_extractor(parser)
     arguments = parser.parse_args(argv)
-    query = {name: getattr(arguments, name) for name in ("query", "image", "like") if getattr(arguments, name) is not None}
+    query = {
+        name: getattr(arguments, name) for name in ("query", "image", "like") if getattr(arguments, name) is not None
+    }
     if len(query) != 1:
         raise InputError("give one query: a text, --like ID, --image FILE, or --image ID with --data DIR")
     for name in ("backbone", "detector"):
@@ -57,7 +96,11 @@ def main(argv):
         raise InputError(f"{few}; give {arguments.k} or more, or a smaller -k")
 
     index = open_searchable(arguments.index, arguments.threads, arguments.backend, arguments.device)
-    given = {"mode": arguments.mode or None, "candidates": arguments.candidates, "only": arguments.only and read_ids(arguments.only)}
+    given = {
+        "mode": arguments.mode or None,
+        "candidates": arguments.candidates,
+        "only": arguments.only and read_ids(arguments.only),
+    }
     options = {name: value for name, value in given.items() if value is not None}
     if arguments.like is not None:
         hits = index.search_like(arguments.like, arguments.k, **options)
@@ -80,7 +123,9 @@ def main(argv):
 
 def _held(index, arguments, only):
     """Return how many items there are to choose from, and which."""
-    held, what = (len(index), index.holds) if only is None else (len(set(only)), f"of the {index.holds} in {arguments.only}")
+    held, what = (
+        (len(index), index.holds) if only is None else (len(set(only)), f"of the {index.holds} in {arguments.only}")
+    )
     if arguments.like is not None:
         held, what = held - (only is None or arguments.like in only), f"{what} besides {arguments.like}"
     return held, what

@@ -3,6 +3,8 @@
   python tools/train.py -c configs/demo/B.yaml
   python tools/train.py -c configs/demo/B.yaml -o optim.lr=5e-4 -o run.dir=runs/my-B
   python tools/train.py -c configs/demo/B.yaml --resume
+
+Checkpoints and the log are in run.dir; tools/eval.py measures the best of them.
 """
 
 from ..cli import run_tool, training_config

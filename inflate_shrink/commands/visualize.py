@@ -38,7 +38,9 @@ def _add_picture(commands, name, help, draw):
 
 
 def _add_attention(commands):
-    parser = _add_picture(commands, "attention", "the attention of each layer and head over one caption or one image", _attention)
+    parser = _add_picture(
+        commands, "attention", "the attention of each layer and head over one caption or one image", _attention
+    )
     for option in ("--layers", "--heads"):
         parser.add_argument(option, type=int, nargs="+", metavar="N", help="those in the PNG, from 1 (default: all)")
 
@@ -50,7 +52,9 @@ def _add_match(commands):
 def _attention(arguments):
     from ..visualize.draw import attention_pictures
 
-    return attention_pictures(arguments.checkpoint, _wanted(arguments), arguments.out, arguments.layers, arguments.heads)
+    return attention_pictures(
+        arguments.checkpoint, _wanted(arguments), arguments.out, arguments.layers, arguments.heads
+    )
 
 
 def _match(arguments):
@@ -62,7 +66,9 @@ def _match(arguments):
 def _wanted(arguments):
     from ..visualize.selection import Wanted
 
-    return Wanted(arguments.caption, arguments.image, arguments.number, arguments.data, arguments.split, arguments.any_extractor)
+    return Wanted(
+        arguments.caption, arguments.image, arguments.number, arguments.data, arguments.split, arguments.any_extractor
+    )
 
 
 if __name__ == "__main__":

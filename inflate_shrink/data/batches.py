@@ -28,7 +28,9 @@ def batches_per_epoch(data: TokenizedSplit, batch_size: int) -> int:
     return len(data.ids) // batch_size
 
 
-def epoch_batches(store: Store, data: TokenizedSplit, batch_size: int, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
+def epoch_batches(
+    store: Store, data: TokenizedSplit, batch_size: int, seed: int, epoch: int, first: int = 0
+) -> Iterator[Batch]:
     """Yield the batches of an epoch from number ``first`` on. Each caption is one sample (five an image, as released).
 
     The order depends on ``seed`` and ``epoch`` alone, so a run can be taken up anywhere.

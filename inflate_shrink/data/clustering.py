@@ -61,7 +61,9 @@ def _check(features: np.ndarray, boxes: np.ndarray) -> None:
     if features.ndim != 2 or features.size == 0:
         raise InputError(f"expected region features of shape (n, D) with at least one region, found {features.shape}")
     if len(features) > MOST_REGIONS:
-        raise InputError(f"{len(features)} regions, more than the limit of {MOST_REGIONS} an image; keep the best of them")
+        raise InputError(
+            f"{len(features)} regions, more than the limit of {MOST_REGIONS} an image; keep the best of them"
+        )
     if boxes.shape != (len(features), 4):
         raise InputError(f"expected boxes of shape ({len(features)}, 4), one a region, found {boxes.shape}")
     if not np.isfinite(features).all():

@@ -8,7 +8,9 @@ import re
 _NETWORK = re.compile(r"(backbone|boxes of) .*?(sha256:[0-9a-f]+)")
 
 
-EXTRACTION = "extraction"  # the key of a mapping: networks and options that describe a photo, see :mod:`..extract.record`
+EXTRACTION = (
+    "extraction"  # the key of a mapping: networks and options that describe a photo, see :mod:`..extract.record`
+)
 CLUSTERINGS = "clusterings"  # its key of a list: each reduction of an image's regions since, in order
 _PATHS = ("backbone", "detector")  # its keys that may differ between data sets of one extractor
 
@@ -26,7 +28,12 @@ def carried_extraction(records: list, regions: int, dtype: str) -> dict | None:
         regions, dtype: of the new data set.
     """
     usable = all(isinstance(record, dict) and isinstance(record.get(CLUSTERINGS), list) for record in records)
-    if not records or not usable or len({repr(sorted((key, value) for key, value in record.items() if key not in _PATHS)) for record in records}) > 1:
+    if (
+        not records
+        or not usable
+        or len({repr(sorted((key, value) for key, value in record.items() if key not in _PATHS)) for record in records})
+        > 1
+    ):
         return None
     return {**records[0], CLUSTERINGS: [*records[0][CLUSTERINGS], clustering_record(regions, dtype)]}
 

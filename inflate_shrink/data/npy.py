@@ -36,7 +36,9 @@ def map_npy(path: Path) -> np.ndarray:
     shape, dtype, expected_size = read_header(path)
     size = os.path.getsize(path)
     if size != expected_size:
-        raise InputError(f"{path}: its header promises {expected_size} bytes, the file has {size}; it is damaged, copy or build it again")
+        raise InputError(
+            f"{path}: its header promises {expected_size} bytes, the file has {size}; it is damaged, copy or build it again"
+        )
     if dtype.hasobject:
         raise InputError(f"{path}: holds Python objects, which are pickles and are not opened")
     if 0 in shape:

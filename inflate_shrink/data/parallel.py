@@ -106,7 +106,9 @@ class _Worker:
         except (EOFError, ConnectionError):
             self.process.join(5)
             how = how_it_ended(self.process.exitcode)
-            raise InputError(f"a worker process {how}; where memory is short use fewer workers") from ChildProcessError(how)
+            raise InputError(f"a worker process {how}; where memory is short use fewer workers") from ChildProcessError(
+                how
+            )
 
     def close(self) -> None:
         self._pipe.close()

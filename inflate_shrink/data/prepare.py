@@ -123,15 +123,23 @@ def prepare(
         regions=regions,
         dtype=dtype,
         seed=seed,
-        extra={"image_root": source.image_root, "caption_files": list(caption_files), **({EXTRACTION: extraction} if extraction else {})},
+        extra={
+            "image_root": source.image_root,
+            "caption_files": list(caption_files),
+            **({EXTRACTION: extraction} if extraction else {}),
+        },
         inputs={
-            "files": [_fingerprint(path) for path in source.paths], "format": source.format, "images": _digest(list(wanted))
+            "files": [_fingerprint(path) for path in source.paths],
+            "format": source.format,
+            "images": _digest(list(wanted)),
         },
     ) as writer:
         items, arguments = _items(source, wanted), (source.format,)
         fill_store(writer, items, len(wanted), _decoder, arguments, task="prepare", workers=workers, bad=bad)
         if not len(writer):
-            raise InputError(f"{_names(source)}: none of the {len(wanted)} images with captions has usable regions; nothing was written")
+            raise InputError(
+                f"{_names(source)}: none of the {len(wanted)} images with captions has usable regions; nothing was written"
+            )
         kept = [caption for caption in captions if caption.image_id in writer]
         for caption in kept:
             writer.add_caption(caption.split, caption.image_id, caption.text)
@@ -170,7 +178,9 @@ def _match(
             found[image_id] = item.where
     for image_id, where in first_caption.items():
         if image_id not in found:
-            bad.report(f"{where}: image {image_id!r} has no regions in {_names(source)}; extract them or leave its captions out")
+            bad.report(
+                f"{where}: image {image_id!r} has no regions in {_names(source)}; extract them or leave its captions out"
+            )
     if not found:
         raise InputError(f"no image of the captions has regions in {_names(source)}; do both name their images alike?")
     return found, without

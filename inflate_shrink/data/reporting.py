@@ -14,7 +14,9 @@ SECONDS = 30  # between lines
 def reported(items: Iterable, what: str, total: int | None = None, done: int = 0) -> Iterator:
     """Yield the same items; count them from ``done`` to ``total``, if that is known, with throughput and time left."""
     start = last = time.monotonic()
-    with tqdm(items, desc=what, total=total, initial=done, unit="image", disable=None, dynamic_ncols=True, leave=False) as bar:
+    with tqdm(
+        items, desc=what, total=total, initial=done, unit="image", disable=None, dynamic_ncols=True, leave=False
+    ) as bar:
         for number, item in enumerate(bar, 1):
             yield item
             now = time.monotonic()

@@ -92,8 +92,12 @@ class Store:
         if not chosen:
             existing = ", ".join(dict.fromkeys(self.caption_splits)) or "none"
             if not self.captions:
-                raise InputError(f"{self.directory}: holds regions but no captions; tools/prepare_data.py --regions {self.directory} adds them")
-            raise InputError(f"{self.directory / 'captions.tsv'}: no caption of split {name!r}; its splits are: {existing}")
+                raise InputError(
+                    f"{self.directory}: holds regions but no captions; tools/prepare_data.py --regions {self.directory} adds them"
+                )
+            raise InputError(
+                f"{self.directory / 'captions.tsv'}: no caption of split {name!r}; its splits are: {existing}"
+            )
         rows, first, caption_image = np.unique(self.caption_rows[chosen], return_index=True, return_inverse=True)
         order = np.argsort(first)  # np.unique sorts by row; we want first appearance
         rank = np.empty_like(order)
@@ -165,7 +169,9 @@ def open_store(directory: str | os.PathLike) -> Store:
     """
     directory = Path(directory)
     if not directory.is_dir():
-        raise InputError(f"{directory}: no such data set directory; tools/prepare_data.py makes one of your data, tools/make_demo_data.py the demo's")
+        raise InputError(
+            f"{directory}: no such data set directory; tools/prepare_data.py makes one of your data, tools/make_demo_data.py the demo's"
+        )
     for name in ("meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy"):
         if not (directory / name).is_file():
             raise InputError(
@@ -217,7 +223,9 @@ def _open_arrays(directory: Path, meta: dict) -> tuple[np.ndarray, np.ndarray, n
     boxes = open_npy(directory / "boxes.npy", (*shape[:2], 4), "float32")
     bad = np.flatnonzero((counts < 1) | (counts > shape[1]))
     if bad.size:
-        raise InputError(f"{directory / 'region_counts.npy'}: row {bad[0]} is {counts[bad[0]]}, expected 1 to {shape[1]}")
+        raise InputError(
+            f"{directory / 'region_counts.npy'}: row {bad[0]} is {counts[bad[0]]}, expected 1 to {shape[1]}"
+        )
     return regions, counts, boxes
 
 
@@ -225,14 +233,20 @@ def _read_images(path: Path, expected: int) -> tuple[list[str], np.ndarray, list
     line_of, sizes, files = {}, [], []
     for line, (image_id, width, height, file) in read_rows(path, IMAGES_HEADER):
         if image_id in line_of:
-            raise InputError(f"{path}: line {line}: image id {image_id!r} is already on line {line_of[image_id]}; ids must be unique")
+            raise InputError(
+                f"{path}: line {line}: image id {image_id!r} is already on line {line_of[image_id]}; ids must be unique"
+            )
         if not (width.isdecimal() and height.isdecimal()):
-            raise InputError(f"{path}: line {line}: expected width and height in whole pixels, found {width!r} and {height!r}")
+            raise InputError(
+                f"{path}: line {line}: expected width and height in whole pixels, found {width!r} and {height!r}"
+            )
         line_of[image_id] = line
         sizes.append((int(width), int(height)))
         files.append(file)
     if len(files) != expected:
-        raise InputError(f"{path}: {len(files)} images, but regions.npy and meta.json have {expected}; the files belong to different builds")
+        raise InputError(
+            f"{path}: {len(files)} images, but regions.npy and meta.json have {expected}; the files belong to different builds"
+        )
     return list(line_of), np.array(sizes, np.int64).reshape(-1, 2), files
 
 
@@ -242,7 +256,9 @@ def _read_captions(path: Path, image_ids: list[str], meta: dict) -> tuple[list[s
     for line, (split, image_id, caption) in read_rows(path, CAPTIONS_HEADER):
         row = row_of.get(image_id)
         if row is None:
-            raise InputError(f"{path}: line {line}: image id {image_id!r} is not in images.tsv; remove the line or add the image")
+            raise InputError(
+                f"{path}: line {line}: image id {image_id!r} is not in images.tsv; remove the line or add the image"
+            )
         if not split or not caption.strip():
             raise InputError(f"{path}: line {line}: the split or the caption is empty; remove the line")
         splits.append(split)

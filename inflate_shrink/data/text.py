@@ -34,13 +34,17 @@ class CaptionTokenizer:
         try:
             self.vocabulary = self.vocab_file.read_bytes()
         except FileNotFoundError:
-            raise InputError(f"{vocab_file}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt") from None
+            raise InputError(
+                f"{vocab_file}: no such vocabulary file; set data.vocab to a WordPiece vocab.txt"
+            ) from None
         except OSError as error:
             raise InputError(f"{vocab_file}: cannot be read: {error.strerror or error}") from None
         pieces = parse_vocabulary(self.vocabulary, vocab_file)
         for key, token in (("first_token", first_token), ("last_token", last_token)):
             if token and token not in pieces:
-                raise InputError(f"data.{key}: {token!r} is not in {vocab_file}; name a token of that file, or none with ''")
+                raise InputError(
+                    f"data.{key}: {token!r} is not in {vocab_file}; name a token of that file, or none with ''"
+                )
         self._first, self._last = ([pieces.index(token)] if token else [] for token in (first_token, last_token))
         self.vocab_size = len(pieces)
         self.fingerprint = hex_digest([self.vocabulary])

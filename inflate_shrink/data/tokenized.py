@@ -31,7 +31,9 @@ class TokenizedSplit(NamedTuple):
             return self
         kept = split.caption_image < images
         captions = [caption for caption, keep in zip(split.captions, kept) if keep]
-        part = Split(split.name, captions, split.caption_image[kept], split.image_rows[:images], split.image_ids[:images])
+        part = Split(
+            split.name, captions, split.caption_image[kept], split.image_rows[:images], split.image_ids[:images]
+        )
         return TokenizedSplit(part, self.ids[kept])
 
 
@@ -54,12 +56,16 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
     Raises InputError if a split is empty or smaller than a batch, or a file is wrong.
     """
     store = open_store(config.dir)
-    tokenizer = CaptionTokenizer(config.vocab or store.vocabulary, config.text_length, config.first_token, config.last_token)
+    tokenizer = CaptionTokenizer(
+        config.vocab or store.vocabulary, config.text_length, config.first_token, config.last_token
+    )
     splits = (tokenize_split(store, name, tokenizer) for name in (config.train_split, config.val_split))
     data = TrainingData(store, tokenizer, *splits)
     captions = len(data.train.split.captions)
     if captions < batch_size:
-        raise InputError(f"{config.dir}: split '{config.train_split}' has {captions} captions, fewer than optim.batch_size ({batch_size}); lower it")
+        raise InputError(
+            f"{config.dir}: split '{config.train_split}' has {captions} captions, fewer than optim.batch_size ({batch_size}); lower it"
+        )
     return data
 
 
@@ -69,7 +75,9 @@ def tokenize_split(store: Store, name: str, tokenizer: CaptionTokenizer) -> Toke
     cache = store.directory / ".ids" / f"{name}-{store.fingerprint()}-{tokenizer.key}"
     try:
         _LISTED.check_all(cache)
-        return TokenizedSplit(split, np.array(open_npy(cache / "ids.npy", (len(split.captions), tokenizer.length), "int64")))
+        return TokenizedSplit(
+            split, np.array(open_npy(cache / "ids.npy", (len(split.captions), tokenizer.length), "int64"))
+        )
     except InputError:
         shutil.rmtree(cache, ignore_errors=True)  # it is not there, or damaged
     ids = tokenizer(split.captions)

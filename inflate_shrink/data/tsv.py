@@ -25,7 +25,9 @@ def read_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[int, list[s
                         raise InputError(f"{path}: line 1: expected the header {_show(header)}, found {_show(fields)}")
                     continue
                 if len(fields) != len(header):
-                    raise InputError(f"{path}: line {line}: expected {len(header)} tab-separated fields ({_show(header)}), found {len(fields)}")
+                    raise InputError(
+                        f"{path}: line {line}: expected {len(header)} tab-separated fields ({_show(header)}), found {len(fields)}"
+                    )
                 yield line, fields
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: after line {line}: not UTF-8 ({error.reason}); convert the file to UTF-8") from error

@@ -32,8 +32,12 @@ def verify_store(directory: str | os.PathLike) -> Store:
                 count = store.region_counts[row]
                 checksum = zlib.crc32(regions[:count], checksum)
                 if regions[count:].view(np.uint8).any():
-                    raise InputError(f"{path}: row {row} (image {store.image_ids[row]}) has numbers after its {count} regions; it is damaged, {LISTED.again}")
+                    raise InputError(
+                        f"{path}: row {row} (image {store.image_ids[row]}) has numbers after its {count} regions; it is damaged, {LISTED.again}"
+                    )
             bar.update(min(_ROWS, len(store.regions) - first))
     if checksum != store.meta.get("regions_crc32", checksum):
-        raise InputError(f"{path}: its checksum is not the one in meta.json; it is damaged, copy or build the data set again")
+        raise InputError(
+            f"{path}: its checksum is not the one in meta.json; it is damaged, copy or build the data set again"
+        )
     return store

@@ -11,7 +11,9 @@ from ..errors import InputError
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def build_vocabulary(captions: Iterable[str], words: Callable[[str], list[str]], least: int = 2, size: int = 30000) -> list[str]:
+def build_vocabulary(
+    captions: Iterable[str], words: Callable[[str], list[str]], least: int = 2, size: int = 30000
+) -> list[str]:
     """Return the tokens of a new ``vocab.txt``, by id.
 
     The special tokens, [PAD] first; every character of the captions' words, first as the start of a word, then
@@ -61,5 +63,7 @@ def parse_vocabulary(content: bytes, path: str | Path) -> list[str]:
         tokens.pop()
     missing = [token for token in SPECIAL_TOKENS[:4] if token not in tokens]
     if missing or tokens[0] != "[PAD]":
-        raise InputError(f"{path}: expected one WordPiece a line, [PAD] first; missing: {', '.join(missing) or '[PAD] on line 1'}")
+        raise InputError(
+            f"{path}: expected one WordPiece a line, [PAD] first; missing: {', '.join(missing) or '[PAD] on line 1'}"
+        )
     return tokens

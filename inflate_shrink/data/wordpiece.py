@@ -15,7 +15,14 @@ from .vocabulary import SPECIAL_TOKENS
 LONGEST_WORD = 100  # characters; a longer word is [UNK]
 _SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
 # The first and the last character of each block.
-_CHINESE = ("\u3400\u4dbf", "\u4e00\u9fff", "\uf900\ufaff", "\U00020000\U0002a6df", "\U0002a700\U0002ceaf", "\U0002f800\U0002fa1f")
+_CHINESE = (
+    "\u3400\u4dbf",
+    "\u4e00\u9fff",
+    "\uf900\ufaff",
+    "\U00020000\U0002a6df",
+    "\U0002a700\U0002ceaf",
+    "\U0002f800\U0002fa1f",
+)
 # Besides what Unicode calls punctuation or a symbol.
 _SET_APART = {*"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", *"\u00ad\u00b2\u00ba\u3007\u00b5\u00d8\u014b\u01b1"}
 

@@ -72,7 +72,9 @@ class StoreWriter:
         self.resumed = 0
         self._target = Path(directory)
         self.slots, self._dimension, self._dtype, self._file_hashes = regions, dimension, dtype, file_hashes
-        self._meta = dict(format=FORMAT, name=name, made_by=made_by, seed=seed, extractor=extractor, clustering=clustering)
+        self._meta = dict(
+            format=FORMAT, name=name, made_by=made_by, seed=seed, extractor=extractor, clustering=clustering
+        )
         self._extra, self._inputs = extra or {}, inputs
         self._ids: set[str] = set()
         self._captions = 0
@@ -92,7 +94,14 @@ class StoreWriter:
         return len(self._ids)
 
     def add_image(
-        self, image_id: str, width: int, height: int, file: str, regions: np.ndarray, boxes: np.ndarray, file_hash: int = 0
+        self,
+        image_id: str,
+        width: int,
+        height: int,
+        file: str,
+        regions: np.ndarray,
+        boxes: np.ndarray,
+        file_hash: int = 0,
     ) -> None:
         """Append one image.
 
@@ -116,7 +125,9 @@ class StoreWriter:
         regions, boxes = np.asarray(regions), np.asarray(boxes)
         self._check_shapes(image_id, regions, boxes)
         if min(int(width), int(height)) < 0:
-            raise InputError(f"{self._target}: image {image_id!r}: expected width and height in pixels, found {width} and {height}")
+            raise InputError(
+                f"{self._target}: image {image_id!r}: expected width and height in pixels, found {width} and {height}"
+            )
         line = self._line((image_id, int(width), int(height), file))
         block = np.zeros((self.slots, regions.shape[1]), self._dtype)
         box_block = np.zeros((self.slots, 4), np.float32)
@@ -149,7 +160,9 @@ class StoreWriter:
         if image_id not in self._ids:
             raise InputError(f"{self._target}: caption {caption[:40]!r} names image {image_id!r}, which was not added")
         if not split or not caption.strip():
-            raise InputError(f"{self._target}: image {image_id!r}: the split or a caption is empty; leave such a caption out")
+            raise InputError(
+                f"{self._target}: image {image_id!r}: the split or a caption is empty; leave such a caption out"
+            )
         self._captions_file.write(self._line((split, image_id, caption)))
         self._captions += 1
 
@@ -217,7 +230,9 @@ class StoreWriter:
             ("region_counts.npy", (), "int32"),
             *([(FILE_HASHES, (), "uint64")] if self._file_hashes else []),
         ]
-        self._arrays = [self._files.enter_context(closing(GrowingNpy(self.directory / name, *row))) for name, *row in rows]
+        self._arrays = [
+            self._files.enter_context(closing(GrowingNpy(self.directory / name, *row))) for name, *row in rows
+        ]
         self._regions, self._boxes, self._counts = self._arrays[:3]
 
     def _check_shapes(self, image_id: str, regions: np.ndarray, boxes: np.ndarray) -> None:
@@ -238,7 +253,9 @@ class StoreWriter:
         try:
             return format_row(fields).encode("utf-8")
         except UnicodeEncodeError as error:
-            raise InputError(f"{self._target}: {error.object.strip()[:200]!r} is not Unicode text; rename the file or correct the text") from error
+            raise InputError(
+                f"{self._target}: {error.object.strip()[:200]!r} is not Unicode text; rename the file or correct the text"
+            ) from error
 
     def _finish(self) -> None:
         images = len(self._ids)

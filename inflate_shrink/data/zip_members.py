@@ -14,4 +14,6 @@ def check_method(member: zipfile.ZipInfo, where: str) -> None:
     """
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         method = zipfile.compressor_names.get(member.compress_type, f"method {member.compress_type}")
-        raise InputError(f"{where}: packed by {method}, only stored and deflated members are read; pack it again by deflate")
+        raise InputError(
+            f"{where}: packed by {method}, only stored and deflated members are read; pack it again by deflate"
+        )

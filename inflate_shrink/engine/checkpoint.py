@@ -124,8 +124,12 @@ def new_model(config: Config, vocab_size: int, region_dim: int) -> DualEncoder:
 
 
 def write_checkpoint(
-    directory: Path, model: DualEncoder, config: Config, vocabulary: bytes | None, state: dict,
-    train_state: dict | None = None
+    directory: Path,
+    model: DualEncoder,
+    config: Config,
+    vocabulary: bytes | None,
+    state: dict,
+    train_state: dict | None = None,
 ) -> None:
     """Write one checkpoint directory atomically.
 

@@ -61,8 +61,12 @@ def embed_batch(model: DualEncoder, batch: Batch) -> tuple[EmbeddedSide, Embedde
 
 
 def match_pairs(
-    model: DualEncoder, text: EmbeddedSide | Texts, image: EmbeddedSide, texts: np.ndarray, images: np.ndarray,
-    label: str = ""
+    model: DualEncoder,
+    text: EmbeddedSide | Texts,
+    image: EmbeddedSide,
+    texts: np.ndarray,
+    images: np.ndarray,
+    label: str = "",
 ) -> np.ndarray:
     """Return the scores (P,) float32 of the pairs (texts[p], images[p]), without gradient.
 

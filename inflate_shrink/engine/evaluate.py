@@ -20,8 +20,12 @@ from .encode import encode_images, text_batches
 
 
 def evaluate(
-    model: DualEncoder, store: Store, data: TokenizedSplit, protocol: str = "full", fragments: int | str = "all",
-    cross: bool = False
+    model: DualEncoder,
+    store: Store,
+    data: TokenizedSplit,
+    protocol: str = "full",
+    fragments: int | str = "all",
+    cross: bool = False,
 ) -> dict:
     """Return the recalls of a split under a protocol, as JSON values (recalls in percent).
 
@@ -56,8 +60,13 @@ def as_json(result: Recalls, protocol: str, images: int, captions: int) -> dict:
 
 
 def evaluate_checkpoint(
-    checkpoint: Checkpoint, data_dir: str | Path, split: str, protocol: str = "full", fragments: int | str = "all",
-    images: int = 0, cross: bool = False
+    checkpoint: Checkpoint,
+    data_dir: str | Path,
+    split: str,
+    protocol: str = "full",
+    fragments: int | str = "all",
+    images: int = 0,
+    cross: bool = False,
 ) -> dict:
     """Evaluate a checkpoint on a split of the data set in ``data_dir``, tokenised with its own vocabulary.
 
@@ -111,8 +120,12 @@ def _describe_cost(cost: dict) -> str:
 
 
 def score_all(
-    model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarray, fragments: int | str = "all",
-    cross: bool = False
+    model: DualEncoder,
+    store: Store,
+    ids: np.ndarray,
+    rows: np.ndarray,
+    fragments: int | str = "all",
+    cross: bool = False,
 ) -> np.ndarray:
     """Return the model's scores (images, captions) float32 of all captions with all images.
 
@@ -131,8 +144,13 @@ def score_all(
 
 
 def _fold_recalls(
-    model: DualEncoder, store: Store, data: TokenizedSplit, fold: slice, captions: np.ndarray, fragments: int | str,
-    cross: bool
+    model: DualEncoder,
+    store: Store,
+    data: TokenizedSplit,
+    fold: slice,
+    captions: np.ndarray,
+    fragments: int | str,
+    cross: bool,
 ) -> Recalls:
     scores = score_all(model, store, data.ids[captions], data.split.image_rows[fold], fragments, cross)
     if not np.isfinite([scores.min(), scores.max()]).all():  # nothing is better than NaN: every rank would be the first

@@ -41,7 +41,6 @@ def read_status(run_dir: Path) -> Status | None:
         return None
 
 
-
 class Progress:
     """A bar with ETA on a terminal; lines in ``log_file`` and on standard output; a status beside them."""
 

@@ -135,8 +135,14 @@ def _steps_per_epoch(config: Config, data: TrainingData) -> int:
 
 
 def _update(
-    model: DualEncoder, optimizer, objective: Objective, precision: Precision, config: Config,
-    batches: Iterator[Batch], step: int, lr: float
+    model: DualEncoder,
+    optimizer,
+    objective: Objective,
+    precision: Precision,
+    config: Config,
+    batches: Iterator[Batch],
+    step: int,
+    lr: float,
 ) -> paddle.Tensor:
     """Change the weights once, by ``accumulate`` batches; returns their mean :meth:`.objectives.Loss.to_log`."""
     paddle.seed(config.run.seed * 1_000_003 + step)  # dropout of this step, resumed or not
@@ -169,8 +175,14 @@ def _validate(
 
 
 def _save(
-    run_dir: Path, model, config: Config, data: TrainingData, state: RunState, optimizer, precision: Precision,
-    links: tuple[str, ...]
+    run_dir: Path,
+    model,
+    config: Config,
+    data: TrainingData,
+    state: RunState,
+    optimizer,
+    precision: Precision,
+    links: tuple[str, ...],
 ) -> None:
     """Write a checkpoint and let the links name it; raises InputError if a weight is not finite."""
     if not all(paddle.isfinite(parameter).all() for parameter in model.parameters()):

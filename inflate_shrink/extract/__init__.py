@@ -9,9 +9,10 @@ __getattr__, __all__ = lazy_names(
     __name__,
     {
         "collection": ("Collected", "extract_collection"),
+        "decode": ("Photo", "open_photo"),
         "extractor": ("Extractor", "ExtractorSettings"),
         "networks": ("Network",),
-        "photos": ("Photo", "PhotoFolder", "open_photo"),
+        "photos": ("PhotoFolder",),
         "presets": ("BACKBONES", "DETECTORS"),
         "record": ("PhotoDescriber",),
     },

@@ -13,8 +13,8 @@ from PIL import Image
 
 from ..data.region_files.records import Regions
 from ..errors import InputError
+from .decode import Photo, open_photo
 from .networks import Network, fingerprint
-from .photos import Photo, open_photo
 from .presets import BACKBONES, DETECTORS, Pixels
 from .roi_align import roi_align
 
@@ -88,7 +88,9 @@ class Extractor:
         pixels = BACKBONES[self.settings.backbone_preset]
         outputs = self.backbone(_input(photo.image.resize((width, height), Image.BICUBIC), pixels))
         if outputs[0].ndim != 4 or len(outputs[0]) != 1 or outputs[0].size == 0:
-            raise InputError(f"{self.backbone.path}: expected a feature map (1, C, h, w), found {outputs[0].shape}; give a network without its classifier")
+            raise InputError(
+                f"{self.backbone.path}: expected a feature map (1, C, h, w), found {outputs[0].shape}; give a network without its classifier"
+            )
         return outputs[0][0]
 
     def _propose(self, photo: Photo) -> np.ndarray:

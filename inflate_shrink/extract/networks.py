@@ -27,7 +27,9 @@ class Network:
         self.path = _existing(path)
         graph = (_open_onnx if self.path.suffix == ".onnx" else _open_paddle)(self.path, threads)
         if len(graph.inputs) != 1:
-            raise InputError(f"{path}: expected a network with one input, the image; found {len(graph.inputs)}: {', '.join(graph.inputs)}")
+            raise InputError(
+                f"{path}: expected a network with one input, the image; found {len(graph.inputs)}: {', '.join(graph.inputs)}"
+            )
         self._run, (self.input_shape,) = graph.run, graph.inputs.values()
 
     @property
@@ -44,7 +46,9 @@ class Network:
             raise InputError(f"{self.path}: fails on an input of shape {image.shape}: {one_line(error)}") from error
         for output in outputs:
             if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
-                raise InputError(f"{self.path}: expected arrays of numbers as outputs, found {getattr(output, 'dtype', type(output).__name__)}")
+                raise InputError(
+                    f"{self.path}: expected arrays of numbers as outputs, found {getattr(output, 'dtype', type(output).__name__)}"
+                )
         return outputs
 
     def fingerprint(self) -> str:
@@ -64,7 +68,9 @@ def fingerprint(path: str | Path) -> str:
 
 def _existing(path: str | Path) -> Path:
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; expected an .onnx file, or the .json or .pdmodel file of a Paddle Inference model")
+        raise InputError(
+            f"{path}: no such file; expected an .onnx file, or the .json or .pdmodel file of a Paddle Inference model"
+        )
     return Path(path)
 
 
@@ -81,7 +87,9 @@ def _open_onnx(path: Path, threads: int) -> Graph:
     try:
         return open_onnx(path, threads)
     except ImportError:
-        raise InputError("onnxruntime is not installed; pip install onnxruntime, or give a Paddle Inference model") from None
+        raise InputError(
+            "onnxruntime is not installed; pip install onnxruntime, or give a Paddle Inference model"
+        ) from None
     except Exception as error:
         raise InputError(f"{path}: not an ONNX model that onnxruntime can load: {one_line(error)}") from error
 

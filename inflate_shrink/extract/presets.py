@@ -34,7 +34,9 @@ def decode_yolox(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.n
         cells.append(np.stack([x.ravel(), y.ravel(), np.full(x.size, stride)], 1))
     grid = np.concatenate(cells)
     if len(grid) != len(raw) or raw.shape[1] < 6:
-        raise InputError(f"yolox: expected an output (1, {len(grid)}, 5 + classes) for an input of {size}, found {outputs[0].shape}")
+        raise InputError(
+            f"yolox: expected an output (1, {len(grid)}, 5 + classes) for an input of {size}, found {outputs[0].shape}"
+        )
     stride = grid[:, 2:]
     centre, extent = (raw[:, :2] + grid[:, :2]) * stride, np.exp(np.minimum(raw[:, 2:4], 20)) * stride
     return _corners(centre, extent), raw[:, 4] * raw[:, 5:].max(1)
@@ -59,7 +61,9 @@ def decode_boxes(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.n
 
 def _single(outputs: list[np.ndarray], preset: str) -> np.ndarray:
     if outputs[0].ndim != 3 or len(outputs[0]) != 1:
-        raise InputError(f"{preset}: expected one output of three dimensions for one image, found {outputs[0].shape}; is this the right preset?")
+        raise InputError(
+            f"{preset}: expected one output of three dimensions for one image, found {outputs[0].shape}; is this the right preset?"
+        )
     return outputs[0][0]
 
 

@@ -42,7 +42,9 @@ class PhotoDescriber:
         InputError: the record is damaged, a network is missing, another than the recorded one or cannot be opened.
     """
 
-    def __init__(self, record: JsonMapping, extractor: str, where: str | os.PathLike, backbone: str = "", detector: str = ""):
+    def __init__(
+        self, record: JsonMapping, extractor: str, where: str | os.PathLike, backbone: str = "", detector: str = ""
+    ):
         settings = ExtractorSettings(
             backbone=record.text("backbone"),
             backbone_preset=record.text("backbone_preset", tuple(BACKBONES)),
@@ -51,17 +53,24 @@ class PhotoDescriber:
             size=record.whole("size", 32, _MOST_SIZE),
             boxes=record.whole("boxes", 1, MOST_REGIONS),
         )
-        self._clusterings = [(part.whole("regions", 1), part.text("dtype", ("float16", "float32"))) for part in record.mappings(CLUSTERINGS)]
+        self._clusterings = [
+            (part.whole("regions", 1), part.text("dtype", ("float16", "float32")))
+            for part in record.mappings(CLUSTERINGS)
+        ]
         if detector and not settings.detector:
             raise InputError(f"{where}: its photos were described without a detector; leave out --detector")
         for name in _NETWORKS:
             recorded = getattr(settings, name)
             if recorded and not (backbone, detector)[_NETWORKS.index(name)] and not Path(recorded).is_file():
-                raise InputError(f"{recorded}: not there, the {name} that described the photos of {where}; give its file as --{name}")
+                raise InputError(
+                    f"{recorded}: not there, the {name} that described the photos of {where}; give its file as --{name}"
+                )
         settings = replace(settings, backbone=backbone or settings.backbone, detector=detector or settings.detector)
         found = describe_extractor(settings)
         if not extractor or not same_extractor(found, extractor):
-            raise InputError(f"{where}: its photos were described by {extractor!r}, here are {found!r}; give the same networks as --backbone and --detector")
+            raise InputError(
+                f"{where}: its photos were described by {extractor!r}, here are {found!r}; give the same networks as --backbone and --detector"
+            )
         self._extractor = Extractor(settings)  # of one thread each, as when the data set was made: more round otherwise
 
     def __call__(self, data: bytes, where: str) -> np.ndarray:
@@ -81,14 +90,18 @@ class PhotoDescriber:
             with np.errstate(over="ignore"):
                 features = features.astype(dtype).astype(np.float32)
         if not np.isfinite(features).all():
-            raise InputError(f"{where}: a feature is NaN, infinite or too large for the data set's numbers; is it the right photo?")
+            raise InputError(
+                f"{where}: a feature is NaN, infinite or too large for the data set's numbers; is it the right photo?"
+            )
         return features
 
 
 def read_photo(path: str | os.PathLike) -> bytes:
     """Return the bytes of a file; raises InputError if there is none, it is larger than photos are or cannot be read."""
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such photo; give the file of one, or with --data DIR the id of an image of that data set")
+        raise InputError(
+            f"{path}: no such photo; give the file of one, or with --data DIR the id of an image of that data set"
+        )
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)

@@ -12,5 +12,18 @@ from .select import best_positions
 from .stored import PRECISIONS, ROW_DTYPE, StoredFragments, decode_rows, encode_rows, row_width
 
 __all__ = [
-    "PRECISIONS", "ROW_DTYPE", "StoredFragments", "arithmetic_limit", "as_items", "best_positions", "centroid_scores", "centroid_table", "decode_rows", "nearest_centroids", "encode_rows", "paths", "row_width", "scores",
+    "PRECISIONS",
+    "ROW_DTYPE",
+    "StoredFragments",
+    "arithmetic_limit",
+    "as_items",
+    "best_positions",
+    "centroid_scores",
+    "centroid_table",
+    "decode_rows",
+    "nearest_centroids",
+    "encode_rows",
+    "paths",
+    "row_width",
+    "scores",
 ]

@@ -74,7 +74,9 @@ def call(function: str, *arguments) -> None:
 
 def not_stored() -> InputError:
     """Return what to raise for offsets that are no ascending numbers of rows."""
-    return InputError("the offsets of the items name rows that are not there; they must ascend from 0 to the number of rows")
+    return InputError(
+        "the offsets of the items name rows that are not there; they must ascend from 0 to the number of rows"
+    )
 
 
 @cache
@@ -85,7 +87,10 @@ def _load() -> ctypes.CDLL | None:
         except OSError:  # it is a library of another machine
             continue
         if not hasattr(loaded, "is_interface") or loaded.is_interface() != _INTERFACE:
-            warnings.warn(f"{path} was built of other sources, so NumPy does its work, slower; install the package again", stacklevel=2)
+            warnings.warn(
+                f"{path} was built of other sources, so NumPy does its work, slower; install the package again",
+                stacklevel=2,
+            )
             continue
         loaded.is_path_name.restype = ctypes.c_char_p
         loaded.is_arithmetic_limit.restype = ctypes.c_double

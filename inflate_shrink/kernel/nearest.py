@@ -60,7 +60,8 @@ def centroid_table(query: np.ndarray, centroids: StoredFragments, threads: int =
     if not np.isfinite(query).all():
         raise InputError("a query holds a number that is NaN or infinite")
     (fragments, dim), count, number = query.shape, len(centroids), path_number(path)
-    table = np.zeros((MOST_CENTROIDS, -(-fragments // _LANES) * _LANES), np.uint8)  # any number that a damaged file may hold has a row
+    # Any number that a damaged file may hold has a row.
+    table = np.zeros((MOST_CENTROIDS, -(-fragments // _LANES) * _LANES), np.uint8)
     if number is None:
         products = scores(query[:, None], centroids, threads=threads, path=path)
         lowest = products.min(1)
@@ -77,7 +78,12 @@ def centroid_table(query: np.ndarray, centroids: StoredFragments, threads: int =
 
 
 def centroid_scores(
-    table: CentroidTable, nearest: np.ndarray, offsets: np.ndarray, chosen: np.ndarray | None = None, threads: int = 0, path: str = ""
+    table: CentroidTable,
+    nearest: np.ndarray,
+    offsets: np.ndarray,
+    chosen: np.ndarray | None = None,
+    threads: int = 0,
+    path: str = "",
 ) -> np.ndarray:
     """Return approximate scores (n,) float32 of a text query with images.
 
@@ -91,10 +97,22 @@ def centroid_scores(
             that are not there, or there is no such item, path or number of threads.
     """
     if not isinstance(nearest, np.ndarray) or nearest.dtype != np.uint16:
-        raise InputError(f"numbers of centroids are an array (..) of uint16, found {getattr(nearest, 'dtype', type(nearest).__name__)}")
-    nearest, offsets, number = array_of("numbers of centroids", nearest, np.uint16, None), checked_offsets(offsets), path_number(path)
+        raise InputError(
+            f"numbers of centroids are an array (..) of uint16, found {getattr(nearest, 'dtype', type(nearest).__name__)}"
+        )
+    nearest, offsets, number = (
+        array_of("numbers of centroids", nearest, np.uint16, None),
+        checked_offsets(offsets),
+        path_number(path),
+    )
     chosen, products, threads = checked_items(chosen, len(offsets) - 1), table.table, thread_count(threads)
-    if products.dtype != np.uint8 or products.ndim != 2 or len(products) != MOST_CENTROIDS or products.shape[1] % _LANES or not products.flags.c_contiguous:
+    if (
+        products.dtype != np.uint8
+        or products.ndim != 2
+        or len(products) != MOST_CENTROIDS
+        or products.shape[1] % _LANES
+        or not products.flags.c_contiguous
+    ):
         raise InputError("the table of a query's products is one of centroid_table")
     sums = np.empty(len(offsets) - 1 if chosen is None else len(chosen), np.float32)
     if number is None:
@@ -102,7 +120,19 @@ def centroid_scores(
         for i, item in enumerate(range(len(sums)) if chosen is None else chosen):
             sums[i] = products[nearest[offsets[item] : offsets[item + 1]]].max(0, initial=0).sum(dtype=np.int64)
     else:
-        call("is_code_scores", ctypes.c_int(number), products, products.shape[1], nearest, len(nearest), offsets, chosen, len(sums), sums, ctypes.c_int(threads))
+        call(
+            "is_code_scores",
+            ctypes.c_int(number),
+            products,
+            products.shape[1],
+            nearest,
+            len(nearest),
+            offsets,
+            chosen,
+            len(sums),
+            sums,
+            ctypes.c_int(threads),
+        )
     return sums * np.float32(table.step) + np.float32(table.offset)
 
 

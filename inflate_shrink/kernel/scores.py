@@ -16,7 +16,12 @@ _BLOCK = 1 << 22  # products at a time, without the library
 
 
 def scores(
-    queries: Sequence[np.ndarray], rows: StoredFragments, chosen: np.ndarray | None = None, stored: str = "image", threads: int = 0, path: str = ""
+    queries: Sequence[np.ndarray],
+    rows: StoredFragments,
+    chosen: np.ndarray | None = None,
+    stored: str = "image",
+    threads: int = 0,
+    path: str = "",
 ) -> np.ndarray:
     """Score every query with every item by late interaction.
 
@@ -47,7 +52,13 @@ def scores(
         return _with_numpy(queries, rows, chosen, stored)
     lengths = [len(query) for query in queries]
     starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), rows.offsets
-    reduce = _EACH if one_row_each(offsets) and all(length == 1 for length in lengths) else _BEST_ROW if stored == "image" else _BEST_FRAGMENT
+    reduce = (
+        _EACH
+        if one_row_each(offsets) and all(length == 1 for length in lengths)
+        else _BEST_ROW
+        if stored == "image"
+        else _BEST_FRAGMENT
+    )
     count = len(rows) if chosen is None else len(chosen)
     out = np.empty((len(queries), count), np.float32)
     bias, row_bytes = _bias(fragments, rows), rows.values.shape[1] * rows.values.itemsize
@@ -93,7 +104,9 @@ def _with_numpy(queries: list[np.ndarray], rows: StoredFragments, chosen: np.nda
         lengths = counts[block]
         starts = np.cumsum(lengths) - lengths
         where = np.repeat(rows.offsets[chosen[block]] - starts, lengths) + np.arange(lengths.sum())
-        vectors = decode_rows(rows.values[where], None if rows.scales is None else rows.scales[where], rows.precision, rows.dim)
+        vectors = decode_rows(
+            rows.values[where], None if rows.scales is None else rows.scales[where], rows.precision, rows.dim
+        )
         for q, query in enumerate(rounded):
             products = vectors @ query.T + _bias(queries[q], rows)
             if stored == "image":

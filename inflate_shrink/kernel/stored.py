@@ -61,8 +61,14 @@ def array_of(what: str, values, dtype, *shape: int | None) -> np.ndarray:
     """
     try:
         array = np.asarray(values)
-        fits = array.dtype == dtype or array.dtype.kind in ("iuf" if np.dtype(dtype).kind == "f" or not array.size else "iu")
-        if fits and array.ndim == len(shape) and all(wanted in (None, length) for wanted, length in zip(shape, array.shape)):
+        fits = array.dtype == dtype or array.dtype.kind in (
+            "iuf" if np.dtype(dtype).kind == "f" or not array.size else "iu"
+        )
+        if (
+            fits
+            and array.ndim == len(shape)
+            and all(wanted in (None, length) for wanted, length in zip(shape, array.shape))
+        ):
             return np.ascontiguousarray(array, dtype)
         found = f"{array.shape} {array.dtype}"
     except (TypeError, ValueError) as error:
@@ -71,13 +77,17 @@ def array_of(what: str, values, dtype, *shape: int | None) -> np.ndarray:
     raise InputError(f"{what} are an array ({wanted}) of {np.dtype(dtype)}, found {found}")
 
 
-def checked(rows: StoredFragments, chosen: np.ndarray | None, *queries: np.ndarray) -> tuple[StoredFragments, np.ndarray | None, list[np.ndarray]]:
+def checked(
+    rows: StoredFragments, chosen: np.ndarray | None, *queries: np.ndarray
+) -> tuple[StoredFragments, np.ndarray | None, list[np.ndarray]]:
     """Return all as the library reads it: contiguous, of the types above, within their bounds, but for the offsets,
     which the library itself compares with the rows.
     """
     values, scales = _stored(rows.values, rows.scales, rows.precision, rows.dim)
     center = _center(rows.center, rows.dim)
-    rows = replace(rows, values=np.ascontiguousarray(values), scales=scales, offsets=checked_offsets(rows.offsets), center=center)
+    rows = replace(
+        rows, values=np.ascontiguousarray(values), scales=scales, offsets=checked_offsets(rows.offsets), center=center
+    )
     queries = [_query(query, rows.dim) for query in queries]
     return rows, checked_items(chosen, len(rows)), queries
 
@@ -94,11 +104,15 @@ def checked_items(chosen: np.ndarray | None, count: int) -> np.ndarray | None:
     """Return the numbers of some of ``count`` items as contiguous int64. Raises InputError if there is no such item."""
     chosen = None if chosen is None else array_of("numbers of items", chosen, np.int64, None)
     if chosen is not None and len(chosen) and not 0 <= chosen.min() <= chosen.max() < count:
-        raise InputError(f"there are {count} items, numbered from 0, found numbers from {chosen.min()} to {chosen.max()}")
+        raise InputError(
+            f"there are {count} items, numbered from 0, found numbers from {chosen.min()} to {chosen.max()}"
+        )
     return chosen
 
 
-def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+def encode_rows(
+    vectors: np.ndarray, precision: str, threads: int = 0, center: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Round finite vectors (R, d) float32; return values and scales as :class:`StoredFragments` has them.
 
     Raises:
@@ -118,7 +132,9 @@ def encode_rows(vectors: np.ndarray, precision: str, threads: int = 0, center: n
     return values, scales
 
 
-def decode_rows(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int, center: np.ndarray | None = None) -> np.ndarray:
+def decode_rows(
+    values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int, center: np.ndarray | None = None
+) -> np.ndarray:
     """Return the vectors (R, d) float32 of stored rows.
 
     Raises InputError if they are not those of the precision and the dimension.
@@ -132,11 +148,15 @@ def round_to(vectors: np.ndarray, precision: str) -> np.ndarray:
     return _decode(*_encode(vectors, vectors.shape[1], precision), precision, vectors.shape[1])
 
 
-def _stored(values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _stored(
+    values: np.ndarray, scales: np.ndarray | None, precision: str, dim: int
+) -> tuple[np.ndarray, np.ndarray | None]:
     width, dtype = row_width(dim, precision), ROW_DTYPE[precision]
     if not isinstance(values, np.ndarray) or values.ndim != 2 or values.shape[1] != width or values.dtype != dtype:
         found = f"{values.shape} {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise InputError(f"rows of {dim} dimensions in {precision} are an array (.., {width}) of {dtype}, found {found}")
+        raise InputError(
+            f"rows of {dim} dimensions in {precision} are an array (.., {width}) of {dtype}, found {found}"
+        )
     if precision == "int8":
         return values, array_of("scales of int8 rows", scales, np.float32, len(values))
     if scales is not None:

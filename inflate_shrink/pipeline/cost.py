@@ -22,7 +22,12 @@ from .result import finished_result
 
 PROBE_SIZE = 512  # sides of the matrices that are multiplied where no finished step tells the speed
 EFFICIENCY = 0.25  # speed of training as a share of those products'
-V100 = {"O0": 7.85e12, "O1": 62.5e12, "O2": 62.5e12}  # multiply-adds a second by its data sheet: float32, and its tensor cores for amp
+# Multiply-adds a second by its data sheet: float32, and its tensor cores for amp.
+V100 = {
+    "O0": 7.85e12,
+    "O1": 62.5e12,
+    "O2": 62.5e12,
+}
 BACKWARD = 3  # a forward and a backward pass cost so many forward passes
 
 
@@ -30,11 +35,18 @@ def describe_plan(steps: list[Step], lanes: int) -> str:
     """Return the steps with what each will cost, as a table. Of data that is not there the sizes are the paper's, if
     it is the paper's."""
     sizes = {step.config.data.dir: data_sizes(step.config) for step in steps}
-    lines = [f"{place}: not there, reckoned with {name}'s {size.images} images" for place, (size, name) in sizes.items() if name]
+    lines = [
+        f"{place}: not there, reckoned with {name}'s {size.images} images"
+        for place, (size, name) in sizes.items()
+        if name
+    ]
     by_directory = {step.directory: step for step in steps}
     trained = [step for step in steps if step.tool != "rerank"]
     teachers = {step.directory: _teacher(step, by_directory) for step in trained}
-    amounts = {step.directory: multiply_adds(step, sizes[step.config.data.dir][0], teachers[step.directory]) for step in trained}
+    amounts = {
+        step.directory: multiply_adds(step, sizes[step.config.data.dir][0], teachers[step.directory])
+        for step in trained
+    }
     pace, source = speed(amounts, steps[0].threads)
     rows = [("step", "codes", "fragments", "pairs", "estimate", "disk", "")]
     left = v100 = 0.0
@@ -53,8 +65,12 @@ def describe_plan(steps: list[Step], lanes: int) -> str:
         what = f"distil from {teacher.name}" if teacher else "train"
         rows.append((step.label, *shape, _duration(seconds), disk, f"{_state(step)}: {what}"))
     lines.append(text_table("{:<34}{:>6}{:>10}{:>10}{:>10}{:>9}  {:<10}", rows))
-    lines.append(f"left: about {_duration(left / lanes)} with {lanes} steps at a time, an estimate from {source}; disk is that of teachers' fragments")
-    lines.append(f"on a V100, one after the other: about {_duration(v100)}, from {EFFICIENCY:.0%} of its data sheet; not measured")
+    lines.append(
+        f"left: about {_duration(left / lanes)} with {lanes} steps at a time, an estimate from {source}; disk is that of teachers' fragments"
+    )
+    lines.append(
+        f"on a V100, one after the other: about {_duration(v100)}, from {EFFICIENCY:.0%} of its data sheet; not measured"
+    )
     return "\n".join(lines)
 
 
@@ -92,7 +108,11 @@ def multiply_adds(step: Step, sizes: DataSizes, teacher: Config | None) -> float
     config = step.config
     each = BACKWARD * _pair(config, sizes)
     if teacher is not None:  # cached fragments are made once, a cross-BERT scores every pair of a batch
-        each += config.optim.batch_size * _cross(teacher, sizes) if teacher.model.scoring == "cross" else _score(teacher, config.optim.batch_size)
+        each += (
+            config.optim.batch_size * _cross(teacher, sizes)
+            if teacher.model.scoring == "cross"
+            else _score(teacher, config.optim.batch_size)
+        )
     return config.optim.epochs * sizes.captions * each
 
 
@@ -110,10 +130,16 @@ def speed(known: dict[Path, float], threads: int) -> tuple[float, str]:
         known: directory of a step -> its multiply-adds.
     """
     results = ((amount, finished_result(directory)) for directory, amount in known.items())
-    measured = [amount / result["training"]["seconds"] for amount, result in results if amount and result and result["training"].get("seconds")]
+    measured = [
+        amount / result["training"]["seconds"]
+        for amount, result in results
+        if amount and result and result["training"].get("seconds")
+    ]
     if measured:
         return median(measured), f"the speed of {len(measured)} finished steps"
-    return EFFICIENCY * _probe() * min(1.0, threads / len(os.sched_getaffinity(0))), f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"
+    return EFFICIENCY * _probe() * min(
+        1.0, threads / len(os.sched_getaffinity(0))
+    ), f"{EFFICIENCY:.0%} of this machine's speed at products of matrices"
 
 
 def _teacher(step: Step, steps: dict[Path, Step]) -> Config | None:

@@ -28,7 +28,8 @@ def measure_run(run_dir: Path) -> str:
     """Evaluate a finished run on its test split under its protocols and write the result. Returns the main part in a line."""
     checkpoint = open_checkpoint(run_dir)
     real = run_dir.resolve()  # a pipeline's runs/DATA/NAME is a link
-    file = real.with_name(real.name + ".yaml")  # a pipeline's: it may ask for other protocols than the checkpoint was trained under
+    # A pipeline's: it may ask for other protocols than the checkpoint was trained under.
+    file = real.with_name(real.name + ".yaml")
     config = load_config(file) if file.is_file() else checkpoint.config
     store, model = checkpoint.open_data(config.data.dir), checkpoint.load_model()
     test = tokenize_split(store, config.data.test_split, checkpoint.tokenizer())
@@ -41,16 +42,25 @@ def measure_run(run_dir: Path) -> str:
             continue  # five folds of a thousand images need more, for one
         evaluations[protocol] = evaluate(model, store, measured, protocol)
     if not evaluations:
-        raise InputError(f"{config.data.dir}: its split {config.data.test_split} fits none of data.protocols ({', '.join(config.data.protocols)}); add full")
+        raise InputError(
+            f"{config.data.dir}: its split {config.data.test_split} fits none of data.protocols ({', '.join(config.data.protocols)}); add full"
+        )
     latency, status = None, read_status(run_dir)
     if not model.is_cross:
         encode_ms, score_ms = query_latency(model, test.ids, encode_images(model, store, test.split.image_rows))
         latency = {"encode_ms": encode_ms, "score_ms": score_ms, "candidates": len(test.split.image_rows)}
-    write_result(run_dir, {
-        **_described(config), "evaluations": evaluations, "latency": latency, "rerank": None,
-        "regions": store.regions.shape[1], "train_images": len(store.split(config.data.train_split).image_rows),
-        "training": {"seconds": status and status.seconds, "steps": checkpoint.state["step"], **_measured_on()},
-    })  # fmt: skip
+    write_result(
+        run_dir,
+        {
+            **_described(config),
+            "evaluations": evaluations,
+            "latency": latency,
+            "rerank": None,
+            "regions": store.regions.shape[1],
+            "train_images": len(store.split(config.data.train_split).image_rows),
+            "training": {"seconds": status and status.seconds, "steps": checkpoint.state["step"], **_measured_on()},
+        },
+    )
     return describe(next(iter(evaluations.values())))
 
 
@@ -58,24 +68,50 @@ def measure_together(directory: Path, retriever: Checkpoint, reranker: Checkpoin
     """Write recall and latency of two models together, on the retriever's test split, as the result of ``directory``. Returns them as text."""
     config, start = retriever.config, time.monotonic()
     images = len(retriever.open_data(config.data.dir).split(config.data.test_split).image_rows)
-    result = rerank_checkpoints(retriever, reranker, config.data.dir, config.data.test_split, [n for n in DEPTHS if n <= images])
-    described = {**_described(config), "name": f"{config.name}+{reranker.config.name}", "scoring": "rerank", "reranker": reranker.config.run.dir}
-    write_result(directory, {
-        **described, "evaluations": {}, "latency": None, "rerank": result["rerank"], "images": result["images"], "captions": result["captions"],
-        "training": {"seconds": time.monotonic() - start, "steps": 0, **_measured_on()},
-    })  # fmt: skip
+    result = rerank_checkpoints(
+        retriever, reranker, config.data.dir, config.data.test_split, [n for n in DEPTHS if n <= images]
+    )
+    described = {
+        **_described(config),
+        "name": f"{config.name}+{reranker.config.name}",
+        "scoring": "rerank",
+        "reranker": reranker.config.run.dir,
+    }
+    write_result(
+        directory,
+        {
+            **described,
+            "evaluations": {},
+            "latency": None,
+            "rerank": result["rerank"],
+            "images": result["images"],
+            "captions": result["captions"],
+            "training": {"seconds": time.monotonic() - start, "steps": 0, **_measured_on()},
+        },
+    )
     return describe_reranking(result)
 
 
 def _described(config: Config) -> dict:
     model = config.model
     return {
-        "name": config.name, "data": config.data.name, "split": config.data.test_split, "seed": config.run.seed, "recipe": config.recipe,
-        "codes": model.codes, "fragments": model.fragments_of(config.data.text_length), "scoring": model.scoring, "hidden": model.hidden, "layers": model.layers,
-        "text_length": config.data.text_length, "config": to_dict(config),
-    }  # fmt: skip
+        "name": config.name,
+        "data": config.data.name,
+        "split": config.data.test_split,
+        "seed": config.run.seed,
+        "recipe": config.recipe,
+        "codes": model.codes,
+        "fragments": model.fragments_of(config.data.text_length),
+        "scoring": model.scoring,
+        "hidden": model.hidden,
+        "layers": model.layers,
+        "text_length": config.data.text_length,
+        "config": to_dict(config),
+    }
 
 
 def _measured_on() -> dict:
-    hardware = paddle.device.cuda.get_device_name() if paddle.device.get_device().startswith("gpu") else processor_and_cores()
+    hardware = (
+        paddle.device.cuda.get_device_name() if paddle.device.get_device().startswith("gpu") else processor_and_cores()
+    )
     return {"paddle": paddle.__version__, "hardware": hardware, "date": date.today().isoformat()}

@@ -49,7 +49,8 @@ from .result import finished_result
 CONFIGS = Path("configs")
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
-_YOUNG = {key: KEYS[key].default for key in ("run.eval_epochs", "distill.cache_gb")}  # in a step's key only if another: older runs are found
+# In a step's key only if another: older runs are found.
+_YOUNG = {key: KEYS[key].default for key in ("run.eval_epochs", "distill.cache_gb")}
 
 
 class PipelineFile(NamedTuple):
@@ -67,7 +68,9 @@ class Step(NamedTuple):
     needs: list[Path]  # directories of other steps
     directory: Path
     link: Path  # where a user looks for it
-    threads: int = 1  # threads of its computations: more of them round otherwise, so the weights differ in their last digits
+    threads: int = (
+        1  # threads of its computations: more of them round otherwise, so the weights differ in their last digits
+    )
 
     @property
     def label(self) -> str:
@@ -117,7 +120,9 @@ def read_pipeline(reference: str | Path, parents: tuple[tuple[Path, str], ...] =
         entries = value if isinstance(value, list) else []
         if not isinstance(value, _KEYS[key]) or not all(_is_entry(key, entry) for entry in entries):
             expected = {"data": "a data set of configs/", "rerank": "a list of pairs [retriever, reranker]"}
-            raise InputError(f"{reference}: '{key}' must be {expected.get(key, 'a list of names')}, found {reprlib.repr(value)}")
+            raise InputError(
+                f"{reference}: '{key}' must be {expected.get(key, 'a list of names')}, found {reprlib.repr(value)}"
+            )
     steps, rerank, data = [], [], values.get("data", "")
     for other in values.get("include", []):
         file = f"{path}:{other}" if other in named else path.parent / other
@@ -196,7 +201,9 @@ def _plan_seed(pipeline, rows: Path, runs: Path, overrides, data: _Fingerprints,
     for name, config in configs.items():
         if names[config.run.dir] != name:
             other = names[config.run.dir]
-            raise InputError(f"{rows}:{name}: its run.dir {config.run.dir} is that of step {other} too; give each its own")
+            raise InputError(
+                f"{rows}:{name}: its run.dir {config.run.dir} is that of step {other} too; give each its own"
+            )
     steps: dict[str, Step] = {}
     for name in _in_order(configs, names):
         made = {directory: steps[other] for directory, other in names.items() if other in steps}
@@ -219,15 +226,21 @@ def _in_order(configs: dict[str, Config], names: dict[str, str]) -> list[str]:
         if name in order:
             return
         if name in visiting:
-            raise InputError(f"step {name}: needs itself ({' -> '.join([*visiting[visiting.index(name):], name])}); break the circle")
+            raise InputError(
+                f"step {name}: needs itself ({' -> '.join([*visiting[visiting.index(name) :], name])}); break the circle"
+            )
         visiting.append(name)
         for key, source in _sources(configs[name]):
             if source in names:
                 visit(names[source])
             elif key == "distill.teacher" and not is_checkpoint(source):
-                raise InputError(f"step {name}: its {key} {source} is no step of the pipeline and no checkpoint; add the step that makes it")
+                raise InputError(
+                    f"step {name}: its {key} {source} is no step of the pipeline and no checkpoint; add the step that makes it"
+                )
             elif key == "model.init" and "/" in source and not Path(source).is_dir():
-                raise InputError(f"step {name}: its {key} {source} is no step of the pipeline and no directory; add the step that makes it")
+                raise InputError(
+                    f"step {name}: its {key} {source} is no step of the pipeline and no directory; add the step that makes it"
+                )
         visiting.remove(name)
         order.append(name)
 
@@ -257,10 +270,16 @@ def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, dat
             content[key] = checkpoint.fingerprint()
     content.update({"data": data.of(config.data), **({"threads": threads} if threads > 1 else {})})
     directory = runs / "steps" / f"{name}-{_digest(content)}"
-    teacher, init = (str(made[source].directory) if source in made else source for source in (config.distill.teacher, config.model.init))
+    teacher, init = (
+        str(made[source].directory) if source in made else source
+        for source in (config.distill.teacher, config.model.init)
+    )
     config = replace(
-        config, name=name, run=replace(config.run, dir=str(directory)),
-        distill=replace(config.distill, teacher=teacher), model=replace(config.model, init=init),
+        config,
+        name=name,
+        run=replace(config.run, dir=str(directory)),
+        distill=replace(config.distill, teacher=teacher),
+        model=replace(config.model, init=init),
     )
     link = runs / (config.data.name or "own") / _with_seed(name, config)
     return Step(name, "distill" if teacher else "train", config, needs, directory, link, threads)
@@ -271,7 +290,9 @@ def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> S
         if name not in steps:
             raise InputError(f"rerank {list(pair)}: {name} is no step of the pipeline; add it to steps")
     retriever, reranker = (steps[name] for name in pair)
-    if retriever.config.model.scoring == "cross" or not (reranker.config.model.scoring == "cross" or reranker.config.model.joint):
+    if retriever.config.model.scoring == "cross" or not (
+        reranker.config.model.scoring == "cross" or reranker.config.model.joint
+    ):
         raise InputError(f"rerank {list(pair)}: expected a bi-encoder, then a cross-BERT or a joint model")
     name = pair[0] + "+" + pair[1]
     needs = list(dict.fromkeys([retriever.directory, reranker.directory]))
@@ -286,7 +307,9 @@ def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
     if key == "distill.teacher" and source.model.scoring != "cross":
         ours, theirs = (each.model.fragments_of(each.data.text_length) for each in (config, source))
         if ours > theirs:
-            raise InputError(f"step {name}: scores {ours} fragments, its teacher {source.name} only {theirs}; give it model.fragments of {theirs} or less")
+            raise InputError(
+                f"step {name}: scores {ours} fragments, its teacher {source.name} only {theirs}; give it model.fragments of {theirs} or less"
+            )
     takes_weights = key == "model.init" or config.model.init == "teacher" or config.distill.share_inputs
     if takes_weights:
         check_sizes(config.model, source.model, f"step {name}: ", source.name)
@@ -298,8 +321,13 @@ def is_finished(step: Step) -> bool:
     if result is None:
         return False
     measured, config = result["config"], step.config
-    asked = {"data": {"test_split": config.data.test_split, "protocols": config.data.protocols}, "run": {"test_images": config.run.test_images}}
-    return all(measured[section].get(key) == value for section, values in asked.items() for key, value in values.items())
+    asked = {
+        "data": {"test_split": config.data.test_split, "protocols": config.data.protocols},
+        "run": {"test_images": config.run.test_images},
+    }
+    return all(
+        measured[section].get(key) == value for section, values in asked.items() for key, value in values.items()
+    )
 
 
 def _digest(content) -> str:

@@ -60,7 +60,9 @@ def read_result(path: Path) -> dict:
         values = json.loads(path.read_text(encoding="utf-8"))
         _check(values)
     except (OSError, ValueError) as error:
-        what = "cannot be read as JSON: " if isinstance(error, (OSError, json.JSONDecodeError, UnicodeDecodeError)) else ""
+        what = (
+            "cannot be read as JSON: " if isinstance(error, (OSError, json.JSONDecodeError, UnicodeDecodeError)) else ""
+        )
         raise InputError(f"{path}: {what}{error}; evaluate this run again, tools/measure.py does") from None
     return {**dict.fromkeys(_FIELDS), **values, "data": values["data"] or "unnamed"}
 
@@ -99,7 +101,12 @@ def _check(values) -> None:
 
 def _check_evaluation(where: str, result, numbers: tuple[str, ...]) -> None:
     sides = {side: result.get(side) for side in SIDES} if isinstance(result, dict) else {}
-    found = {f"{side}.{key}": values.get(key) for side, values in sides.items() if isinstance(values, dict) for key in METRICS}
+    found = {
+        f"{side}.{key}": values.get(key)
+        for side, values in sides.items()
+        if isinstance(values, dict)
+        for key in METRICS
+    }
     if len(found) < len(SIDES) * len(METRICS):
         raise ValueError(f"'{where}' must hold t2i and i2t")
     found.update({key: result.get(key) for key in numbers})

@@ -28,7 +28,8 @@ from .plan import Step, is_finished
 
 _COMMANDS = "inflate_shrink.commands"
 _TRAINING = 0.95  # share of a step's time; the rest is measuring
-_ROOT = Path(__file__).resolve().parents[2]  # where the children find this package, whatever their working directory holds
+# Where the children find this package, whatever their working directory holds.
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 _MOST_LANES = 4  # the default's bound: each is a process with a model and its data
@@ -114,8 +115,16 @@ class _Lane:
 
     def __init__(self, steps: int):
         self.lock, self.processes, self.stopped, self.shares = Lock(), set(), False, {}
-        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
-        self.bar = tqdm(total=float(steps), desc="steps", disable=None, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}, ETA {remaining}")
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])),
+        }
+        self.bar = tqdm(
+            total=float(steps),
+            desc="steps",
+            disable=None,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}, ETA {remaining}",
+        )
 
     def run_step(self, step: Step) -> bool:
         """Run a step unless it is finished; return whether it is now."""
@@ -123,7 +132,8 @@ class _Lane:
             with self._claimed(step) as claim:
                 finished = is_finished(step) or self._run_commands(step, claim)
                 if finished:
-                    shutil.rmtree(step.directory / "teacher_fragments", ignore_errors=True)  # gigabytes, of use to this run alone
+                    # Gigabytes, of use to this run alone.
+                    shutil.rmtree(step.directory / "teacher_fragments", ignore_errors=True)
                     _link(step)
         except BrokenPipeError:  # nobody reads what we say
             raise

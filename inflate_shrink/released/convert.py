@@ -89,8 +89,12 @@ class Conversion(NamedTuple):
 
 
 def convert(
-    path: str | Path, mode: str, part: str = "student", layers: int = 3, first_token: str = "[UNK]",
-    last_token: str = ""
+    path: str | Path,
+    mode: str,
+    part: str = "student",
+    layers: int = 3,
+    first_token: str = "[UNK]",
+    last_token: str = "",
 ) -> Conversion:
     """Convert one model of a released file.
 
@@ -123,8 +127,11 @@ def convert(
             "name": released.name,
             "recipe": "released",
             "data": {
-                "name": "coco", "dir": "data/coco_released", "protocols": ["first1k"],
-                "first_token": first_token, "last_token": last_token,
+                "name": "coco",
+                "dir": "data/coco_released",
+                "protocols": ["first1k"],
+                "first_token": first_token,
+                "last_token": last_token,
             },
             "model": {
                 "codes": weights["poly_code_embeddings_t.weight"].size // hidden if released.codes else 0,

@@ -48,13 +48,23 @@ def _wanted(runs: Path, collection: Collection, names: list[str]) -> list[str]:
     return names or found
 
 
-def _write_data_set(collection: Collection, data: str, out: Path, keys: list[str], numbers: list[int], formats: list[str], note: str) -> list[str]:
+def _write_data_set(
+    collection: Collection, data: str, out: Path, keys: list[str], numbers: list[int], formats: list[str], note: str
+) -> list[str]:
     groups = collection.of(data)
     tables = build_tables(groups, keys)
     reranked = [group for group in groups if "rerank" in keys and any(run.rerank for run in group.runs)]
     drawn = _figures(groups, out, numbers)
     texts = {
-        "md": lambda: markdown(data, keys, tables, reranked, [(figure.files[0], figure.caption) for figure in drawn], collection.left_out, note),
+        "md": lambda: markdown(
+            data,
+            keys,
+            tables,
+            reranked,
+            [(figure.files[0], figure.caption) for figure in drawn],
+            collection.left_out,
+            note,
+        ),
         "csv": lambda: csv_text(tables, reranked),
         "json": lambda: json.dumps(as_json(data, tables, groups, collection.left_out), indent=1) + "\n",
     }

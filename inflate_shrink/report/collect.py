@@ -19,7 +19,19 @@ from .runs import Bench, Run, find_results, read_run
 # Keys of the config that two seeds of one model may differ in; what lies at a place is compared apart from it.
 _NEUTRAL = {"run.seed", *keys_deciding(PLACE, RESULT, NOTHING)}
 # What else seeds of one model have in common; the images are those of a result of reranking.
-_SAME = ("name", "data", "split", "codes", "fragments", "scoring", "regions", "text_length", "train_images", "images", "captions")
+_SAME = (
+    "name",
+    "data",
+    "split",
+    "codes",
+    "fragments",
+    "scoring",
+    "regions",
+    "text_length",
+    "train_images",
+    "images",
+    "captions",
+)
 
 
 class Recalls(NamedTuple):
@@ -81,7 +93,9 @@ def collect(root: Path) -> Collection:
             left_out.append(str(error))
     if not runs:
         found = f"; not read: {'; '.join(left_out)}" if left_out else ""
-        raise InputError(f"{root}: no {RESULT_FILE} of a finished run in it or below{found}; train a model first, or give --runs")
+        raise InputError(
+            f"{root}: no {RESULT_FILE} of a finished run in it or below{found}; train a model first, or give --runs"
+        )
     groups, second = group_runs(runs)
     return Collection(groups, left_out + second)
 
@@ -103,7 +117,15 @@ def group_runs(runs: Iterable[Run]) -> tuple[list[Group], list[str]]:
         if older:
             left_out.append(f"{older.path}: same config and seed as {run.path}, which counts")
     groups = [Group(list(seeds.values())) for seeds in by_identity.values()]
-    groups.sort(key=lambda group: (group.first.data, group.first.name, group.first.recipe != "released", -len(group.runs), str(group.first.path)))
+    groups.sort(
+        key=lambda group: (
+            group.first.data,
+            group.first.name,
+            group.first.recipe != "released",
+            -len(group.runs),
+            str(group.first.path),
+        )
+    )
     _note_differences(groups)
     return groups, left_out
 
@@ -125,7 +147,10 @@ def identity(runs: list[Run]) -> dict[Path, str]:
         if run.path not in known:
             asked += (run.path,)
             config = run.config
-            sources = [of_source(config[section].get(key, ""), asked) for section, key in (("distill", "teacher"), ("model", "init"))]
+            sources = [
+                of_source(config[section].get(key, ""), asked)
+                for section, key in (("distill", "teacher"), ("model", "init"))
+            ]
             sources.append(of_source(run.values.get("reranker", ""), asked))
             same = [run.values.get(key) for key in _SAME]
             known[run.path] = json.dumps([same, settings(run), sources], sort_keys=True)
@@ -164,7 +189,9 @@ def _difference(leader: Run, run: Run) -> str:
     changed = {key: new.get(key) for key in {**old, **new} if old.get(key) != new.get(key)}
     if "recipe" in changed:
         defaults = [_recipe_defaults(leader.recipe), _recipe_defaults(run.recipe)]
-        explained = {key for key in changed if all(key in d and d[key] == v.get(key) for d, v in zip(defaults, (old, new)))}
+        explained = {
+            key for key in changed if all(key in d and d[key] == v.get(key) for d, v in zip(defaults, (old, new)))
+        }
         changed = {key: value for key, value in changed.items() if key not in explained}
         changed = {"recipe": run.recipe, **changed}
     for key in ("distill.teacher", "model.init"):

@@ -12,7 +12,13 @@ from .tables import Model, models
 
 UNICODER_VL = {"hidden": 768, "layers": 12, "ffn": 3072, "length": 132}  # 100 regions and 32 words, sizes of BERT-base
 _CROSS = ("Unicoder-VL", "12-in-1")  # published cross-BERTs of Figure 1, both counted as UNICODER_VL
-_SERIES = {"late_interaction": "Inflate and Shrink", "visual_sparta": "VisualSparta", "scan_t2i": "SCAN", "scan_i2t": "SCAN", "cross": "cross-BERT"}
+_SERIES = {
+    "late_interaction": "Inflate and Shrink",
+    "visual_sparta": "VisualSparta",
+    "scan_t2i": "SCAN",
+    "scan_i2t": "SCAN",
+    "cross": "cross-BERT",
+}
 FIGURE_1 = tuple(dict.fromkeys(_SERIES.values()))
 FIGURE_3 = ("without", "only inflating", "only shrinking", "both")
 
@@ -36,19 +42,27 @@ def scoring_cost(run: Run) -> int:
     """Count the multiply-adds to score one more image, where text and image are encoded already unless pairs are
     encoded."""
     if run.scoring == "cross":
-        return transformer(run.text_length + run.regions, run.hidden, run.layers, run.config["model"].get("ffn", 4 * run.hidden))
+        return transformer(
+            run.text_length + run.regions, run.hidden, run.layers, run.config["model"].get("ffn", 4 * run.hidden)
+        )
     cost = scan_cost if run.scoring.startswith("scan") else interactions
     return cost(run.fragments, run.hidden)
 
 
 def published_costs() -> Series:
     """Return Figure 1 as published: Table 2's models, VisualSparta and the two cross-BERTs, MSCOCO1K."""
-    existing = {name: row["coco1k"]["t2i"][0] for name, row in published_table("table5").items() if row["coco1k"]["t2i"]}
-    return _ordered({
-        "Inflate and Shrink": [Point(interactions(model.fragments, 768), _published(model), 0.0, model.name) for model in models("2")],
-        "VisualSparta": [Point(interactions(32, 768), existing["VisualSparta"], 0.0, "VisualSparta")],
-        "cross-BERT": [Point(transformer(**UNICODER_VL), existing[name], 0.0, name) for name in _CROSS],
-    })
+    existing = {
+        name: row["coco1k"]["t2i"][0] for name, row in published_table("table5").items() if row["coco1k"]["t2i"]
+    }
+    return _ordered(
+        {
+            "Inflate and Shrink": [
+                Point(interactions(model.fragments, 768), _published(model), 0.0, model.name) for model in models("2")
+            ],
+            "VisualSparta": [Point(interactions(32, 768), existing["VisualSparta"], 0.0, "VisualSparta")],
+            "cross-BERT": [Point(transformer(**UNICODER_VL), existing[name], 0.0, name) for name in _CROSS],
+        }
+    )
 
 
 def measured_costs(groups: list[Group], bench: Bench) -> Series:
@@ -57,7 +71,9 @@ def measured_costs(groups: list[Group], bench: Bench) -> Series:
     found += [group for group in groups if group.first.scoring != "late_interaction" and not group.note]
     series: Series = {}
     for group in found:
-        series.setdefault(_SERIES[group.first.scoring], []).append(_measured(group, bench, scoring_cost(group.first), group.first.name))
+        series.setdefault(_SERIES[group.first.scoring], []).append(
+            _measured(group, bench, scoring_cost(group.first), group.first.name)
+        )
     return _ordered(series)
 
 
@@ -73,7 +89,11 @@ def published_interactions() -> Series:
 def measured_interactions(groups: list[Group], bench: Bench) -> Series:
     """Return Figure 3 of our runs, by the same models."""
     points = {
-        name: [_named(_measured(group, bench, group.first.fragments**2, model.name)) for model in rows for group in _first(model, groups)]
+        name: [
+            _named(_measured(group, bench, group.first.fragments**2, model.name))
+            for model in rows
+            for group in _first(model, groups)
+        ]
         for name, rows in _figure_3_models().items()
     }
     return _ordered({name: found for name, found in {**points, "both": _best(points["both"])}.items() if found})

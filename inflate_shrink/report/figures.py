@@ -57,30 +57,40 @@ def draw_figure_1(directory: Path, bench: Bench, groups: list[Group]) -> FigureF
         "Figure 1. t2i R@1 against the multiply-adds to score one more image for an encoded text. "
         "Left: published, MSCOCO1K. The costs of Unicoder-VL and 12-in-1 are estimates, both as one BERT-base over 100 regions "
         "and 32 words, and both were pre-trained on other multi-modal data. "
-        "Models that differ from these in their loss alone (VSE++ and joint ones, at F's cost) are in Table 5 only. " + _right(bench)
+        "Models that differ from these in their loss alone (VSE++ and joint ones, at F's cost) are in Table 5 only. "
+        + _right(bench)
     )
     series = published_costs(), measured_costs(groups, bench)
-    return _draw(directory, "figure1", bench, series, ("multiply-adds per candidate image", _decades), caption, joined=False)
+    return _draw(
+        directory, "figure1", bench, series, ("multiply-adds per candidate image", _decades), caption, joined=False
+    )
 
 
 def draw_figure_3(directory: Path, bench: Bench, groups: list[Group]) -> FigureFile | None:
     """Draw figure3-DATA.png and .svg; return None without anything to draw."""
     caption = (
         "Figure 3. t2i R@1 against interactions, without inflating and shrinking (Table 6), with only inflating (Table 1), only "
-        "shrinking (Table 7) and both (Tables 2 and 9, the best model at each number of interactions). Left: published, MSCOCO1K. " + _right(bench)
+        "shrinking (Table 7) and both (Tables 2 and 9, the best model at each number of interactions). Left: published, MSCOCO1K. "
+        + _right(bench)
     )
     series = published_interactions(), measured_interactions(groups, bench)
     return _draw(directory, "figure3", bench, series, ("interactions", _squares), caption, joined=True)
 
 
 def _right(bench: Bench) -> str:
-    same = "the same images and protocol, on one axis" if bench.paper == "coco1k" else "other images or another protocol, on an axis of its own"
+    same = (
+        "the same images and protocol, on one axis"
+        if bench.paper == "coco1k"
+        else "other images or another protocol, on an axis of its own"
+    )
     measured = f"{bench.data}, split {bench.split}, protocol {bench.protocol}, {bench.images:,} images"
     shown = "the first of several configs of a model, and no model that was measured on other images"
     return f"Right: ours, {measured}: {same}; {shown}. Bars are deviations over seeds."
 
 
-def _draw(directory: Path, name: str, bench: Bench, series: tuple[Series, Series], x_axis: tuple, caption: str, joined: bool) -> FigureFile | None:
+def _draw(
+    directory: Path, name: str, bench: Bench, series: tuple[Series, Series], x_axis: tuple, caption: str, joined: bool
+) -> FigureFile | None:
     """Write PNG and SVG of published and measured ``series``, with the label of the x axis and the function that sets
     its ticks."""
     published, ours = series
@@ -128,7 +138,10 @@ def _plot(axes: Axes, series: Series, joined: bool) -> None:
 
 def _set_heights(panels, series: tuple[Series, Series], shared: bool) -> None:
     """Leave room around the points of each panel, or of both where the axis is one."""
-    found = [[end for points in each.values() for p in points for end in (p.y - p.deviation, p.y + p.deviation)] for each in series]
+    found = [
+        [end for points in each.values() for p in points for end in (p.y - p.deviation, p.y + p.deviation)]
+        for each in series
+    ]
     for axes, values in zip(panels, [found[0] + found[1]] * 2 if shared else found):
         room = max(0.1 * (max(values) - min(values)), 0.5)
         axes.set_ylim(min(values) - room, max(values) + room)
@@ -151,8 +164,19 @@ def _squares(axes: Axes, points: list[Point]) -> None:
 def _look(name: str, joined: bool) -> dict:
     """Return line and marker of a series."""
     colour, marker, size = _STYLES[name]
-    edge = {"markerfacecolor": "none", "markeredgewidth": 1.0} if name == _HOLLOW else {"markeredgecolor": "white", "markeredgewidth": 0.5}
-    return {"color": colour, "marker": marker, "markersize": size, "linestyle": "-" if joined else "none", "linewidth": 1.2, **edge}
+    edge = (
+        {"markerfacecolor": "none", "markeredgewidth": 1.0}
+        if name == _HOLLOW
+        else {"markeredgecolor": "white", "markeredgewidth": 0.5}
+    )
+    return {
+        "color": colour,
+        "marker": marker,
+        "markersize": size,
+        "linestyle": "-" if joined else "none",
+        "linewidth": 1.2,
+        **edge,
+    }
 
 
 def _label_lines(axes: Axes, series: Series) -> None:
@@ -195,7 +219,9 @@ def _label_columns(axes: Axes, points: list[Point]) -> None:
                 va="center",
                 fontsize=_LABEL,
                 parse_math=False,
-                arrowprops={"arrowstyle": "-", "color": "#9a9a9a", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3} if moved else None,
+                arrowprops={"arrowstyle": "-", "color": "#9a9a9a", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
+                if moved
+                else None,
             )
 
 
@@ -204,7 +230,10 @@ def _apart(values: list[float], gap: float, low: float, high: float) -> list[flo
     clusters: list[list[float]] = []
     for value in values:
         clusters.append([value])
-        while len(clusters) > 1 and _spread(clusters[-2], gap, low, high)[-1] + gap > _spread(clusters[-1], gap, low, high)[0]:
+        while (
+            len(clusters) > 1
+            and _spread(clusters[-2], gap, low, high)[-1] + gap > _spread(clusters[-1], gap, low, high)[0]
+        ):
             clusters[-2:] = [clusters[-2] + clusters[-1]]
     return [y for cluster in clusters for y in _spread(cluster, gap, low, high)]
 
@@ -217,4 +246,6 @@ def _spread(cluster: list[float], gap: float, low: float, high: float) -> list[f
 
 def _legend(figure: Figure, names: list[str], joined: bool) -> None:
     handles = [Line2D([], [], label=name, **_look(name, joined)) for name in names]
-    figure.legend(handles=handles, loc="lower center", ncol=len(handles), frameon=False, handletextpad=0.5, columnspacing=2.0)
+    figure.legend(
+        handles=handles, loc="lower center", ncol=len(handles), frameon=False, handletextpad=0.5, columnspacing=2.0
+    )

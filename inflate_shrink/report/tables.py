@@ -71,17 +71,27 @@ class Model(NamedTuple):
     def runs(self, groups: Iterable[Group]) -> list[Group]:
         """Return the groups that are this model: of its name and its two numbers."""
         scoring = "cross" if self.name == "C" else "late_interaction"
-        return [group for group in groups if group.first.name == self.name and group.first.scoring == scoring and self._has_size(group)]
+        return [
+            group
+            for group in groups
+            if group.first.name == self.name and group.first.scoring == scoring and self._has_size(group)
+        ]
 
     def _has_size(self, group: Group) -> bool:
         wanted = {"codes": self.codes, "fragments": self.fragments}
-        return self.name == "C" or all(value is None or getattr(group.first, key) == value for key, value in wanted.items())
+        return self.name == "C" or all(
+            value is None or getattr(group.first, key) == value for key, value in wanted.items()
+        )
 
 
 def benches(groups: Iterable[Group]) -> list[Bench]:
     """Return what the groups were measured on: the paper's first, then the protocol with most groups."""
-    found = [bench for group in groups for bench in dict.fromkeys(bench for run in group.runs for bench, _ in run.benches())]
-    return sorted(dict.fromkeys(found), key=lambda bench: (bench.paper is None, -found.count(bench), found.index(bench)))
+    found = [
+        bench for group in groups for bench in dict.fromkeys(bench for run in group.runs for bench, _ in run.benches())
+    ]
+    return sorted(
+        dict.fromkeys(found), key=lambda bench: (bench.paper is None, -found.count(bench), found.index(bench))
+    )
 
 
 def build_tables(groups: list[Group], keys: Iterable[str]) -> list[Table]:
@@ -93,7 +103,9 @@ def build_tables(groups: list[Group], keys: Iterable[str]) -> list[Table]:
         all_tables = [_table(key, bench, measured) for key in TITLES if key not in ("rerank", "other")]
         shown = {id(run) for table in all_tables for group in table.groups for run in group.runs}
         others = [group for group in measured if id(group.first) not in shown]
-        all_tables.append(Table("other", bench, "", False, [Row(_cells(group), _unpublished(), group) for group in others]))
+        all_tables.append(
+            Table("other", bench, "", False, [Row(_cells(group), _unpublished(), group) for group in others])
+        )
         tables += [table for table in all_tables if table.key in keys and table.groups]
     return tables
 
@@ -108,13 +120,25 @@ def models(key: str) -> list[Model]:
 def _model(name: str, row: dict) -> Model:
     setting = {"setting": f"{row['setting']} ({row['strategy']})"} if "setting" in row else {}
     published = {column: row[column] for column in DATA_SETS if row.get(column)}
-    return Model(name, row.get("codes"), row.get("fragments"), published, {**setting, **_size(name, row.get("codes"), row.get("fragments"))})
+    return Model(
+        name,
+        row.get("codes"),
+        row.get("fragments"),
+        published,
+        {**setting, **_size(name, row.get("codes"), row.get("fragments"))},
+    )
 
 
 def _table(key: str, bench: Bench, groups: list[Group]) -> Table:
     rows = list(_existing_methods(groups)) if key == "5" else [(model, model.runs(groups)) for model in models(key)]
     columns = {column for model, _ in rows for column in model.published}
-    column = bench.paper if bench.paper in columns else "flickr30k" if bench.data == "flickr30k" and "flickr30k" in columns else "coco1k"
+    column = (
+        bench.paper
+        if bench.paper in columns
+        else "flickr30k"
+        if bench.data == "flickr30k" and "flickr30k" in columns
+        else "coco1k"
+    )
     table = Table(key, bench, column, bench.paper == column, [])
     for model, found in rows:
         published = {side: (model.published.get(column) or {}).get(side) for side in SIDES}
@@ -152,7 +176,11 @@ def label(group: Group) -> str:
 
 def _cells(group: Group) -> dict[str, str]:
     run = group.first
-    return {**_size(run.name, run.codes, run.fragments), "model": label(group), "scoring": run.scoring.replace("_", " ")}
+    return {
+        **_size(run.name, run.codes, run.fragments),
+        "model": label(group),
+        "scoring": run.scoring.replace("_", " "),
+    }
 
 
 def _size(name: str, codes: int | None, fragments: int | None) -> dict[str, str]:

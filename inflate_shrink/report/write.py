@@ -25,7 +25,15 @@ _CSV = (
 _OTHER_METHODS = "No difference is taken from other methods: their features and training are others, and on MSCOCO1K some are means of five folds."
 
 
-def markdown(data: str, keys: list[str], tables: list[Table], reranked: list[Group], figures: Iterable[tuple[str, str]], remarks: list[str], note: str = "") -> str:
+def markdown(
+    data: str,
+    keys: list[str],
+    tables: list[Table],
+    reranked: list[Group],
+    figures: Iterable[tuple[str, str]],
+    remarks: list[str],
+    note: str = "",
+) -> str:
     """Write a data set's page.
 
     Args:
@@ -36,15 +44,23 @@ def markdown(data: str, keys: list[str], tables: list[Table], reranked: list[Gro
         note: under the title, such as the command that made the runs.
     """
     parts = [f"# {data}: results", *filter(None, [note])]
-    parts.append("R@1/5/10 in percent, text to image (t2i) and image to text (i2t); several seeds: mean ± sample deviation.")
+    parts.append(
+        "R@1/5/10 in percent, text to image (t2i) and image to text (i2t); several seeds: mean ± sample deviation."
+    )
     for bench in dict.fromkeys(table.bench for table in tables):
         parts.append(f"## {_heading(bench)}")
         if not bench.paper:
-            parts.append("The paper's numbers are of other images or another protocol: compare steps from row to row, not numbers.")
+            parts.append(
+                "The paper's numbers are of other images or another protocol: compare steps from row to row, not numbers."
+            )
         for table in tables:
             if table.bench == bench:
                 parts += [f"### {table.title}", _table(table), _below(table)]
-        empty = [key for key in keys if key not in ("rerank", "other") and (key, bench) not in [(table.key, table.bench) for table in tables]]
+        empty = [
+            key
+            for key in keys
+            if key not in ("rerank", "other") and (key, bench) not in [(table.key, table.bench) for table in tables]
+        ]
         if empty:
             parts.append(f"Tables without a run: {', '.join(empty)}.")
     if reranked:
@@ -73,8 +89,17 @@ def csv_text(tables: list[Table], reranked: list[Group]) -> str:
             writer.writerows(_csv_lines(same, published, ours, row.same_method))
     for group in reranked:
         for n, runs in _depths(group).items():
-            same = {"data": group.first.data, "split": group.first.split, "table": "rerank", "row": group.first.name, "n": n, **_identity(group)}
-            writer.writerows(_csv_lines(same, {}, {side: mean_recalls([run[side] for run in runs]) for side in SIDES}, True))
+            same = {
+                "data": group.first.data,
+                "split": group.first.split,
+                "table": "rerank",
+                "row": group.first.name,
+                "n": n,
+                **_identity(group),
+            }
+            writer.writerows(
+                _csv_lines(same, {}, {side: mean_recalls([run[side] for run in runs]) for side in SIDES}, True)
+            )
             writer.writerow({**same, "metric": "ms_per_query", "ours": _mean_ms(runs)})
     return out.getvalue()
 
@@ -84,7 +109,10 @@ def as_json(data: str, tables: list[Table], groups: list[Group], remarks: list[s
     return {
         "data": data,
         "tables": [_json_table(table) for table in tables],
-        "groups": [{"note": group.note, "runs": [{"path": str(run.path), **run.values} for run in group.runs]} for group in groups],
+        "groups": [
+            {"note": group.note, "runs": [{"path": str(run.path), **run.values} for run in group.runs]}
+            for group in groups
+        ],
         "not_counted": remarks,
     }
 
@@ -94,7 +122,13 @@ def _json_table(table: Table) -> dict:
     for row in table.rows:
         ours = {side: row.group.recalls(table.bench, side)._asdict() for side in SIDES} if row.group else None
         rows.append({"row": row.cells, "published": row.published, "ours": ours, **_identity(row.group)})
-    about = {"table": table.key, "title": table.title, "bench": table.bench._asdict(), "published_on": table.column, "comparable": table.comparable}
+    about = {
+        "table": table.key,
+        "title": table.title,
+        "bench": table.bench._asdict(),
+        "published_on": table.column,
+        "comparable": table.comparable,
+    }
     return {**about, "rows": rows, "not_run": table.not_run}
 
 
@@ -133,7 +167,9 @@ def _below(table: Table) -> str:
     if table.comparable and not all(row.same_method for row in table.rows):
         lines.append(_OTHER_METHODS)
     if bench.paper and table.column and not table.comparable:
-        lines.append(f"The paper has this table on {DATA_SETS[table.column]} alone: compare steps from row to row, not numbers.")
+        lines.append(
+            f"The paper has this table on {DATA_SETS[table.column]} alone: compare steps from row to row, not numbers."
+        )
     if table.not_run:
         lines.append(f"Not run here: {', '.join(table.not_run)}.")
     return " ".join(lines)
@@ -146,7 +182,9 @@ def _reranking(groups: list[Group]) -> list[str]:
             recalls = [mean_recalls([run[side] for run in runs]) for side in SIDES]
             rows.append([label(group), str(n), *map(_recalls, recalls), f"{_mean_ms(runs):.2f}"])
     runs = [run for group in groups for run in group.runs]
-    images = dict.fromkeys(f"Split {run.split}" + (f", {run.images:,} images" if "images" in run.values else "") for run in runs)
+    images = dict.fromkeys(
+        f"Split {run.split}" + (f", {run.images:,} images" if "images" in run.values else "") for run in runs
+    )
     below = f"{'; '.join(images)}; {_origin(groups)} A cross-BERT orders the retriever's best n again; n = 0 is the retriever alone."
     published = [
         f"{name} {slashes(row[column]['t2i'])} on {DATA_SETS.get(column, '5,000 images of MSCOCO')}"
@@ -195,7 +233,12 @@ def _identity(group: Group | None) -> dict:
     if not group:
         return {}
     keys = ("codes", "fragments", "recipe", "scoring")
-    return {"model": group.first.name, "note": group.note, **{key: getattr(group.first, key) for key in keys}, "seeds": _seeds(group.seeds, " ")}
+    return {
+        "model": group.first.name,
+        "note": group.note,
+        **{key: getattr(group.first, key) for key in keys},
+        "seeds": _seeds(group.seeds, " "),
+    }
 
 
 def _row_name(row: Row) -> str:

@@ -61,11 +61,17 @@ class Models:
         for checkpoint in self.all():
             scoring = checkpoint.config.model.scoring
             if scoring != "late_interaction":
-                raise InputError(f"{checkpoint.directory}: its model.scoring is {scoring}; this index takes late_interaction only")
+                raise InputError(
+                    f"{checkpoint.directory}: its model.scoring is {scoring}; this index takes late_interaction only"
+                )
         if first is not None and first.config.model.fragments != 1:
-            raise InputError(f"{first.directory}: keeps {first.config.model.fragments} fragments; the first stage takes a model with one, such as B-F")
+            raise InputError(
+                f"{first.directory}: keeps {first.config.model.fragments} fragments; the first stage takes a model with one, such as B-F"
+            )
         if first is not None and first.tokenizer().key != exact.tokenizer().key:
-            raise InputError(f"{exact.directory} and {first.directory} have different vocabularies, text lengths or tokens; take models of the same data")
+            raise InputError(
+                f"{exact.directory} and {first.directory} have different vocabularies, text lengths or tokens; take models of the same data"
+            )
 
     def all(self) -> list[Checkpoint]:
         return [self.exact, *([self.first] if self.first else [])]
@@ -87,7 +93,13 @@ class Models:
         yield from map(list, zip(*streams))
 
 
-def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os.PathLike, split: str = "", settings: BuildSettings = BuildSettings()) -> None:
+def build_index(
+    directory: str | os.PathLike,
+    models: Models,
+    data_dir: str | os.PathLike,
+    split: str = "",
+    settings: BuildSettings = BuildSettings(),
+) -> None:
     """Make an index of a split's images or captions ("": of all), whole or not at all.
 
     Interrupted, killed or out of disk it leaves what it committed in a hidden directory beside (see
@@ -99,7 +111,9 @@ def build_index(directory: str | os.PathLike, models: Models, data_dir: str | os
     directory = Path(directory)
     require_new(directory)
     if settings.centroids and (settings.holds == "captions" or models.first):
-        raise InputError("centroids are the first stage of an index of images without an F: leave out --centroids, or --first and --items captions")
+        raise InputError(
+            "centroids are the first stage of an index of images without an F: leave out --centroids, or --first and --items captions"
+        )
     if settings.photos and settings.holds == "captions":
         raise InputError("an index of captions is searched by a photo as it is; leave out --photos")
     store = models.open_data(data_dir)
@@ -133,7 +147,9 @@ def _whole(directory: Path, made_of: dict):
             raise InputError(str(error).replace(str(partial), str(directory))) from None
 
 
-def create_empty(directory: str | os.PathLike, models: Models, data: dict, settings: BuildSettings, sample: Sequence[np.ndarray]) -> None:
+def create_empty(
+    directory: str | os.PathLike, models: Models, data: dict, settings: BuildSettings, sample: Sequence[np.ndarray]
+) -> None:
     """Make an index without items, with the encoders of its queries.
 
     Args:
@@ -144,7 +160,9 @@ def create_empty(directory: str | os.PathLike, models: Models, data: dict, setti
     fields = {}
     for name, checkpoint, rows in zip((FRAGMENTS, VECTOR), models.all(), sample):
         precision = settings.precision if name == FRAGMENTS else "int8"
-        fields[name] = FieldSettings(precision, checkpoint.config.model.hidden, tuple(rows.mean(0)) if precision == "int8" else None)
+        fields[name] = FieldSettings(
+            precision, checkpoint.config.model.hidden, tuple(rows.mean(0)) if precision == "int8" else None
+        )
     centroids = None
     if settings.centroids:
         fields[NEAREST] = FieldSettings(UINT16, 1)
@@ -162,7 +180,9 @@ def create_empty(directory: str | os.PathLike, models: Models, data: dict, setti
     create_index(directory, IndexSettings(settings.holds, fields, origin), prepare)
 
 
-def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | os.PathLike, split: str = "", replace: bool = False) -> int:
+def add_to_index(
+    directory: str | os.PathLike, models: Models, data_dir: str | os.PathLike, split: str = "", replace: bool = False
+) -> int:
     """Add a split's items ("": all) that are not in the index yet; returns how many.
 
     Args:
@@ -174,9 +194,15 @@ def add_to_index(directory: str | os.PathLike, models: Models, data_dir: str | o
     index = open_index(directory)
     given = models.describe()
     for name in ("model", "first"):
-        found, expected = _weights(given.get(name)), _weights(index.origin.mapping(name).values(*_WEIGHTS) if name in index.origin else None)
+        found, expected = (
+            _weights(given.get(name)),
+            _weights(index.origin.mapping(name).values(*_WEIGHTS) if name in index.origin else None),
+        )
         if found != expected:
-            raise InputError(f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, given were {found}; give the same checkpoint, or build another index")
+            raise InputError(
+                f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, "
+                f"given were {found}; give the same checkpoint, or build another index"
+            )
     return _add(Path(directory), models, models.open_data(data_dir), split, replace)
 
 
@@ -188,7 +214,11 @@ def add_onnx_encoders(directory: str | os.PathLike) -> list[str]:
     """
     with IndexWriter(directory) as writer:
         files = open_index(directory).manifest.files
-        encoders = [name for name in (ENCODER, FIRST_ENCODER, IMAGE_ENCODER, FIRST_IMAGE_ENCODER) if f"{name}/{META}" in files and f"{name}/{ONNX}" not in files]
+        encoders = [
+            name
+            for name in (ENCODER, FIRST_ENCODER, IMAGE_ENCODER, FIRST_IMAGE_ENCODER)
+            if f"{name}/{META}" in files and f"{name}/{ONNX}" not in files
+        ]
         for name in encoders:
             add_onnx(Path(directory, name))
         writer.add_constant_files([f"{name}/{ONNX}" for name in encoders])
@@ -205,7 +235,11 @@ def _add(directory: Path, models: Models, store: Store, split: str, replace: boo
         known = index.contains([name for name, _ in names])
         if not replace:
             _require_the_same(index, [name for name, there in zip(names, known) if there])
-            chosen, names, known = chosen[~known], [name for name, there in zip(names, known) if not there], known[~known]
+            chosen, names, known = (
+                chosen[~known],
+                [name for name, there in zip(names, known) if not there],
+                known[~known],
+            )
         fields = index.settings.fields
         centroids = read_centroids(directory / CENTROIDS, fields[FRAGMENTS].dim) if NEAREST in fields else None
         done = 0
@@ -253,7 +287,11 @@ def _weights(model: dict | None) -> str:
     """Return the weights that an origin names, with what else the fragments depend on: another config may have the same
     weights.
     """
-    return "{fingerprint} ({codes} codes, fragments {fragments}, padding {score_padding})".format(**model) if model else "none"
+    return (
+        "{fingerprint} ({codes} codes, fragments {fragments}, padding {score_padding})".format(**model)
+        if model
+        else "none"
+    )
 
 
 def _chosen(store: Store, holds: str, split: str) -> np.ndarray:
@@ -262,7 +300,9 @@ def _chosen(store: Store, holds: str, split: str) -> np.ndarray:
         return store.split(split).image_rows if split else np.arange(len(store.image_ids))
     if split:
         store.split(split)  # raises if there is none
-    return np.array([number for number, name in enumerate(store.caption_splits) if not split or name == split], np.int64)
+    return np.array(
+        [number for number, name in enumerate(store.caption_splits) if not split or name == split], np.int64
+    )
 
 
 def _name(store: Store, holds: str, item: int, root: str = "") -> tuple[str, str]:
@@ -295,6 +335,8 @@ def _sample(models: Models, store: Store, chosen: np.ndarray, settings: BuildSet
     """Return, for each model, the rows of some items that are drawn at random."""
     inputs = store.regions.shape[1] if settings.holds == "images" else models.exact.config.data.text_length
     rows = max(CENTER_SAMPLE, SAMPLE * settings.centroids)
-    items = np.random.default_rng(settings.seed).permutation(chosen)[: -(-rows // models.exact.config.model.fragments_of(inputs))]
+    items = np.random.default_rng(settings.seed).permutation(chosen)[
+        : -(-rows // models.exact.config.model.fragments_of(inputs))
+    ]
     parts = list(models.batches(store, settings.holds, np.sort(items)))
     return [np.concatenate([part[model][0] for part in parts]) for model in range(len(models.all()))]

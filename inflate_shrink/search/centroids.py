@@ -46,11 +46,19 @@ def read_centroids(path: Path, dim: int) -> np.ndarray:
     try:
         shape, dtype, size = read_header(path)
         found = f"{dtype} {shape}"
-        if len(shape) == 2 and 1 <= shape[0] <= MOST_CENTROIDS and shape[1] == dim and dtype == np.float32 and size == path.stat().st_size:
+        if (
+            len(shape) == 2
+            and 1 <= shape[0] <= MOST_CENTROIDS
+            and shape[1] == dim
+            and dtype == np.float32
+            and size == path.stat().st_size
+        ):
             centroids = np.load(path)
             if np.isfinite(centroids).all():
                 return centroids
             found = "a number that is NaN or infinite"
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); copy or build the index again") from None
-    raise InputError(f"{path}: holds {found}, not centroids of fragments of {dim} dimensions; copy or build the index again")
+    raise InputError(
+        f"{path}: holds {found}, not centroids of fragments of {dim} dimensions; copy or build the index again"
+    )

@@ -18,14 +18,24 @@ def describe_index(index: Index) -> str:
         + (f", {deleted} deleted {settings.holds} still on disk (compact frees them)" if deleted else "")
     ]
     for name, field in settings.fields.items():
-        rows, size = sum(segment.rows[name] for segment in entries), sum(size for file, size in files if file.split(".")[0] == name)
+        rows, size = (
+            sum(segment.rows[name] for segment in entries),
+            sum(size for file, size in files if file.split(".")[0] == name),
+        )
         what = "numbers of their nearest centroid" if field.precision == UINT16 else f"{field.dim} x {field.precision}"
-        lines.append(f"{name}: {rows} rows of {what}, {size / 2**20:.1f} MiB, {rows / max(1, sum(segment.items for segment in entries)):.1f} an item")
+        lines.append(
+            f"{name}: {rows} rows of {what}, {size / 2**20:.1f} MiB, {rows / max(1, sum(segment.items for segment in entries)):.1f} an item"
+        )
     for name in ("model", "first"):
         if name in index.origin:
             model = index.origin.mapping(name).values("name", "codes", "fragments", "fingerprint", "checkpoint")
-            lines.append(f"{name}: {model['name'] or 'unnamed'} ({model['codes']} codes, fragments {model['fragments']}), weights {model['fingerprint']}, {model['checkpoint']}")
+            lines.append(
+                f"{name}: {model['name'] or 'unnamed'} ({model['codes']} codes, "
+                f"fragments {model['fragments']}), weights {model['fingerprint']}, {model['checkpoint']}"
+            )
     for part in index.manifest.data:
         data = JsonMapping(part, path, where="data").values("directory", "split", "fingerprint")
-        lines.append(f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all'}, {data['fingerprint']}")
+        lines.append(
+            f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all'}, {data['fingerprint']}"
+        )
     return "\n".join(lines)

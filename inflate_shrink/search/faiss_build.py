@@ -78,12 +78,20 @@ def build_faiss(
         built = _fill(_new(faiss, kind, len(stored.live), stored.dim, seed), stored, random)
         vectors, lists = FaissVectors(faiss, stored, built, kind, 0), getattr(built, "nlist", 0)
         most = {"ivf": lists, "hnsw": len(vectors)}.get(kind, 0)
-        effort, recall = _least_effort(vectors, stored, _between(stored, random) if queries is None else queries, most, threads)
+        effort, recall = _least_effort(
+            vectors, stored, _between(stored, random) if queries is None else queries, most, threads
+        )
         path = sidecar_path(index, field)
         with atomic_path(path.with_suffix(".faiss")) as temporary:
             entry = _write(faiss, built, temporary)
             path.unlink(missing_ok=True)  # that of an earlier build does not fit
-        about = {"format": FORMAT, "kind": kind, "field": field, "commit": index.commit, "segments": segment_names(index)}
+        about = {
+            "format": FORMAT,
+            "kind": kind,
+            "field": field,
+            "commit": index.commit,
+            "segments": segment_names(index),
+        }
         about.update(items=len(vectors), dim=stored.dim, effort=effort, recall_at_10=recall, lists=lists)
         write_json(path, signed({**about, **entry._asdict()}))
         _remove_others(place, field, path.stem)
@@ -94,7 +102,9 @@ def _remove_others(place: Path, field: str, stem: str | None) -> None:
     """Remove the sidecars of other commits and what a build that was killed left; a .json before its .faiss, so that no
     reader misses the latter.
     """
-    for path in sorted([*place.glob(f"{field}-*"), *place.glob(f".{field}-*")], key=lambda path: path.suffix == ".faiss"):
+    for path in sorted(
+        [*place.glob(f"{field}-*"), *place.glob(f".{field}-*")], key=lambda path: path.suffix == ".faiss"
+    ):
         if path.stem != stem:
             remove(path)
 
@@ -137,7 +147,9 @@ def _between(stored: StoredVectors, random: np.random.Generator) -> np.ndarray:
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
-def _least_effort(vectors: FaissVectors, stored: StoredVectors, queries: np.ndarray, most: int, threads: int) -> tuple[int, float]:
+def _least_effort(
+    vectors: FaissVectors, stored: StoredVectors, queries: np.ndarray, most: int, threads: int
+) -> tuple[int, float]:
     """Return the least effort of a doubling series that finds RECALL of the true best AT, or the most there is; and
     what it finds.
     """

@@ -28,7 +28,8 @@ FORMAT, PLACE = 1, "faiss"
 _SIGNATURE = "json_crc32"  # the key of the checksum of the other values; older files have none
 Result = TypeVar("Result")
 KINDS = ("scan", "ivf", "hnsw", "flat", "sq8")
-_SCANNED, _GRAPH = 25_000_000, 1_000_000_000  # numbers, items * dimensions: about 1.5 ms of our scan; some ten minutes of building (extrapolated), on two cores
+# Numbers, items * dimensions: about 1.5 ms of our scan; some ten minutes of building (extrapolated), on two cores.
+_SCANNED, _GRAPH = 25_000_000, 1_000_000_000
 
 
 def choose_kind(items: int, dim: int) -> str:
@@ -48,7 +49,9 @@ def import_faiss(where: Path) -> ModuleType:
     try:
         import faiss
     except ImportError as error:
-        raise InputError(f"{where}: needs faiss ({error}); pip install inflate-shrink[faiss], or search with --mode exact") from None
+        raise InputError(
+            f"{where}: needs faiss ({error}); pip install inflate-shrink[faiss], or search with --mode exact"
+        ) from None
     return faiss
 
 
@@ -72,8 +75,14 @@ class StoredVectors:
 
     def __init__(self, index: Index, field: str):
         kind = index.settings.fields.get(field)
-        if kind is None or kind.precision == UINT16 or any(entry.rows_per_item.get(field) != 1 for entry in index.manifest.segments):
-            raise InputError(f"{index.directory}: field {field} does not hold one vector an item; faiss needs F's, such as the field vector")
+        if (
+            kind is None
+            or kind.precision == UINT16
+            or any(entry.rows_per_item.get(field) != 1 for entry in index.manifest.segments)
+        ):
+            raise InputError(
+                f"{index.directory}: field {field} does not hold one vector an item; faiss needs F's, such as the field vector"
+            )
         self.dim, self._field, self._items = kind.dim, field, Numbering(index.segments)
 
     @property
@@ -134,7 +143,9 @@ class FaissVectors:
         """
         vectors = np.ascontiguousarray(vectors, np.float32)
         if vectors.ndim != 2 or vectors.shape[1] != self._stored.dim:
-            raise InputError(f"queries have the shape {vectors.shape}, the index holds vectors of {self._stored.dim} dimensions")
+            raise InputError(
+                f"queries have the shape {vectors.shape}, the index holds vectors of {self._stored.dim} dimensions"
+            )
         if n < 0 or effort < 0:
             raise InputError(f"n and effort must be 0 or more, found {n} and {effort}")
         positions, scored = np.full((len(vectors), n), -1), np.full((len(vectors), n), -np.inf, np.float32)
@@ -206,7 +217,9 @@ def _read_about(path: Path) -> dict | None:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     about = parse_json(data, path, "build it again, or remove it to search without it")
     if about.whole("format", 1) > FORMAT:
-        raise InputError(f"{path}: of format {about.value['format']}, this version reads up to {FORMAT}; use a newer version or build it again")
+        raise InputError(
+            f"{path}: of format {about.value['format']}, this version reads up to {FORMAT}; use a newer version or build it again"
+        )
     if _SIGNATURE in about and about.value != signed({key: about.get(key) for key in about if key != _SIGNATURE}):
         raise about.damaged(_SIGNATURE, "is not the checksum of the rest")
     about.text("kind", KINDS[1:])
@@ -223,9 +236,15 @@ def _load(index: Index, field: str, path: Path, about: dict) -> FaissVectors:
     try:
         found_by = faiss.read_index(str(path))
     except RuntimeError:
-        raise InputError(f"{path}: faiss {faiss.__version__} cannot read it; use the version it was built with, or build it again") from None
+        raise InputError(
+            f"{path}: faiss {faiss.__version__} cannot read it; use the version it was built with, or build it again"
+        ) from None
     stored = StoredVectors(index, field)
-    if found_by.d != stored.dim or found_by.ntotal != len(stored.live) or (about["kind"] == "ivf") != hasattr(found_by, "nlist"):
+    if (
+        found_by.d != stored.dim
+        or found_by.ntotal != len(stored.live)
+        or (about["kind"] == "ivf") != hasattr(found_by, "nlist")
+    ):
         raise InputError(f"{path}: holds other vectors than {path.stem}.json says; build it again, or remove both")
     return FaissVectors(faiss, stored, found_by, about["kind"], about["effort"])
 
@@ -233,6 +252,10 @@ def _load(index: Index, field: str, path: Path, about: dict) -> FaissVectors:
 def _require_whole(path: Path, about: dict) -> None:
     try:
         if tuple(measure(path)) != (about["size"], about["crc32"]):
-            raise InputError(f"{path}: its checksum is not the one in {path.stem}.json; it is damaged, build it again or remove both")
+            raise InputError(
+                f"{path}: its checksum is not the one in {path.stem}.json; it is damaged, build it again or remove both"
+            )
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; build it again, or remove {path.stem}.json to search without it") from None
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}; build it again, or remove {path.stem}.json to search without it"
+        ) from None

@@ -13,7 +13,9 @@ def read_ids(path: str | os.PathLike) -> list[str]:
     try:
         ids = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a readable list of ids, one a line ({getattr(error, 'strerror', None) or error})") from None
+        raise InputError(
+            f"{path}: not a readable list of ids, one a line ({getattr(error, 'strerror', None) or error})"
+        ) from None
     if not ids:
         raise InputError(f"{path}: holds no ids; expected one a line")
     return ids

@@ -63,11 +63,15 @@ class Searchable(ABC):
         if unknown:
             said.append(f"not in the vocabulary, and read as an unknown word: {', '.join(unknown)}")
         if self.tokenizer.is_cut(query):
-            said.append(f"the query is longer than the {self.tokenizer.length} positions that the model reads; the rest is cut off")
+            said.append(
+                f"the query is longer than the {self.tokenizer.length} positions that the model reads; the rest is cut off"
+            )
         return said
 
 
-def open_searchable(directory: str | os.PathLike, threads: int = 0, backend: str = "", device: str = "cpu") -> Searchable:
+def open_searchable(
+    directory: str | os.PathLike, threads: int = 0, backend: str = "", device: str = "cpu"
+) -> Searchable:
     """Open an index of any kind.
 
     Args:

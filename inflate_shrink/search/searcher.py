@@ -1,11 +1,11 @@
 """Search of an index: exactly, or as a cascade of a cheap first stage and exact scores of its best (Sec. 1).
 
-    exact     late interaction (Eq. 5) of the query with every item
-    cascade   a first stage scores every item, late interaction its ``candidates`` best
-                vectors    F's (Eq. 3), where the index was built with an F
-                centroids  those nearest to the fragments, where it was built with centroids
-              Vectors, and the fragments of an index of F alone, are found by faiss where tools/index.py faiss prepared it.
-    rerank    the cross-BERT (:mod:`.cross_stage`) orders the best of either anew, where one is given
+exact     late interaction (Eq. 5) of the query with every item
+cascade   a first stage scores every item, late interaction its ``candidates`` best
+            vectors    F's (Eq. 3), where the index was built with an F
+            centroids  those nearest to the fragments, where it was built with centroids
+          Vectors, and the fragments of an index of F alone, are found by faiss where tools/index.py faiss prepared it.
+rerank    the cross-BERT (:mod:`.cross_stage`) orders the best of either anew, where one is given
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ from ..data.text import CaptionTokenizer
 from ..errors import InputError
 from ..kernel import as_items, best_positions
 from .centroids import read_centroids
+from .commit import Commit
 from .describe import describe_index
 from .encoder.encoders import ImageEncoder, QueryEncoder
 from .encoder.files import ONNX
-from .faiss_vectors import FaissVectors, open_faiss
 from .index import Index, open_index
 from .ranking import Hit, best
 from .searchable import Searchable
-from .sweep import Sweep
 
 if TYPE_CHECKING:
     from ..extract.record import PhotoDescriber
 
-FRAGMENTS, VECTOR, NEAREST = "fragments", "vector", "codes"  # fields of an index; the third: numbers of nearest centroids
+FRAGMENTS, VECTOR, NEAREST = "fragments", "vector", "codes"  # fields of an index; NEAREST: numbers of centroids
 ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
 IMAGE_ENCODER, FIRST_IMAGE_ENCODER = "image_encoder", "first_image_encoder"  # where photos find images
 CANDIDATES, RERANKED = 500, 20
@@ -83,8 +82,10 @@ class Searcher(Searchable):
         self._lock = threading.Lock()  # guards what is opened at the first use, and refresh
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
         self._describers: dict[tuple[str, str], PhotoDescriber] = {}  # by the paths of the networks that were given
-        self._commit = _Commit(index, self._vectors, threads, device)
-        self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_centroids else None
+        self._commit = Commit(index, self._vectors, threads, device)
+        self._centroids = (
+            as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_centroids else None
+        )
 
     def __len__(self) -> int:
         return len(self.index)
@@ -107,7 +108,7 @@ class Searcher(Searchable):
             index = copy.copy(self.index)
             if not index.refresh():
                 return False
-            self._commit = _Commit(index, self._vectors, self._threads, self._device)
+            self._commit = Commit(index, self._vectors, self._threads, self._device)
             return True
 
     def search(
@@ -134,11 +135,18 @@ class Searcher(Searchable):
                 cannot be searched in this mode, or it has no item of an id.
         """
         self._require("images", "search it with an image")
-        hits = self.search_fragments(*self.encode(query, mode), max(k, reranked) if rerank and k > 0 else k, mode, candidates, only)
+        hits = self.search_fragments(
+            *self.encode(query, mode), max(k, reranked) if rerank and k > 0 else k, mode, candidates, only
+        )
         return rerank(hits)[:k] if rerank else hits
 
     def search_image(
-        self, regions: np.ndarray, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
+        self,
+        regions: np.ndarray,
+        k: int = 10,
+        mode: str = "",
+        candidates: int = CANDIDATES,
+        only: Sequence[str] | None = None,
     ) -> list[Hit]:
         """Return the ``k`` captions that fit an image best, or of an index of images the images most like it: as
         :meth:`search`.
@@ -195,7 +203,9 @@ class Searcher(Searchable):
         (number,) = commit.sweep.numbers([item])
         vector = commit.sweep.fragments(VECTOR, number)[0] if self._vectors == VECTOR and mode != "exact" else None
         # the image itself, which is usually the first, is one more
-        hits = self._search(commit, commit.sweep.fragments(FRAGMENTS, number), vector, k + 1 if k > 0 else k, mode, candidates, only)
+        hits = self._search(
+            commit, commit.sweep.fragments(FRAGMENTS, number), vector, k + 1 if k > 0 else k, mode, candidates, only
+        )
         others = [hit for hit in hits if hit.id != item]
         return [hit._replace(rank=rank) for rank, hit in enumerate(others[:k], 1)]
 
@@ -209,7 +219,9 @@ class Searcher(Searchable):
         """Return the same of an image, given its regions (m, region_dim); raises InputError as :meth:`search_image`."""
         self._require_image_encoder()
         names = (IMAGE_ENCODER, FIRST_IMAGE_ENCODER) if self.holds == "images" else (ENCODER, FIRST_ENCODER)
-        return self._encoded(lambda name: self._encoder(ImageEncoder, name)(regions[None], np.array([len(regions)])), mode, names)
+        return self._encoded(
+            lambda name: self._encoder(ImageEncoder, name)(regions[None], np.array([len(regions)])), mode, names
+        )
 
     @property
     def holds(self) -> str:
@@ -241,25 +253,39 @@ class Searcher(Searchable):
         return self._search(self._commit, fragments, vector, k, mode, candidates, only)
 
     def _search(
-        self, commit: _Commit, fragments: np.ndarray, vector: np.ndarray | None, k: int, mode: str, candidates: int, only: Sequence[str] | None
+        self,
+        commit: Commit,
+        fragments: np.ndarray,
+        vector: np.ndarray | None,
+        k: int,
+        mode: str,
+        candidates: int,
+        only: Sequence[str] | None,
     ) -> list[Hit]:
         modes = self._modes(commit)
         mode = mode or modes[0]
         if k < 1 or candidates < 1:
             raise InputError(f"k and candidates must be 1 or more, found {k} and {candidates}")
         if mode != "exact" and mode not in modes:
-            raise InputError(f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(modes)}; tools/index.py build --first or --centroids makes one for a cascade")
+            raise InputError(
+                f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(modes)}; "
+                "tools/index.py build --first or --centroids makes one for a cascade"
+            )
         sweep, chosen = commit.sweep, None if only is None else commit.sweep.numbers(only)
         if mode == "cascade":
             chosen = self._candidates(commit, fragments, vector, max(k, candidates), chosen)
         scores = sweep.scores(FRAGMENTS, fragments, chosen)
         numbers = best(scores, min(k, len(commit.index) if chosen is None else len(chosen)))
-        return [commit.hit(rank, scores[i], int(i if chosen is None else chosen[i])) for rank, i in enumerate(numbers, 1)]
+        return [
+            commit.hit(rank, scores[i], int(i if chosen is None else chosen[i])) for rank, i in enumerate(numbers, 1)
+        ]
 
-    def _modes(self, commit: _Commit) -> tuple[str, ...]:
+    def _modes(self, commit: Commit) -> tuple[str, ...]:
         return ("cascade", "exact") if self._has_centroids or self._vectors == VECTOR or commit.faiss else ("exact",)
 
-    def _candidates(self, commit: _Commit, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None) -> np.ndarray:
+    def _candidates(
+        self, commit: Commit, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None
+    ) -> np.ndarray:
         """Return the numbers of the ``n`` best by the first stage, ascending."""
         if n >= (len(commit.index) if chosen is None else len(chosen)):
             return commit.sweep.items.live if chosen is None else chosen
@@ -307,24 +333,3 @@ class Searcher(Searchable):
     def _require(self, held: str, instead: str) -> None:
         if self.holds != held:
             raise InputError(f"{self.directory}: an index of {self.holds}; {instead}")
-
-
-class _Commit:
-    """What a search sees: one commit of an index, which never changes."""
-
-    def __init__(self, index: Index, vectors: str, threads: int, device: str):
-        self.index, self.sweep, self._vectors = index, Sweep(index, threads, device), vectors
-        self._lock, self._opened = threading.Lock(), False
-
-    @property
-    def faiss(self) -> FaissVectors | None:
-        """Return the vectors' sidecar, opened at the first use, or None where there is none."""
-        with self._lock:
-            if not self._opened:
-                self._faiss, self._opened = open_faiss(self.index, self._vectors), True
-            return self._faiss
-
-    def hit(self, rank: int, score: float, number: int) -> Hit:
-        item, file = self.sweep.items.name(number)
-        root = self.index.image_root
-        return Hit(rank, float(score), item, str(Path(root, file)) if file and root else file)

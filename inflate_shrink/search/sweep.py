@@ -34,7 +34,13 @@ class Sweep:
         segment, own = self.items.place(number)
         stored = segment.stored(field)
         rows = slice(stored.offsets[own], stored.offsets[own + 1])
-        return decode_rows(stored.values[rows], None if stored.scales is None else stored.scales[rows], stored.precision, stored.dim, stored.center)
+        return decode_rows(
+            stored.values[rows],
+            None if stored.scales is None else stored.scales[rows],
+            stored.precision,
+            stored.dim,
+            stored.center,
+        )
 
     def scores(self, field: str, query: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
         """Return the exact scores (n,) float32 of a query (l, d) with items; None: all of them, -infinity where
@@ -42,7 +48,9 @@ class Sweep:
         """
         return self._scores(numbers, lambda segment, own: self._exact(segment, field, query, own))
 
-    def centroid_scores(self, field: str, query: np.ndarray, centroids: StoredFragments, numbers: np.ndarray | None = None) -> np.ndarray:
+    def centroid_scores(
+        self, field: str, query: np.ndarray, centroids: StoredFragments, numbers: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return approximate scores of a text query with images, by the nearest centroids of their fragments."""
         table = centroid_table(query, centroids, self._threads)
 
@@ -62,7 +70,9 @@ class Sweep:
                 self._on_gpu[segment, field] = DeviceRows(segment.stored(field))
             return self._on_gpu[segment, field].scores([query], own, self._side)[0]
 
-    def _scores(self, numbers: np.ndarray | None, score: Callable[[Segment, np.ndarray | None], np.ndarray]) -> np.ndarray:
+    def _scores(
+        self, numbers: np.ndarray | None, score: Callable[[Segment, np.ndarray | None], np.ndarray]
+    ) -> np.ndarray:
         if numbers is not None:
             out = np.empty(len(numbers), np.float32)
             for places, segment, own in self.items.parts(numbers):

@@ -32,7 +32,9 @@ def attention(model: DualEncoder, encode: Callable, inputs: tuple[np.ndarray, ..
     """
     weights = record(model, encode, inputs)
     if not len(weights):
-        raise InputError(f"a model with scoring {model.config.scoring} reads its words without attention; give an image instead")
+        raise InputError(
+            f"a model with scoring {model.config.scoring} reads its words without attention; give an image instead"
+        )
     kept = [position for position, label in enumerate(labels) if label is not None]
     return Attention([labels[position] for position in kept], weights[:, 0][:, :, kept][..., kept])
 

@@ -38,7 +38,10 @@ def draw_attention(attention: Attention, title: str, layers: list[int], heads: l
     labels = [shorten(label, 14) for label in attention.labels]
     first_code = next((position for position, label in enumerate(attention.labels) if label.startswith("code ")), None)
     weights = attention.weights[np.ix_(layers, heads)]
-    names = [[(f"layer {layer + 1}", "black") for layer in layers], [(f"head {head + 1}", colours(head + 1)[head]) for head in heads]]
+    names = [
+        [(f"layer {layer + 1}", "black") for layer in layers],
+        [(f"head {head + 1}", colours(head + 1)[head]) for head in heads],
+    ]
     across = len(heads) < len(layers)  # layers lie side by side
     maps, (rows, columns) = (weights.swapaxes(0, 1), names[::-1]) if across else (weights, names)
 
@@ -55,14 +58,26 @@ def draw_attention(attention: Attention, title: str, layers: list[int], heads: l
             if row == 0:
                 axes.set_title(name, fontsize=9, pad=4, color=colour)
             _rim(axes, labels, side, left=column == 0, bottom=row == len(rows) - 1)
-        sheet.text(margin + grid_width, 0.75 + row * (side + _GAP) + side / 2, row_name, rotation=90, va="center", fontsize=9, color=row_colour)
+        sheet.text(
+            margin + grid_width,
+            0.75 + row * (side + _GAP) + side / 2,
+            row_name,
+            rotation=90,
+            va="center",
+            fontsize=9,
+            color=row_colour,
+        )
     bar = sheet.axes(margin + grid_width + 0.3, 0.75, 0.1, min(side, 2.0))
     sheet.figure.colorbar(image, cax=bar).ax.tick_params(labelsize=6, length=2, pad=1)
     bar.set_title("attention", fontsize=7, pad=4)
     for column, layer in enumerate(layers):
         axes = sheet.axes(lines_left + column * panel + margin, 0.75, _PANEL, height)
         _lines(axes, weights[column], labels, [colours(head + 1)[head] for head in heads], first_code)
-        axes.set_title(f"layer {layer + 1}" + (", heads by colour" if len(heads) > 1 else f", head {heads[0] + 1}"), fontsize=9, pad=4)
+        axes.set_title(
+            f"layer {layer + 1}" + (", heads by colour" if len(heads) > 1 else f", head {heads[0] + 1}"),
+            fontsize=9,
+            pad=4,
+        )
     sheet.save(path)
 
 
@@ -101,7 +116,11 @@ def _lines(axes, weights: np.ndarray, labels: list[str], head_colours: list[str]
     head, source, target = head[order], source[order], target[order]
     segments = np.stack([np.stack([np.zeros(len(source)), source], 1), np.stack([np.ones(len(source)), target], 1)], 1)
     rgb = np.array([to_rgb(colour) for colour in head_colours])[head]
-    axes.add_collection(LineCollection(segments, colors=np.concatenate([rgb, strength[head, source, target][:, None]], 1), linewidths=1.2))
+    axes.add_collection(
+        LineCollection(
+            segments, colors=np.concatenate([rgb, strength[head, source, target][:, None]], 1), linewidths=1.2
+        )
+    )
     if first_code:
         axes.axhline(first_code - 0.5, -0.35, 1.35, clip_on=False, **_BORDER)
     axes.set_xlim(0, 1)

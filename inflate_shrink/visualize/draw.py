@@ -18,7 +18,9 @@ from .photo import open_scene
 from .selection import Wanted, caption_ids, open_source
 
 
-def attention_pictures(checkpoint: str, wanted: Wanted, out: str, layers: Sequence[int] | None = None, heads: Sequence[int] | None = None) -> str:
+def attention_pictures(
+    checkpoint: str, wanted: Wanted, out: str, layers: Sequence[int] | None = None, heads: Sequence[int] | None = None
+) -> str:
     """Write OUT.png and OUT.html: the attention over one caption or one image. Returns what was written, in one line.
 
     Args:
@@ -38,7 +40,10 @@ def attention_pictures(checkpoint: str, wanted: Wanted, out: str, layers: Sequen
         caption = wanted.caption if wanted.number is None else open_source(opened, wanted).pair(wanted.number)[0]
         tokenizer = opened.tokenizer()
         ids, model = caption_ids(tokenizer, caption), opened.load_model()
-        result, what = attention(model, model.encode_text, (ids,), text_labels(ids[0], tokenizer, shape.codes)), f'"{caption}"'
+        result, what = (
+            attention(model, model.encode_text, (ids,), text_labels(ids[0], tokenizer, shape.codes)),
+            f'"{caption}"',
+        )
     else:
         source = open_source(opened, wanted)
         regions, counts = source.store.read_regions([source.row(wanted.image)])
@@ -47,7 +52,9 @@ def attention_pictures(checkpoint: str, wanted: Wanted, out: str, layers: Sequen
     title = f"Attention of {_name(opened)}: {what}"
     draw_attention(result, title, layers, heads, Path(f"{out}.png"))
     _write(Path(f"{out}.html"), attention_page(result, title))
-    return f"{out}.png, {out}.html: {shape.layers} layers, {shape.heads} heads, {len(result.labels)} positions of {what}"
+    return (
+        f"{out}.png, {out}.html: {shape.layers} layers, {shape.heads} heads, {len(result.labels)} positions of {what}"
+    )
 
 
 def match_pictures(checkpoint: str, wanted: Wanted, out: str) -> str:
@@ -72,7 +79,14 @@ def match_pictures(checkpoint: str, wanted: Wanted, out: str) -> str:
     if row is None:
         row = best_image(model, source.store, ids, source.store.split(source.split).image_rows)
     regions, counts = source.store.read_regions([row])
-    result = match(model, ids, regions, counts, text_labels(ids[0], tokenizer, codes), image_labels(counts[0], regions.shape[1], codes))
+    result = match(
+        model,
+        ids,
+        regions,
+        counts,
+        text_labels(ids[0], tokenizer, codes),
+        image_labels(counts[0], regions.shape[1], codes),
+    )
     scene, image = open_scene(source.store, row), source.store.image_ids[row]
     title = f'{_name(opened)}, image {image}: "{caption}"'
     draw_match(result, scene, title, Path(f"{out}.png"))
@@ -83,7 +97,9 @@ def match_pictures(checkpoint: str, wanted: Wanted, out: str) -> str:
 def _open(directory: str) -> Checkpoint:
     checkpoint = open_checkpoint(directory)
     if checkpoint.config.model.scoring == "cross":
-        raise InputError(f"{checkpoint.directory}: a cross-BERT (model.scoring cross) reads pairs, it has no words and regions of their own to draw")
+        raise InputError(
+            f"{checkpoint.directory}: a cross-BERT (model.scoring cross) reads pairs, it has no words and regions of their own to draw"
+        )
     return checkpoint
 
 

@@ -21,18 +21,31 @@ class Sheet:
         self.figure = Figure(figsize=(width, height), facecolor="white")
 
     def axes(self, x: float, y: float, width: float, height: float):
-        return self.figure.add_axes((x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height))
+        return self.figure.add_axes(
+            (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
+        )
 
     def text(self, x: float, y: float, text: str, **options):
         """Write ``text`` as it is: a $ starts no formula."""
-        return self.figure.text(x / self.width, 1 - y / self.height, text, **{"parse_math": False, "va": "top", **options})
+        return self.figure.text(
+            x / self.width, 1 - y / self.height, text, **{"parse_math": False, "va": "top", **options}
+        )
 
     def bar(self, x: float, y: float, width: float, height: float, colour: str) -> None:
         """Draw a horizontal bar whose left end is at (x, y)."""
         from matplotlib.patches import Rectangle
 
         corner = (x / self.width, 1 - (y + height / 2) / self.height)
-        self.figure.add_artist(Rectangle(corner, width / self.width, height / self.height, transform=self.figure.transFigure, color=colour, linewidth=0))
+        self.figure.add_artist(
+            Rectangle(
+                corner,
+                width / self.width,
+                height / self.height,
+                transform=self.figure.transFigure,
+                color=colour,
+                linewidth=0,
+            )
+        )
 
     def title(self, text: str) -> None:
         """Write a title over the whole width, wrapped."""
@@ -41,5 +54,6 @@ class Sheet:
     def save(self, path: Path) -> None:
         """Write a PNG, whole or not at all."""
         with atomic_path(path) as temporary, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as boxes; the page shows every alphabet
+            # Drawn as boxes; the page shows every alphabet.
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
             self.figure.savefig(temporary, format="png", dpi=120)

@@ -28,7 +28,11 @@ def image_labels(count: int, slots: int, codes: int) -> Labels:
 def is_quiet(label: str) -> bool:
     """Say whether a label names nothing that a region could show: a special token, punctuation, an article and the
     like."""
-    return label in _QUIET or (label.startswith("[") and label.endswith("]")) or not any(character.isalnum() for character in label)
+    return (
+        label in _QUIET
+        or (label.startswith("[") and label.endswith("]"))
+        or not any(character.isalnum() for character in label)
+    )
 
 
 def shorten(text: str, length: int) -> str:

@@ -36,19 +36,36 @@ class Match(NamedTuple):
 
     def describe(self) -> str:
         """Write the score and its parts in one line."""
-        parts = {"words": sum(choice.cosine for choice in self.words), "codes": sum(choice.cosine for choice in self.codes), "padding": self.padding}
-        return f"score {self.score:.2f} = " + " + ".join(f"{value:.2f} of {name}" for name, value in parts.items() if abs(value) >= 0.005)
+        parts = {
+            "words": sum(choice.cosine for choice in self.words),
+            "codes": sum(choice.cosine for choice in self.codes),
+            "padding": self.padding,
+        }
+        return f"score {self.score:.2f} = " + " + ".join(
+            f"{value:.2f} of {name}" for name, value in parts.items() if abs(value) >= 0.005
+        )
 
 
 def require_choices(config: Config, where: object) -> None:
     """Raise InputError for a model in which no word chooses a region; ``where`` is its checkpoint."""
     if config.model.scoring != "late_interaction":
-        raise InputError(f"{where}: its model.scoring is {config.model.scoring}; words choose regions in late_interaction only")
+        raise InputError(
+            f"{where}: its model.scoring is {config.model.scoring}; words choose regions in late_interaction only"
+        )
     if config.model.fragments == 1:
-        raise InputError(f"{where}: its model has one fragment a side, so its words have nothing to choose from; give one with more, such as B or I")
+        raise InputError(
+            f"{where}: its model has one fragment a side, so its words have nothing to choose from; give one with more, such as B or I"
+        )
 
 
-def match(model: DualEncoder, ids: np.ndarray, regions: np.ndarray, counts: np.ndarray, text_labels: Labels, image_labels: Labels) -> Match:
+def match(
+    model: DualEncoder,
+    ids: np.ndarray,
+    regions: np.ndarray,
+    counts: np.ndarray,
+    text_labels: Labels,
+    image_labels: Labels,
+) -> Match:
     """Find the choices of one text, ids (1, n), in one image, regions (1, m, D) and counts (1,).
 
     Args:

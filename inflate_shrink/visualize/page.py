@@ -29,7 +29,11 @@ def attention_page(attention: Attention, title: str) -> str:
     hovering it."""
     layers, heads = attention.weights.shape[:2]
     weights = (attention.weights * _SCALE).round().astype(int).reshape(layers, heads, -1)
-    return _fill("attention.html", title, {"labels": attention.labels, "weights": weights.tolist(), "scale": _SCALE, "colours": colours(heads)})
+    return _fill(
+        "attention.html",
+        title,
+        {"labels": attention.labels, "weights": weights.tolist(), "scale": _SCALE, "colours": colours(heads)},
+    )
 
 
 def match_page(match: Match, scene: Scene, title: str) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..data.store import Store
 from ..errors import InputError
-from ..extract.photos import PhotoFolder, open_photo
+from ..extract.decode import open_photo
+from ..extract.photos import PhotoFolder
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -40,14 +40,18 @@ class Source(NamedTuple):
             return self.store.image_ids.index(image_id)
         except ValueError:
             ids = ", ".join(self.store.image_ids[:3])
-            raise InputError(f"{self.store.directory / 'images.tsv'}: no image {image_id!r}; its first column holds the ids: {ids}, ...") from None
+            raise InputError(
+                f"{self.store.directory / 'images.tsv'}: no image {image_id!r}; its first column holds the ids: {ids}, ..."
+            ) from None
 
     def pair(self, number: int) -> tuple[str, int]:
         """Return caption ``number`` of the split, from 1, and the row of its image; raises InputError if the split
         has fewer."""
         split = self.store.split(self.split)
         if not 1 <= number <= len(split.captions):
-            raise InputError(f"{self.store.directory}: split {self.split!r} has captions 1 to {len(split.captions)}, found --number {number}")
+            raise InputError(
+                f"{self.store.directory}: split {self.split!r} has captions 1 to {len(split.captions)}, found --number {number}"
+            )
         return split.captions[number - 1], int(split.image_rows[split.caption_image[number - 1]])
 
 

@@ -57,25 +57,47 @@ def test_overlap_by_hand():
 @pytest.mark.parametrize("padding", ["counted", "masked"])
 def test_measure(trained, tiny_data, tmp_path, padding):
     masked = [f"model.score_padding={padding}"] * (padding == "masked")
-    checkpoint, first = open_checkpoint(trained("model.fragments=all", *masked)), open_checkpoint(trained("model.fragments=1", *masked))
+    checkpoint, first = (
+        open_checkpoint(trained("model.fragments=all", *masked)),
+        open_checkpoint(trained("model.fragments=1", *masked)),
+    )
     amount, said = CascadeBenchmark("test", images=50, queries=6, candidates=(10, 50), centroids=8, threads=1), []
     result = measure_cascade(amount, checkpoint, first if padding == "counted" else None, tiny_data, said.append)
     result = json.loads(json.dumps(result))
-    assert [result[key] for key in ("images", "photos", "queries", "k", "dim", "split", "threads")] == [50, 42, 6, 10, 16, "test", 1]
+    assert [result[key] for key in ("images", "photos", "queries", "k", "dim", "split", "threads")] == [
+        50,
+        42,
+        6,
+        10,
+        16,
+        "test",
+        1,
+    ]
     assert list(result["stages"]) == ["centroids", *["vector"] * (padding == "counted")]
     exact = result["exact"]
     for stage, (few, all_images) in result["stages"].items():
         assert (few["candidates"], all_images["candidates"], all_images["agreement"]) == (10, 50, 1)
-        assert [all_images[key] for key in ("r1", "r10")] == list(result["recall"][stage].values()) and 0 <= few["agreement"] <= 1
+        assert [all_images[key] for key in ("r1", "r10")] == list(result["recall"][stage].values()) and 0 <= few[
+            "agreement"
+        ] <= 1
         assert few["speedup"] == pytest.approx(exact["ms"] / few["ms"])
     assert [exact[key] for key in ("r1", "r10")] == list(result["recall"]["centroids"].values())
     assert 0 <= exact["r1"] <= exact["r10"] <= 100
     precision = result["precision"]
-    assert (precision["k"], precision["rescored"], precision["rescored_agreement"]) == (10, 50, 1) and 0.5 < precision["agreement"] <= 1
-    assert [row["queries"] for row in result["memory"]] == [1, 3, 6] and all(row["own_mib"] > 1 for row in result["memory"])
+    assert (precision["k"], precision["rescored"], precision["rescored_agreement"]) == (10, 50, 1) and 0.5 < precision[
+        "agreement"
+    ] <= 1
+    assert [row["queries"] for row in result["memory"]] == [1, 3, 6] and all(
+        row["own_mib"] > 1 for row in result["memory"]
+    )
     assert f"{result['stages']['centroids'][0]['agreement']:.4f} of the exact ten" in "\n".join(said)
     page = cascade_markdown(result, "python tools/benchmark.py cascade")
-    assert "42 photos" in page and "8 collages" in page and "A collage has half" in page and page.count("## First stage by") == len(result["stages"])
+    assert (
+        "42 photos" in page
+        and "8 collages" in page
+        and "A collage has half" in page
+        and page.count("## First stage by") == len(result["stages"])
+    )
     draw_cascade(result, tmp_path / "cascade.png")
     assert (tmp_path / "cascade.png").read_bytes().startswith(b"\x89PNG")
 
@@ -83,7 +105,12 @@ def test_measure(trained, tiny_data, tmp_path, padding):
 @pytest.mark.slow
 def test_photos_without_collages(trained, tiny_data):
     checkpoint = open_checkpoint(trained("model.fragments=all"))
-    found = [measure_cascade(CascadeBenchmark("test", n, 6, (5,), centroids=8, threads=1), checkpoint, None, tiny_data, lambda text: None) for n in (0, 10)]
+    found = [
+        measure_cascade(
+            CascadeBenchmark("test", n, 6, (5,), centroids=8, threads=1), checkpoint, None, tiny_data, lambda text: None
+        )
+        for n in (0, 10)
+    ]
     assert [[result[key] for key in ("images", "photos")] for result in found] == [[42, 42], [10, 10]]
     assert found[1]["exact"]["r10"] == 100  # the split's ten come first, and the best ten are all
     page = cascade_markdown(found[0], "")

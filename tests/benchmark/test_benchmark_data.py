@@ -50,7 +50,10 @@ def test_environment():
     assert describe_environment(found).endswith("scikit-learn (not installed)")
 
 
-@pytest.mark.parametrize("error, becomes", [(ValueError, ValueError), (KeyboardInterrupt, KeyboardInterrupt), (OSError(28, "No space left"), InputError)])
+@pytest.mark.parametrize(
+    "error, becomes",
+    [(ValueError, ValueError), (KeyboardInterrupt, KeyboardInterrupt), (OSError(28, "No space left"), InputError)],
+)
 def test_workspace_is_removed_on_errors(error, becomes):
     with pytest.raises(becomes):
         with workspace() as directory:
@@ -63,7 +66,12 @@ def test_format_section():
     rows = [Row("a", 1234.5, "images/s"), Row("b", 12.345, "ms"), Row("c", 0.94, "times"), Row("d", 1.5, "times")]
     lines = format_section("title", rows).splitlines()
     assert lines[0] == "title"
-    assert [line.split() for line in lines[1:]] == [["a", "1234", "images/s"], ["b", "12.3", "ms"], ["c", "0.940", "times"], ["d", "1.50", "times"]]
+    assert [line.split() for line in lines[1:]] == [
+        ["a", "1234", "images/s"],
+        ["b", "12.3", "ms"],
+        ["c", "0.940", "times"],
+        ["d", "1.50", "times"],
+    ]
     assert len({line.index(unit) for line, unit in zip(lines[1:], ("images", "ms", "times", "times"))}) == 1
 
 
@@ -138,7 +146,9 @@ def test_memory_of_one_size():
 
 def test_preparing_that_fails(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(InputError, match=r"none\.py failed on a drawn collection of 3 images \(exit code 2\): .*No such file"):
+    with pytest.raises(
+        InputError, match=r"none\.py failed on a drawn collection of 3 images \(exit code 2\): .*No such file"
+    ):
         measure_memory([sys.executable, str(tmp_path / "none.py")], (3,))
     assert not os.listdir(tmp_path)
 
@@ -163,7 +173,8 @@ def test_peak_is_the_childs_own():
 
 
 @pytest.mark.parametrize(
-    "code, expected", [("import sys; print(1); sys.exit('one\\ntwo')", (1, "two")), ("import os; os.kill(os.getpid(), 9)", (-9, ""))]
+    "code, expected",
+    [("import sys; print(1); sys.exit('one\\ntwo')", (1, "two")), ("import os; os.kill(os.getpid(), 9)", (-9, ""))],
 )
 def test_command_that_fails(code, expected):
     found = run_measured([sys.executable, "-S", "-c", code])
@@ -184,7 +195,11 @@ def test_extraction(photos, monkeypatch, seconds, photos_seen, different, left_o
     ticks = itertools.count()  # the clock: a second for each look at it, so five for each photo
     monkeypatch.setattr(extraction, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     found = measure_extraction(photos, FakeExtractor(), seconds, regions=2)
-    assert (found["photos"], found["different"]) == (photos_seen, different) and found["left_out"] in left_out and found["boxes"] == 5
+    assert (
+        (found["photos"], found["different"]) == (photos_seen, different)
+        and found["left_out"] in left_out
+        and found["boxes"] == 5
+    )
     assert found["milliseconds"] == {"open": 1000, "extract": 1000, "cluster": 1000}
     assert found["photos_per_second"] == pytest.approx(1 / 3)
     assert f"{found['photos']} photos ({different} different" in extraction_section(found)

@@ -17,7 +17,10 @@ SHAPE = Shape("B", 4, 8)
 def test_extrapolation():
     found = extrapolate({"pairs": 64, "ms_per_pair": 2.5}, [1000, 5000])
     assert found["extrapolated"] == "extrapolated from 64 pairs"
-    assert found["times"] == [{"candidates": 1000, "ms": 2500, "paper": 5000}, {"candidates": 5000, "ms": 12500, "paper": None}]
+    assert found["times"] == [
+        {"candidates": 1000, "ms": 2500, "paper": 5000},
+        {"candidates": 5000, "ms": 12500, "paper": None},
+    ]
 
 
 def test_scoring_in_memory():
@@ -46,7 +49,9 @@ def test_scoring_on_device(monkeypatch):
     assert OnDevice(0).time(fused=False, candidates=5, fragments=2, dim=8, seconds=0)["ms"] > 0
     monkeypatch.setattr(scoring, "items_that_fit", lambda items, size: min(items, 5))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    found = {(one["way"], one["candidates"]): one for one in measure_scoring_on_device([SHAPE], [5, 6], 1, 0, seconds=0)}
+    found = {
+        (one["way"], one["candidates"]): one for one in measure_scoring_on_device([SHAPE], [5, 6], 1, 0, seconds=0)
+    }
     assert found["Paddle ops", 5]["ms"] > 0 and found["Paddle ops", 5]["stored"] == "memory"
     assert found["fused kernel", 5]["stored"] is None and found["fused kernel", 5]["reason"]
     assert "do not fit" in found["Paddle ops", 6]["reason"]
@@ -67,8 +72,18 @@ def test_report_of_known_times():
         ],
     }  # fmt: skip
     text, page = scoring_text(result), latency_markdown(result, "the command")
-    assert "90.0 ms, 32 x 32, from memory; the paper's V100 82 ms" in text and "not measured: too large" in text and "Paddle has none here" in text
-    for line in ("    the command", "| B | 7.00 | 90.00 | 2 |", "| B | int8 | 90.00 | 90.00* | 82 |", "| B | fp32 | 90.00 | - | 82 |", "- B, fp32, 1,000,000: too large."):
+    assert (
+        "90.0 ms, 32 x 32, from memory; the paper's V100 82 ms" in text
+        and "not measured: too large" in text
+        and "Paddle has none here" in text
+    )
+    for line in (
+        "    the command",
+        "| B | 7.00 | 90.00 | 2 |",
+        "| B | int8 | 90.00 | 90.00* | 82 |",
+        "| B | fp32 | 90.00 | - | 82 |",
+        "- B, fp32, 1,000,000: too large.",
+    ):
         assert line in page.splitlines()
 
 
@@ -88,7 +103,11 @@ def test_amounts_out_of_range(amount, message):
 
 @pytest.mark.parametrize(
     "models, cross, message",
-    [("cross", "", "is cross; give a cross-BERT to --cross"), ("", "late_interaction", "is late_interaction; give"), ("none", "", "no such config")],
+    [
+        ("cross", "", "is cross; give a cross-BERT to --cross"),
+        ("", "late_interaction", "is late_interaction; give"),
+        ("none", "", "no such config"),
+    ],
 )
 def test_wrong_models_are_found_before_anything_is_measured(tmp_path, models, cross, message):
     shown = []
@@ -96,5 +115,7 @@ def test_wrong_models_are_found_before_anything_is_measured(tmp_path, models, cr
         (tmp_path / f"{name}.yaml").write_text(f"model: {{scoring: {name}}}\n")
     paths = tuple(str(tmp_path / f"{name}.yaml") for name in models.split())
     with pytest.raises(InputError, match=message):
-        measure_latency(LatencyBenchmark(paths, str(tmp_path / f"{cross}.yaml") if cross else ""), shown.append, shown.append)
+        measure_latency(
+            LatencyBenchmark(paths, str(tmp_path / f"{cross}.yaml") if cross else ""), shown.append, shown.append
+        )
     assert not shown

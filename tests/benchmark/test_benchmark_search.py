@@ -121,7 +121,10 @@ def test_worker(own_peers):
     script = '[ "$OMP_NUM_THREADS$RAYON_NUM_THREADS$EXTRA" = 33x ] && exit 7'
     with Worker("subprocess:Popen", 3, {"args": script, "shell": True}, {"EXTRA": "x"}) as worker:
         assert worker.call("wait") == 7
-    with Worker("argparse:ArgumentParser", 1, {}) as worker, pytest.raises(WorkerError, match="^the process that measures it ended with exit code 4"):
+    with (
+        Worker("argparse:ArgumentParser", 1, {}) as worker,
+        pytest.raises(WorkerError, match="^the process that measures it ended with exit code 4"),
+    ):
         worker.call("exit", status=4)
     with pytest.raises(WorkerError, match="^TypeError: "):
         Worker(path_of(Contestant), 1, {"wrong": 1})
@@ -140,7 +143,12 @@ def test_peers_are_right(peer):
 
 @pytest.mark.parametrize(
     "name, status, reason",
-    [("Right", "ready", None), ("Wrong", "wrong", "by 0.001 of"), ("Short", "wrong", "no scores"), ("Nan", "wrong", "no scores")],
+    [
+        ("Right", "ready", None),
+        ("Wrong", "wrong", "by 0.001 of"),
+        ("Short", "wrong", "no scores"),
+        ("Nan", "wrong", "no scores"),
+    ],
 )
 def test_wrong_peers_are_found_out(own_peers, name, status, reason):
     contestant = Contestant(f"own_peers:{name}", 1)
@@ -151,7 +159,11 @@ def test_wrong_peers_are_found_out(own_peers, name, status, reason):
 
 @pytest.mark.parametrize("lacking", [set(), {"avx512dq", "avx512f"}])
 def test_a_peer_that_the_processor_cannot_run(monkeypatch, lacking):
-    monkeypatch.setattr(cpu, "Path", lambda path: SimpleNamespace(read_text=lambda **_: f"flags\t: fpu avx2 {' '.join(cpu.AVX512 - lacking)}\n"))
+    monkeypatch.setattr(
+        cpu,
+        "Path",
+        lambda path: SimpleNamespace(read_text=lambda **_: f"flags\t: fpu avx2 {' '.join(cpu.AVX512 - lacking)}\n"),
+    )
     described = [contest._describe(peer) for peer in (Numpy, NumpySkylakeX)]
     assert [one["status"] for one in described] == ["installed", "not for this processor" if lacking else "installed"]
     assert described[1].get("reason") == ("it lacks avx512dq, avx512f" if lacking else None)
@@ -186,7 +198,10 @@ def test_contest(own_peers):
     ],
 )
 def test_ratios_of_known_times(precision, dim, ratio, met):
-    measured = [{"name": name, "status": "measured", "ms": ms} for name, ms in (("ours", 10.0), ("slow", 50.0), ("fast", 10 * ratio))]
+    measured = [
+        {"name": name, "status": "measured", "ms": ms}
+        for name, ms in (("ours", 10.0), ("slow", 50.0), ("fast", 10 * ratio))
+    ]
     found = compare([*measured, {"name": "wrong", "status": "wrong"}], precision, dim)
     assert [one.get("ratio") for one in found["contestants"]] == [None, 5.0, ratio, None]
     assert (found["fastest"], found["ratio"], found["met"]) == ("fast", ratio, met)
@@ -194,7 +209,9 @@ def test_ratios_of_known_times(precision, dim, ratio, met):
 
 @pytest.mark.parametrize("ours, rival", [("measured", "wrong"), ("failed", "measured")])
 def test_no_ratio_without_both(ours, rival):
-    found = compare([{"name": "ours", "status": ours, "ms": 1}, {"name": "rival", "status": rival, "ms": 1}], "int8", 128)
+    found = compare(
+        [{"name": "ours", "status": ours, "ms": 1}, {"name": "rival", "status": rival, "ms": 1}], "int8", 128
+    )
     assert (found["fastest"], found["ratio"], found["met"]) == (None, None, None)
 
 
@@ -213,7 +230,9 @@ def test_limit(monkeypatch):
     monkeypatch.setattr(limit, "milliseconds", lambda call, repeats: call() is None or [4.0, 2.0])
     found = limit.measure_limit(40, 1, 0, dim=8, fragments=4, rounds=2)
     assert [(one["precision"], one["path"], one["images"]) for one in found] == [
-        (precision, path, images) for precision in PRECISIONS for path, images in (("", 40), ("portable", 2), ("numpy", 2))
+        (precision, path, images)
+        for precision in PRECISIONS
+        for path, images in (("", 40), ("portable", 2), ("numpy", 2))
     ]
     best, *others = found[:3]
     speed = 2 * 40 * 4 * 4 * 8 / 2e-3
@@ -224,7 +243,13 @@ def test_limit(monkeypatch):
 
 @pytest.mark.parametrize("ms, met", [(98.3, True), (98.5, False)])
 def test_paper_bound(ms, met):
-    found = limit.paper_bound([{"precision": "float32", "images": 100_000}, {"precision": "int8", "images": 100_000, "ms": ms}, {"precision": "int8", "images": 5000}])
+    found = limit.paper_bound(
+        [
+            {"precision": "float32", "images": 100_000},
+            {"precision": "int8", "images": 100_000, "ms": ms},
+            {"precision": "int8", "images": 5000},
+        ]
+    )
     assert found == {"ms": ms, "paper_ms": 82, "target_ms": pytest.approx(98.4), "met": met}
     assert limit.paper_bound([{"precision": "int8", "images": 99_999, "ms": ms}]) is limit.paper_bound([]) is None
 
@@ -255,7 +280,10 @@ def test_nearest_with_faiss(monkeypatch):
     pytest.importorskip("faiss")
     monkeypatch.setattr(nearest, "HNSW_ITEMS", 200)
     found = nearest.measure_nearest([200, 400], 1, 0, dim=8, rounds=1)
-    assert [[one["name"] for one in entry["methods"] if one["status"] != "measured"] for entry in found] == [[], ["faiss HNSW"]]
+    assert [[one["name"] for one in entry["methods"] if one["status"] != "measured"] for entry in found] == [
+        [],
+        ["faiss HNSW"],
+    ]
     assert found[0]["methods"][3]["recall"] == 1  # Flat is exact
 
 

@@ -26,7 +26,11 @@ def test_later_layers_win(write):
 def test_the_recipe_lies_below_the_file(write):
     path = write("distill: {teacher_temperature: 2}")
     paper, released = (load_config(path, [f"recipe={name}"]) for name in ("paper", "released"))
-    assert (released.loss.ranking, released.distill.student_temperature, released.model.score_padding) == ("smooth_max", 16, "counted")
+    assert (released.loss.ranking, released.distill.student_temperature, released.model.score_padding) == (
+        "smooth_max",
+        16,
+        "counted",
+    )
     assert (paper.loss.ranking, paper.distill.student_temperature, paper.model.score_padding) == ("sum", 12, "masked")
     assert (paper.distill.loss, released.distill.loss) == ("positive", "full")
     assert released.distill.teacher_temperature == paper.distill.teacher_temperature == 2

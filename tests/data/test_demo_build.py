@@ -26,7 +26,9 @@ def test_store(demo):
     for name, scenes in (("train", 6), ("val", 2), ("test", 3)):
         split = store.split(name)
         assert len(split.image_ids) == scenes and len(split.captions) == 5 * scenes
-        assert split.captions == [caption.text for index in range(scenes) for caption in draw_scene(name, index, 5, SPEC)[1]]
+        assert split.captions == [
+            caption.text for index in range(scenes) for caption in draw_scene(name, index, 5, SPEC)[1]
+        ]
     regions, _ = store.read_regions(range(11))
     assert regions.min() >= 0 and 0.3 < regions.std() < 3
     assert "[CLS]" in store.vocabulary.read_text(encoding="utf-8").split("\n")

@@ -6,7 +6,8 @@ from inflate_shrink.data.extractors import same_extractor
 
 GRID = "cells of backbone resnet50.onnx sha256:0123456789abcdef (imagenet, shorter side 320)"
 BOXES = (
-    "100 boxes of yolox s.onnx sha256:aaaaaaaaaaaaaaaa (yolox), RoIAlign on backbone resnet50.onnx sha256:0123456789abcdef (imagenet, shorter side 320)"
+    "100 boxes of yolox s.onnx sha256:aaaaaaaaaaaaaaaa (yolox), "
+    "RoIAlign on backbone resnet50.onnx sha256:0123456789abcdef (imagenet, shorter side 320)"
 )
 
 
@@ -40,4 +41,6 @@ def test_another(other):
 
 
 def test_another_detector():
-    assert not same_extractor(BOXES, BOXES.replace("aaaa", "bbbb")) and not same_extractor(BOXES, BOXES.replace("100 boxes", "50 boxes"))
+    assert not same_extractor(BOXES, BOXES.replace("aaaa", "bbbb")) and not same_extractor(
+        BOXES, BOXES.replace("100 boxes", "50 boxes")
+    )

@@ -21,12 +21,21 @@ class Reader:
         if item.payload < 0:
             raise InputError(f"{item.where}: refused")
         rows = np.arange(item.payload * self.dimension, dtype=np.float32).reshape(item.payload, self.dimension)
-        return Regions(rows[:, : 1 if item.image_id == "thin" else None], np.ones((item.payload, 4)), 5, 6, f"{item.image_id}.jpg", 7)
+        return Regions(
+            rows[:, : 1 if item.image_id == "thin" else None],
+            np.ones((item.payload, 4)),
+            5,
+            6,
+            f"{item.image_id}.jpg",
+            7,
+        )
 
 
 def fill(directory, *payloads, bad=None, inputs=None, stop=False, **names):
     with StoreWriter(directory, name="x", made_by="a test", regions=3, inputs=inputs, file_hashes=True) as writer:
-        items = [RegionItem(names.get(f"name{n}", str(n)), f"file: line {n}", payload) for n, payload in enumerate(payloads)]
+        items = [
+            RegionItem(names.get(f"name{n}", str(n)), f"file: line {n}", payload) for n, payload in enumerate(payloads)
+        ]
         fill_store(writer, items, len(items), Reader, (2,), task="test", workers=1, bad=bad or BadRecords())
         if stop:
             raise KeyboardInterrupt

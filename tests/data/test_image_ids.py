@@ -50,17 +50,44 @@ def test_another_image(captions, region):
 
 def test_exact_name_among_similar_ones():
     ids = ImageIds(["a.jpg", "a.png", "5", "005.jpg"])
-    expected = {"a.jpg": "a.jpg", "a.png": "a.png", "a.gif": None, "5": "5", "005.jpg": "005.jpg", "005": "005.jpg", "05": None}
+    expected = {
+        "a.jpg": "a.jpg",
+        "a.png": "a.png",
+        "a.gif": None,
+        "5": "5",
+        "005.jpg": "005.jpg",
+        "005": "005.jpg",
+        "05": None,
+    }
     assert {name: ids.match(name) for name in expected} == expected
 
 
-@pytest.mark.parametrize("name", ["1000092795.jpg", "sub folder/photo 1.JPG", "a..b", "...", "bücher/ñ.png", "train-3", "12:30.jpg"])
+@pytest.mark.parametrize(
+    "name", ["1000092795.jpg", "sub folder/photo 1.JPG", "a..b", "...", "bücher/ñ.png", "train-3", "12:30.jpg"]
+)
 def test_safe_name(name):
     assert safe_name(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["", "/etc/passwd", "..", "../a", "a/../b", "a/..", "..\\a", "\\\\host\\a", "C:\\a", "c:/a", "a\0", "a\tb", "a\nb", "a\r", "a\udce9"]
+    "name",
+    [
+        "",
+        "/etc/passwd",
+        "..",
+        "../a",
+        "a/../b",
+        "a/..",
+        "..\\a",
+        "\\\\host\\a",
+        "C:\\a",
+        "c:/a",
+        "a\0",
+        "a\tb",
+        "a\nb",
+        "a\r",
+        "a\udce9",
+    ],
 )
 def test_unsafe_name(name):
     assert not safe_name(name)

@@ -162,7 +162,12 @@ def test_no_orphans(tmp_path, how):
     (tmp_path / "script.py").write_text(SCRIPT.replace("3600", sleep))
     environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2]))
     process = subprocess.Popen(
-        [sys.executable, "script.py"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     process.stdout.readline()  # a worker has done one item
     (os.killpg if how == signal.SIGINT else os.kill)(process.pid, how)  # a terminal signals the whole group

@@ -27,7 +27,18 @@ def line(image_id, features):
     """Of bottom-up attention's TSV; the boxes are 0 1 2 3, 4 5 6 7, ..."""
     features = np.asarray(features, "<f4")
     boxes = np.arange(4 * len(features), dtype="<f4")
-    return "\t".join([image_id, "64", "48", str(len(features)), *(base64.b64encode(array.tobytes()).decode() for array in (boxes, features))]) + "\n"
+    return (
+        "\t".join(
+            [
+                image_id,
+                "64",
+                "48",
+                str(len(features)),
+                *(base64.b64encode(array.tobytes()).decode() for array in (boxes, features)),
+            ]
+        )
+        + "\n"
+    )
 
 
 def boxes_of(count):
@@ -48,7 +59,10 @@ def write(tmp_path):
 def captions_of(*rows):
     """Of "split image text"."""
     rows = [row.split(" ", 2) for row in rows]
-    return [Caption(image, text, split, f"captions.txt: line {number}") for number, (split, image, text) in enumerate(rows, 1)]
+    return [
+        Caption(image, text, split, f"captions.txt: line {number}")
+        for number, (split, image, text) in enumerate(rows, 1)
+    ]
 
 
 CAPTIONS = captions_of("train b.jpg A bird.", "train a.jpg A cat.", "val c.jpg One cow.", "train b.jpg The bird.")
@@ -80,10 +94,17 @@ def test_what_is_written(tmp_path, write):
         assert store.regions[row, :count].tolist() == features and not store.regions[row, count:].any()
         assert store.boxes[row, :count].tolist() == boxes_of(len(features)).tolist()
     assert list(zip(store.caption_splits, store.caption_rows, store.captions)) == [
-        ("train", 1, "A bird."), ("train", 0, "A cat."), ("val", 2, "One cow."), ("train", 1, "The bird.")
+        ("train", 1, "A bird."),
+        ("train", 0, "A cat."),
+        ("val", 2, "One cow."),
+        ("train", 1, "The bird."),
     ]
     assert store.vocabulary.read_text() == "[PAD]\nA bird.\nA cat.\nOne cow.\nThe bird.\n"
-    assert (store.meta["name"], store.meta["extractor"], store.meta["clustering"]) == ("out", "my detector", "k-means to 32")
+    assert (store.meta["name"], store.meta["extractor"], store.meta["clustering"]) == (
+        "out",
+        "my detector",
+        "k-means to 32",
+    )
 
 
 def test_split_sizes():
@@ -103,24 +124,53 @@ def test_more_regions_are_clustered_and_fewer_kept(tmp_path, write, regions):
 
 
 def test_names_of_two_kinds(tmp_path, write):
-    captions = captions_of("train COCO_val2014_000000000017.jpg A cat.", "train sub/10.PNG A bird.", "train 5.jpg A cow.")
+    captions = captions_of(
+        "train COCO_val2014_000000000017.jpg A cat.", "train sub/10.PNG A bird.", "train 5.jpg A cow."
+    )
     path = write(**{"17": A, "flickr30k_0010": B, "5": C})
     run(tmp_path / "out", captions, path)
     store = open_store(tmp_path / "out")
-    assert store.image_ids == ["COCO_val2014_000000000017.jpg", "sub/10.PNG", "5.jpg"] and store.regions[1, 0].tolist() == B[0]
+    assert (
+        store.image_ids == ["COCO_val2014_000000000017.jpg", "sub/10.PNG", "5.jpg"]
+        and store.regions[1, 0].tolist() == B[0]
+    )
 
 
 def test_images_without_captions_are_left_out(tmp_path, write):
     done = run(tmp_path / "out", CAPTIONS, write(a=A, x=A, b=B, c=C, y=B))
-    assert (done.images, done.without) == (3, 2) and open_store(tmp_path / "out").image_ids == ["a.jpg", "b.jpg", "c.jpg"]
+    assert (done.images, done.without) == (3, 2) and open_store(tmp_path / "out").image_ids == [
+        "a.jpg",
+        "b.jpg",
+        "c.jpg",
+    ]
 
 
 BAD = {  # name -> (region files, captions beyond CAPTIONS, what the message holds, what is left)
-    "no regions": ([dict(a=A, b=B, c=C)], ["test d A dog."], ["captions.txt: line 1: image 'd' has no regions in", "one.tsv"], "abc"),
-    "twice": ([dict(a=A, b=B), dict(c=C, a=C)], [], ["two.tsv: line 2: image 'a' is already at", "one.tsv: line 1; ids must be unique"], "abc"),
-    "another dimension": ([dict(a=A, b=[[1, 2, 3]], c=C)], [], ["one.tsv: line 2: ", "image 'b.jpg': its regions have dimension 3"], "ac"),
+    "no regions": (
+        [dict(a=A, b=B, c=C)],
+        ["test d A dog."],
+        ["captions.txt: line 1: image 'd' has no regions in", "one.tsv"],
+        "abc",
+    ),
+    "twice": (
+        [dict(a=A, b=B), dict(c=C, a=C)],
+        [],
+        ["two.tsv: line 2: image 'a' is already at", "one.tsv: line 1; ids must be unique"],
+        "abc",
+    ),
+    "another dimension": (
+        [dict(a=A, b=[[1, 2, 3]], c=C)],
+        [],
+        ["one.tsv: line 2: ", "image 'b.jpg': its regions have dimension 3"],
+        "ac",
+    ),
     "not a number": ([dict(a=A, b=B, c=[[1, np.nan]])], [], ["one.tsv: line 3: features contain NaN"], "ab"),
-    "too large": ([dict(a=A, b=[[1, 1e6]], c=C)], [], ["one.tsv: line 2: ", "image 'b.jpg'", "too large for float16"], "ac"),
+    "too large": (
+        [dict(a=A, b=[[1, 1e6]], c=C)],
+        [],
+        ["one.tsv: line 2: ", "image 'b.jpg'", "too large for float16"],
+        "ac",
+    ),
 }
 
 
@@ -138,7 +188,9 @@ def test_bad_records(tmp_path, write, capsys, files, more, parts, left):
         assert "\n" not in message and all(part in message for part in parts), message
     assert "--skip-bad" in str(caught.value) and skipped.startswith("skipped: ") and bad.count == 1
     assert open_store(tmp_path / "out").image_ids == [f"{name}.jpg" for name in left]
-    assert done.captions == [caption for caption in CAPTIONS if caption.image_id[0] in left] and done.images == len(left)
+    assert done.captions == [caption for caption in CAPTIONS if caption.image_id[0] in left] and done.images == len(
+        left
+    )
 
 
 def test_a_path_given_twice_counts_once(tmp_path, write, capsys):
@@ -151,7 +203,11 @@ def test_a_path_given_twice_counts_once(tmp_path, write, capsys):
     "images, options, message",
     [
         (dict(x=A), {}, "no image of the captions has regions in .*regions.tsv; do both name their images alike"),
-        (dict(a=[[np.inf]]), {}, "regions.tsv: none of the 1 images with captions has usable regions; nothing was written"),
+        (
+            dict(a=[[np.inf]]),
+            {},
+            "regions.tsv: none of the 1 images with captions has usable regions; nothing was written",
+        ),
         (dict(a=A), {"regions": 0}, "number of clusters must be 1 or more, found 0"),
     ],
 )
@@ -211,8 +267,18 @@ def interrupted(monkeypatch):
     "captions, images, resumed",
     [
         (CAPTIONS, dict(a=A, b=B, c=C), 2),
-        (captions_of("val c.jpg Cow.", "val a.jpg Cat.", "test b.jpg Bird."), dict(a=A, b=B, c=C), 2),  # other texts and splits
-        (captions_of("train a.jpg A cat.", "val c.jpg One cow.", "train d.jpg A dog."), dict(a=A, b=B, c=C, d=A), 0),  # other images
+        # Other texts and splits.
+        (
+            captions_of("val c.jpg Cow.", "val a.jpg Cat.", "test b.jpg Bird."),
+            dict(a=A, b=B, c=C),
+            2,
+        ),
+        # Other images.
+        (
+            captions_of("train a.jpg A cat.", "val c.jpg One cow.", "train d.jpg A dog."),
+            dict(a=A, b=B, c=C, d=A),
+            0,
+        ),
         (CAPTIONS, dict(a=B, b=A, c=C), 0),  # other features
     ],
 )

@@ -40,7 +40,11 @@ def test_open(animals):
 
 def test_where_the_image_files_are(animals, write_animals, monkeypatch):
     monkeypatch.chdir(animals.parent)
-    for root, expected in (("", animals), ("../photos", animals.parent / "photos"), ("/photos.zip", Path("/photos.zip"))):
+    for root, expected in (
+        ("", animals),
+        ("../photos", animals.parent / "photos"),
+        ("/photos.zip", Path("/photos.zip")),
+    ):
         write_animals(f"of{len(root)}", extra={"image_root": root} if root else {})
         store = open_store(f"of{len(root)}")
         expected = expected if root else animals.parent / "of0"
@@ -103,7 +107,9 @@ def test_no_such_directory(tmp_path):
     rejected(tmp_path / "none", "none: no such data set", "make_demo_data.py")
 
 
-@pytest.mark.parametrize("name", ["meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy"])
+@pytest.mark.parametrize(
+    "name", ["meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy"]
+)
 def test_missing_file(animals, name):
     (animals / name).unlink()
     rejected(animals, animals / name, "make_demo_data.py")
@@ -149,8 +155,16 @@ BAD_TABLES = {  # what is replaced in a table, by what, and the message
     "repeated image id": ("owl\t", "cat\t", ["images.tsv: line 4", "'cat'", "line 2"]),
     "size not a number": ("dog\t640", "dog\twide", ["images.tsv: line 3", "'wide'"]),
     "caption of an unknown image": ("train\tcat", "train\tcow", ["captions.tsv: line 4", "'cow'"]),
-    "two fields": ("train\tcat\tA cat.", "train\tcat", ["captions.tsv: line 4", "expected 3 tab-separated fields", "found 2"]),
-    "four fields": ("train\tcat\tA cat.", "train\tcat\tA\tcat.", ["captions.tsv: line 4", "expected 3 tab-separated fields", "found 4"]),
+    "two fields": (
+        "train\tcat\tA cat.",
+        "train\tcat",
+        ["captions.tsv: line 4", "expected 3 tab-separated fields", "found 2"],
+    ),
+    "four fields": (
+        "train\tcat\tA cat.",
+        "train\tcat\tA\tcat.",
+        ["captions.tsv: line 4", "expected 3 tab-separated fields", "found 4"],
+    ),
     "an empty line": ("train\tcat\tA cat.", "", ["captions.tsv: line 4", "expected 3 tab-separated fields", "found 1"]),
     "empty caption": ("A cat.", " ", ["captions.tsv: line 4", "empty"]),
     "another header": ("split\t", "part\t", ["captions.tsv: line 1", "expected the header split image_id caption"]),
@@ -175,10 +189,15 @@ def test_not_utf8(animals):
     rejected(animals, "captions.tsv", "not UTF-8")
 
 
-@pytest.mark.parametrize("name, old, new", [("captions.tsv", "A cat.", "A hat."), ("images.tsv", "480\towl", "481\towl"), ("meta.json", "a test", "a nest")])
+@pytest.mark.parametrize(
+    "name, old, new",
+    [("captions.tsv", "A cat.", "A hat."), ("images.tsv", "480\towl", "481\towl"), ("meta.json", "a test", "a nest")],
+)
 def test_edited_file(animals, name, old, new):
     edit(animals / name, old, new)
-    rejected(animals, f"{animals / name}: its checksum is not the one in files.json", "or remove files.json if you edited it")
+    rejected(
+        animals, f"{animals / name}: its checksum is not the one in files.json", "or remove files.json if you edited it"
+    )
     (animals / "files.json").unlink()
     open_store(animals)
 
@@ -221,7 +240,9 @@ def test_fingerprint_tells_features_of_one_size_apart(tmp_path):
 def test_as_many_captions_as_coco(animals):
     n = 616_767
     (animals / "files.json").unlink()
-    (animals / "captions.tsv").write_text("split\timage_id\tcaption\n" + "train\tcat\tA man on a small moped on a dirt road.\n" * n)
+    (animals / "captions.tsv").write_text(
+        "split\timage_id\tcaption\n" + "train\tcat\tA man on a small moped on a dirt road.\n" * n
+    )
     meta = json.loads((animals / "meta.json").read_text())
     (animals / "meta.json").write_text(json.dumps({**meta, "captions": n}))
     assert len(open_store(animals).split("train").captions) == n  # in a second

@@ -46,7 +46,9 @@ def test_all_ids_of_the_words(vocab):
     assert CaptionTokenizer(vocab, 3).word_ids("a dogs. a dogs.") == [5, 6, 7, 8, 5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("key, tokens", [("data.first_token", ("[GO]", "[SEP]")), ("data.last_token", ("[CLS]", "[GO]"))])
+@pytest.mark.parametrize(
+    "key, tokens", [("data.first_token", ("[GO]", "[SEP]")), ("data.last_token", ("[CLS]", "[GO]"))]
+)
 def test_token_that_is_not_in_the_vocabulary(vocab, key, tokens):
     with pytest.raises(InputError) as caught:
         CaptionTokenizer(vocab, 6, *tokens)
@@ -61,7 +63,14 @@ def test_no_vocabulary(tmp_path):
 
 
 def test_key_names_all_that_the_ids_depend_on(vocab):
-    settings = [(6, "[CLS]", "[SEP]"), (7, "[CLS]", "[SEP]"), (6, "[UNK]", "[SEP]"), (6, "[CLS]", ""), (6, "", "[CLS]"), (6, "", "")]
+    settings = [
+        (6, "[CLS]", "[SEP]"),
+        (7, "[CLS]", "[SEP]"),
+        (6, "[UNK]", "[SEP]"),
+        (6, "[CLS]", ""),
+        (6, "", "[CLS]"),
+        (6, "", ""),
+    ]
     keys = [CaptionTokenizer(vocab, *setting).key for setting in settings]
     vocab.write_text("\n".join([*TOKENS, "owl"]) + "\n")
     assert len({*keys, CaptionTokenizer(vocab, 6).key}) == len(settings) + 1
@@ -122,17 +131,42 @@ def test_every_character_is_read_as_bert_does(tmp_path):
     """Its category decides: control, space, Chinese, accent, punctuation, symbol or letter. Of the large blocks of one kind only the ends."""
     from paddlenlp.transformers import BertTokenizer
 
-    ends = (0x3400, 0x4DBF, 0x4E00, 0x9FFF, 0xAC00, 0xD7A3, 0x20000, 0x2A6DF, 0x2A700, 0x2B73F, 0x2B740, 0x2B81F, 0x2B820, 0x2CEAF, 0x2F800, 0x2FA1F)
+    ends = (
+        0x3400,
+        0x4DBF,
+        0x4E00,
+        0x9FFF,
+        0xAC00,
+        0xD7A3,
+        0x20000,
+        0x2A6DF,
+        0x2A700,
+        0x2B73F,
+        0x2B740,
+        0x2B81F,
+        0x2B820,
+        0x2CEAF,
+        0x2F800,
+        0x2FA1F,
+    )
     near = {end + step for end in ends for step in (-1, 0, 1)}
-    characters = [chr(code) for code in sorted({*range(1, 0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x10000), *range(0x1F000, 0x1FB00), *near})]
+    characters = [
+        chr(code)
+        for code in sorted(
+            {*range(1, 0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x10000), *range(0x1F000, 0x1FB00), *near}
+        )
+    ]
     path = tmp_path / "vocab.txt"
     path.write_text("\n".join([*TOKENS, "b", "##b", ""]), encoding="utf-8")
     bert, ours = BertTokenizer(str(path)), CaptionTokenizer(path, 12)
     expected = (bert.convert_tokens_to_ids(bert.tokenize(f"a{character}b")) for character in characters)
-    assert not [hex(ord(character)) for character, ids in zip(characters, expected) if ours.word_ids(f"a{character}b") != ids]
+    assert not [
+        hex(ord(character)) for character, ids in zip(characters, expected) if ours.word_ids(f"a{character}b") != ids
+    ]
 
 
-@pytest.mark.parametrize("caption", [text for text in NASTY if "Σ" not in text])  # whose form at the end of a word the tokenizer does not ask for
+# Without a sigma: the tokenizer does not ask whether it ends a word.
+@pytest.mark.parametrize("caption", [text for text in NASTY if "Σ" not in text])
 def test_words_are_those_of_berts_tokenizer(caption):
     from paddlenlp.transformers import BasicTokenizer
 
@@ -141,6 +175,9 @@ def test_words_are_those_of_berts_tokenizer(caption):
 
 
 def test_captions_are_read_without_paddlenlp(vocab):
-    code = "import sys\nfrom inflate_shrink.data.text import CaptionTokenizer\nCaptionTokenizer(sys.argv[1], 6)(['a dog'])\nprint({'paddle', 'paddlenlp'} & sys.modules.keys())"
+    code = (
+        "import sys\nfrom inflate_shrink.data.text import CaptionTokenizer\n"
+        "CaptionTokenizer(sys.argv[1], 6)(['a dog'])\nprint({'paddle', 'paddlenlp'} & sys.modules.keys())"
+    )
     done = subprocess.run([sys.executable, "-c", code, str(vocab)], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr

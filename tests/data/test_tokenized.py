@@ -31,7 +31,9 @@ def test_open(tiny_data):
     assert data.region_dim == 128
     words = (tiny_data / "vocab.txt").read_text().splitlines()
     row = [words[i] for i in data.train.ids[0] if i]
-    assert (row[0], row[-1]) == ("[CLS]", "[SEP]") and "".join(row[1:-1]).replace("##", "") == data.train.split.captions[0].lower().replace(" ", "")
+    assert (row[0], row[-1]) == ("[CLS]", "[SEP]") and "".join(row[1:-1]).replace(
+        "##", ""
+    ) == data.train.split.captions[0].lower().replace(" ", "")
 
 
 def test_batch_larger_than_the_split(tiny_data):
@@ -80,7 +82,14 @@ def test_damaged_ids_are_made_again(own_data, damage):
     expected = tokenize_split(open_store(own_data), "val", tokenizer(own_data)).ids
     path = next((own_data / ".ids").glob(f"val-*-{tokenizer(own_data).key}/ids.npy"))
     whole = path.read_bytes()
-    path.write_bytes({"flipped": whole[:200] + bytes([whole[200] ^ 1]) + whole[201:], "cut": whole[:-9], "empty": b"", "missing": b""}[damage])
+    path.write_bytes(
+        {
+            "flipped": whole[:200] + bytes([whole[200] ^ 1]) + whole[201:],
+            "cut": whole[:-9],
+            "empty": b"",
+            "missing": b"",
+        }[damage]
+    )
     if damage == "missing":
         path.unlink()
     made, read = tokenizer(own_data), tokenizer(own_data)

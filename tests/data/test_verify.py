@@ -21,7 +21,9 @@ def test_whole(tmp_path, write_animals, dtype, inputs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["regions.npy", "boxes.npy", "region_counts.npy", "captions.tsv", "images.tsv", "meta.json", "files.json"])
+@pytest.mark.parametrize(
+    "name", ["regions.npy", "boxes.npy", "region_counts.npy", "captions.tsv", "images.tsv", "meta.json", "files.json"]
+)
 def test_every_flipped_bit_is_noticed(animals, name):
     """But of the header of regions.npy, where what says the same is as good."""
     path = animals / name

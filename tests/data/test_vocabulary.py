@@ -66,7 +66,9 @@ def test_read(tmp_path, ends):
     assert read_vocabulary(tmp_path / "vocab.txt") == [*SPECIAL, "a"]
 
 
-@pytest.mark.parametrize("tokens, message", [(["a"], r"missing: \[PAD\], \[UNK\]"), ([*SPECIAL[1:], "[PAD]"], r"\[PAD\] on line 1")])
+@pytest.mark.parametrize(
+    "tokens, message", [(["a"], r"missing: \[PAD\], \[UNK\]"), ([*SPECIAL[1:], "[PAD]"], r"\[PAD\] on line 1")]
+)
 def test_no_vocabulary(tmp_path, tokens, message):
     (tmp_path / "vocab.txt").write_text("\n".join(tokens))
     with pytest.raises(InputError, match=message):

@@ -36,7 +36,11 @@ def test_same_input_same_bytes(tmp_path, write_animals):
     write_animals(tmp_path / "b")
     write_animals(tmp_path / "c", inputs={})
     for name in os.listdir(tmp_path / "a"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() == (tmp_path / "c" / name).read_bytes()
+        assert (
+            (tmp_path / "a" / name).read_bytes()
+            == (tmp_path / "b" / name).read_bytes()
+            == (tmp_path / "c" / name).read_bytes()
+        )
     assert sorted(leftovers(tmp_path / "a")) == ["a", "b", "c"]
 
 

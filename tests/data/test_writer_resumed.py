@@ -29,7 +29,9 @@ def fill(directory, before=lambda image_id: None, **options):
                 continue
             before(image_id)
             count = 1 + i % 3
-            writer.add_image(image_id, 640, 480, f"{image_id}.jpg", np.full((count, 4), i + 0.5), np.full((count, 4), i))
+            writer.add_image(
+                image_id, 640, 480, f"{image_id}.jpg", np.full((count, 4), i + 0.5), np.full((count, 4), i)
+            )
             added.append(image_id)
         for image_id in reversed(IMAGES):
             writer.add_caption("train", image_id, f"Image {image_id}.")
@@ -68,7 +70,13 @@ def partial(tmp_path):
 
 @pytest.mark.parametrize(
     "error",
-    [KeyboardInterrupt, SystemExit, RuntimeError, OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EIO, "I/O error", "b.npz")],
+    [
+        KeyboardInterrupt,
+        SystemExit,
+        RuntimeError,
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EIO, "I/O error", "b.npz"),
+    ],
 )
 def test_interrupted_and_taken_up(tmp_path, reference, error):
     with pytest.raises((type(error), InputError) if isinstance(error, OSError) else error):
@@ -118,7 +126,9 @@ def test_full_disk(tmp_path, monkeypatch, reference, good_writes, bytes_left):
         if image_id == "4":
             monkeypatch.setattr(os, "pwrite", pwrite)
 
-    with pytest.raises(InputError, match="a: cannot be written: No space left on device; what was written so far is kept"):
+    with pytest.raises(
+        InputError, match="a: cannot be written: No space left on device; what was written so far is kept"
+    ):
         fill(tmp_path / "a", before)
     monkeypatch.undo()
     assert fill(tmp_path / "a") == ["4", "5"]
@@ -128,6 +138,7 @@ def test_full_disk(tmp_path, monkeypatch, reference, good_writes, bytes_left):
 def test_row_cut_short_is_not_kept(tmp_path, monkeypatch):
     real = os.pwrite
     with StoreWriter(tmp_path / "b", name="x", made_by="a test", regions=3) as writer:
+
         def fail(file, data, offset):
             real(file, data[:3], offset)
             raise KeyboardInterrupt
@@ -141,7 +152,12 @@ def test_row_cut_short_is_not_kept(tmp_path, monkeypatch):
     assert np.load(tmp_path / "b" / "regions.npy").tolist() == [[[1, 1], [0, 0], [0, 0]]]
 
 
-HEADERS = {"regions.npy": 128, "boxes.npy": 128, "region_counts.npy": 128, "images.tsv": len("image_id\twidth\theight\tfile\n")}
+HEADERS = {
+    "regions.npy": 128,
+    "boxes.npy": 128,
+    "region_counts.npy": 128,
+    "images.tsv": len("image_id\twidth\theight\tfile\n"),
+}
 ROWS = {"regions.npy": 24, "boxes.npy": 48, "region_counts.npy": 4, "images.tsv": len("0\t640\t480\t0.jpg\n")}
 
 
@@ -176,7 +192,9 @@ def test_unreadable_partial_is_begun_anew(partial, reference, name, damage):
     assert contents(partial.parent / "a") == reference
 
 
-@pytest.mark.parametrize("line", [b"2\t640\t480\n", b"1\t640\t480\t2.jpg\n", b"2\t640\t-480\t2.jpg\n", b"\xff\t640\t480\t2.jpg\n"])
+@pytest.mark.parametrize(
+    "line", [b"2\t640\t480\n", b"1\t640\t480\t2.jpg\n", b"2\t640\t-480\t2.jpg\n", b"\xff\t640\t480\t2.jpg\n"]
+)
 def test_damaged_line_of_the_journal(partial, reference, line):
     path = partial / "content" / "images.tsv"
     path.write_bytes(path.read_bytes().replace(b"2\t640\t480\t2.jpg\n", line))
@@ -196,7 +214,15 @@ def test_row_of_zeros_is_written_again(partial, reference):
 
 @pytest.mark.parametrize(
     "change",
-    [{"inputs": {"file": ["a.npz", 18]}}, {"inputs": {}}, {"name": "y"}, {"regions": 4}, {"dtype": "float32"}, {"dimension": 4}, {"extra": {"k": 1}}],
+    [
+        {"inputs": {"file": ["a.npz", 18]}},
+        {"inputs": {}},
+        {"name": "y"},
+        {"regions": 4},
+        {"dtype": "float32"},
+        {"dimension": 4},
+        {"extra": {"k": 1}},
+    ],
 )
 def test_other_settings_begin_anew(partial, change):
     (partial / "content" / "more.txt").touch()
@@ -213,6 +239,7 @@ def test_files_of_the_caller_stay(partial):
 
 def test_interrupted_after_the_last_image(tmp_path, monkeypatch, reference):
     """While the data set is finished: its files are whole, headers and meta.json too."""
+
     def fail(*_):
         raise KeyboardInterrupt
 
@@ -227,7 +254,9 @@ def test_interrupted_after_the_last_image(tmp_path, monkeypatch, reference):
 def test_two_writers_at_once(tmp_path):
     def before(image_id):
         if image_id == "3":
-            with pytest.raises(InputError, match=rf"a: is being written by process {os.getpid()} on .* since ") as caught:
+            with pytest.raises(
+                InputError, match=rf"a: is being written by process {os.getpid()} on .* since "
+            ) as caught:
                 fill(tmp_path / "a")
             assert "\n" not in str(caught.value)
 
@@ -268,7 +297,10 @@ def test_killed(tmp_path, reference, stop):
     """A process that is killed holds the lock until then, and leaves what it had written."""
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "a"), stop],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(PATHS)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(PATHS)},
     )
     with process:
         assert process.stdout.readline() == "ready\n"

@@ -23,7 +23,10 @@ def numbered(store):
 
 
 def captions(store, **options):
-    return [batch.captions for batch in epoch_batches(store, numbered(store), **{**dict(batch_size=50, seed=0, epoch=0), **options})]
+    return [
+        batch.captions
+        for batch in epoch_batches(store, numbered(store), **{**dict(batch_size=50, seed=0, epoch=0), **options})
+    ]
 
 
 def test_every_caption_at_most_once_and_only_whole_batches(store):

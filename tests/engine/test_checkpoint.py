@@ -37,7 +37,9 @@ def model(tiny_config):
 @pytest.fixture
 def run(tmp_path, model, tiny_config):
     """A run directory with one checkpoint, RUN/last."""
-    write_checkpoint(tmp_path / "run" / "step-000001", model, tiny_config(), VOCABULARY, {"step": 1}, {"optimizer": {}, "scaler": {}})
+    write_checkpoint(
+        tmp_path / "run" / "step-000001", model, tiny_config(), VOCABULARY, {"step": 1}, {"optimizer": {}, "scaler": {}}
+    )
     point(tmp_path / "run", "last", tmp_path / "run" / "step-000001")
     return tmp_path / "run"
 
@@ -48,7 +50,9 @@ def names(directory):
 
 def same(model, other):
     states = model.state_dict(), other.state_dict()
-    return states[0].keys() == states[1].keys() and all(np.array_equal(states[0][name].numpy(), states[1][name].numpy()) for name in states[0])
+    return states[0].keys() == states[1].keys() and all(
+        np.array_equal(states[0][name].numpy(), states[1][name].numpy()) for name in states[0]
+    )
 
 
 def full_disk(*arguments, **options):
@@ -85,8 +89,20 @@ def test_run_directory_means_its_best_else_its_last(run, model, tiny_config):
     assert names(run) == ["best", "last", "previous", "step-000001", "step-000002", "step-000003"]
     write_checkpoint(run / "step-000004", model, tiny_config(), VOCABULARY, {"step": 4})
     point(run, "last", run / "step-000004")
-    assert names(run) == ["best", "last", "previous", "step-000002", "step-000003", "step-000004"]  # the first is not needed any more
-    assert {link: os.readlink(run / link) for link in ("last", "previous", "best")} == {"last": "step-000004", "previous": "step-000003", "best": "step-000002"}
+    # The first is not needed any more.
+    assert names(run) == [
+        "best",
+        "last",
+        "previous",
+        "step-000002",
+        "step-000003",
+        "step-000004",
+    ]
+    assert {link: os.readlink(run / link) for link in ("last", "previous", "best")} == {
+        "last": "step-000004",
+        "previous": "step-000003",
+        "best": "step-000002",
+    }
 
 
 def test_killed_writer_leaves_the_old_checkpoint(run, model, tiny_config, monkeypatch):
@@ -166,7 +182,9 @@ def test_old_checkpoint(run, model):
     assert same(checkpoint.load_model(), model)
     assert read_training(checkpoint.directory) == {"optimizer": {}, "scaler": {}}
     content = (run / "last" / "model.pdparams").read_bytes()
-    assert checkpoint.origin()["fingerprint"] == hashlib.sha256(content).hexdigest()[:16] == checkpoint.fingerprint()[:16]
+    assert (
+        checkpoint.origin()["fingerprint"] == hashlib.sha256(content).hexdigest()[:16] == checkpoint.fingerprint()[:16]
+    )
 
 
 def test_fingerprint_changes_with_the_weights_alone(run, model, tiny_config, tmp_path):
@@ -184,7 +202,9 @@ def use(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["config.yaml", "files.json", "model.safetensors", "state.json", "train.safetensors", "vocab.txt"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "files.json", "model.safetensors", "state.json", "train.safetensors", "vocab.txt"]
+)
 def test_every_flipped_bit_and_cut_is_noticed(run, name):
     path = run / "last" / name
     whole = path.read_bytes()
@@ -203,19 +223,26 @@ def test_every_flipped_bit_and_cut_is_noticed(run, name):
 
 
 def test_whole_checkpoint_of_the_run_is_offered(run, model, tiny_config):
-    write_checkpoint(run / "step-000002", model, tiny_config(), VOCABULARY, {"step": 2}, {"optimizer": {}, "scaler": {}})
+    write_checkpoint(
+        run / "step-000002", model, tiny_config(), VOCABULARY, {"step": 2}, {"optimizer": {}, "scaler": {}}
+    )
     point(run, "last", run / "step-000002")
     os.truncate(run / "last" / "state.json", 10)
     with pytest.raises(InputError, match=f"last/state.json: has 10 bytes, .*; {run}/previous is whole$"):
         open_checkpoint(run)
     os.truncate(run / "previous" / "model.safetensors", 10)
-    with pytest.raises(InputError, match="last/state.json: has 10 bytes, [^;]*; it is damaged, copy it again, or remove files.json if you edited it$"):
+    with pytest.raises(
+        InputError,
+        match="last/state.json: has 10 bytes, [^;]*; it is damaged, copy it again, or remove files.json if you edited it$",
+    ):
         open_checkpoint(run)
 
 
 def test_newest_whole_checkpoint(run, model, tiny_config):
     for step, links in ((2, ["best"]), (3, ["last"])):
-        write_checkpoint(run / f"step-{step:06d}", model, tiny_config(), VOCABULARY, {"step": step}, {"optimizer": {}, "scaler": {}})
+        write_checkpoint(
+            run / f"step-{step:06d}", model, tiny_config(), VOCABULARY, {"step": step}, {"optimizer": {}, "scaler": {}}
+        )
         for link in links:
             point(run, link, run / f"step-{step:06d}")
     for step, link, name in ((3, "last", "vocab.txt"), (1, "previous", "train.safetensors"), (2, "best", "state.json")):
@@ -227,7 +254,10 @@ def test_newest_whole_checkpoint(run, model, tiny_config):
 
 
 @pytest.mark.parametrize("form", ["safetensors", "pdparams"])
-@pytest.mark.parametrize("key, value", [("vocab_size", 10**12), ("region_dim", 10**12), ("vocab_size", 0), ("vocab_size", "5"), ("region_dim", None)])
+@pytest.mark.parametrize(
+    "key, value",
+    [("vocab_size", 10**12), ("region_dim", 10**12), ("vocab_size", 0), ("vocab_size", "5"), ("region_dim", None)],
+)
 def test_sizes_of_another_model_take_no_memory(run, form, key, value):
     path = (run if form == "safetensors" else old(run / "last").parent) / "last" / "state.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
@@ -247,7 +277,9 @@ def test_training_state(tmp_path):
     state = {"optimizer": {"moment": half, "beta": 0.5, "master_weights": {layer.weight.name: copy}}, "scaler": scaler}
     checkpoint_files.write_training(tmp_path, state)
     found = read_training(tmp_path)
-    assert found["scaler"].pop("scale").tolist() == [1024] and found["scaler"] == {key: scaler[key] for key in scaler if key != "scale"}
+    assert found["scaler"].pop("scale").tolist() == [1024] and found["scaler"] == {
+        key: scaler[key] for key in scaler if key != "scale"
+    }
     optimizer = found["optimizer"]
     assert optimizer["beta"] == 0.5 and optimizer["master_weights"][layer.weight.name].name == copy.name
     assert (optimizer["moment"].name, optimizer["moment"].dtype) == ("moment", paddle.bfloat16)
@@ -293,7 +325,13 @@ def test_damaged_weights_without_a_list(run, content):
         open_checkpoint(run).load_model()
 
 
-@pytest.mark.parametrize("name, read", [("model.pdparams", lambda run: open_checkpoint(run).load_model()), ("train.pdopt", lambda run: read_training(run / "last"))])
+@pytest.mark.parametrize(
+    "name, read",
+    [
+        ("model.pdparams", lambda run: open_checkpoint(run).load_model()),
+        ("train.pdopt", lambda run: read_training(run / "last")),
+    ],
+)
 def test_nothing_in_an_old_checkpoint_runs(run, tmp_path, name, read):
     class Evil:
         def __reduce__(self):

@@ -126,7 +126,9 @@ def test_validation_on_the_first_images(tiny_config, trained, setting):
 
 
 def test_cross_teacher(tiny_config, trained_cross, tmp_path):
-    config = tiny_config("optim.epochs=1", "model.fragments=1", f"distill.teacher={trained_cross}", f"run.dir={tmp_path / 'C-F'}")
+    config = tiny_config(
+        "optim.epochs=1", "model.fragments=1", f"distill.teacher={trained_cross}", f"run.dir={tmp_path / 'C-F'}"
+    )
     distill(config)
     assert open_checkpoint(tmp_path / "C-F").state["finished"]
     assert not (tmp_path / "C-F" / "teacher_fragments").exists()

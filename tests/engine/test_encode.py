@@ -19,7 +19,9 @@ from inflate_shrink.scoring import Fragments
 def test_batch_size_does_not_matter(tiny_data, tiny_config, monkeypatch, score_padding):
     store, tokenizer = open_store(tiny_data), CaptionTokenizer(tiny_data / "vocab.txt", 32)
     test = tokenize_split(store, "test", tokenizer)
-    model = new_model(tiny_config(f"model.score_padding={score_padding}"), tokenizer.vocab_size, store.regions.shape[-1])
+    model = new_model(
+        tiny_config(f"model.score_padding={score_padding}"), tokenizer.vocab_size, store.regions.shape[-1]
+    )
     model.eval()
     whole = encode_texts(model, test.ids), encode_images(model, store, test.split.image_rows)
     assert whole[0].vectors.shape == [50, 4, 16] and whole[1].vectors.shape == [10, 4, 16]
@@ -39,14 +41,19 @@ def test_images_come_in_the_order_asked_for(tiny_data, tiny_config):
     store = open_store(tiny_data)
     model = new_model(tiny_config(), 10, store.regions.shape[-1])
     model.eval()
-    forwards, backwards = (encode_images(model, store, np.array(rows)).vectors.numpy() for rows in ([3, 30, 7], [7, 30, 3]))
+    forwards, backwards = (
+        encode_images(model, store, np.array(rows)).vectors.numpy() for rows in ([3, 30, 7], [7, 30, 3])
+    )
     np.testing.assert_allclose(forwards, backwards[::-1], atol=1e-6)
 
 
 def test_between_two_batches_gradients_are_as_the_caller_has_them(tiny_data, tiny_config):
     store = open_store(tiny_data)
     model = new_model(tiny_config(), 10, store.regions.shape[-1])
-    for batches in (text_batches(model.encode_text, np.ones((2, 4), np.int64)), image_batches(model.encode_image, store, np.arange(2))):
+    for batches in (
+        text_batches(model.encode_text, np.ones((2, 4), np.int64)),
+        image_batches(model.encode_image, store, np.arange(2)),
+    ):
         assert next(batches).vectors.stop_gradient and paddle.is_grad_enabled()
         batches.close()
 

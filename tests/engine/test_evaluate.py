@@ -29,13 +29,18 @@ def scores(checkpoint, tiny_data):
     regions, counts = store.read_regions(test.split.image_rows)
     with paddle.no_grad():
         texts = [model.encode_text(paddle.to_tensor(ids[None])) for ids in test.ids]
-        images = [model.encode_image(*map(paddle.to_tensor, (regions[i : i + 1], counts[i : i + 1]))) for i in range(len(counts))]
+        images = [
+            model.encode_image(*map(paddle.to_tensor, (regions[i : i + 1], counts[i : i + 1])))
+            for i in range(len(counts))
+        ]
 
     def kept(fragments, first):
         vectors = fragments.vectors[0].numpy().astype("float64")[:first]
         return vectors if fragments.mask is None else vectors[fragments.mask[0].numpy()[:first] == 1]
 
-    return lambda first=None: np.array([[(kept(t, first) @ kept(i, first).T).max(1).sum() for t in texts] for i in images])
+    return lambda first=None: np.array(
+        [[(kept(t, first) @ kept(i, first).T).max(1).sum() for t in texts] for i in images]
+    )
 
 
 def numbers(ranks):
@@ -88,7 +93,9 @@ def test_fold5_is_the_mean_over_folds(checkpoint, tiny_data, scores, monkeypatch
     result = evaluate_checkpoint(checkpoint, tiny_data, "test", "fold5", "all")
     folds = [ranks(scores()[i : i + 5, 5 * i : 5 * i + 25]) for i in (0, 5)]
     for side, which in (("t2i", 0), ("i2t", 1)):
-        assert list(result[side].values()) == pytest.approx(np.mean([numbers(fold[which]) for fold in folds], axis=0).tolist())
+        assert list(result[side].values()) == pytest.approx(
+            np.mean([numbers(fold[which]) for fold in folds], axis=0).tolist()
+        )
     assert (result["images"], result["captions"]) == (10, 50)
 
 

@@ -25,7 +25,10 @@ def other_data(own_data):
 
 def test_it_is_recorded(trained, tiny_data):
     meta = json.loads((tiny_data / "meta.json").read_text())
-    assert open_checkpoint(trained()).state["regions"] == {"extractor": meta["extractor"], "clustering": meta["clustering"]}
+    assert open_checkpoint(trained()).state["regions"] == {
+        "extractor": meta["extractor"],
+        "clustering": meta["clustering"],
+    }
     assert meta["extractor"]
 
 

@@ -15,7 +15,9 @@ def test_one_query_is_encoded_and_scored_at_a_time(tiny_config, monkeypatch):
     image = Fragments(normalize(paddle.randn([7, 4, 16])))
     encode, score, encoded, scored = model.encode_text, model.score, [], []
     monkeypatch.setattr(model, "encode_text", lambda ids: (encoded.append(ids.numpy().tolist()), encode(ids))[1])
-    monkeypatch.setattr(model, "score", lambda text, other: (scored.append((text.vectors.shape, other is image)), score(text, other))[1])
+    monkeypatch.setattr(
+        model, "score", lambda text, other: (scored.append((text.vectors.shape, other is image)), score(text, other))[1]
+    )
     encode_ms, score_ms = query_latency(model, np.array([[2, 5, 3], [2, 6, 3]]), image, repeats=4)
     assert encode_ms > 0 and score_ms > 0
     assert encoded[-4:] == [[[2, 5, 3]], [[2, 6, 3]]] * 2

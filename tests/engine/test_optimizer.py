@@ -51,5 +51,11 @@ def test_clip_bounds_the_global_norm(clip, expected):
     optimizer = build_optimizer(OptimConfig(clip=clip), parameters)
     (3 * parameters[0] + 4 * parameters[1]).sum().backward()
     optimizer.step()
-    moments = [optimizer.state_dict()[name] for p in parameters for name in optimizer.state_dict() if name.startswith(f"{p.name}_moment1")]
-    np.testing.assert_allclose([m.item() / 0.1 for m in moments], expected, rtol=1e-5)  # after one step, 1 - beta1 of the gradient
+    moments = [
+        optimizer.state_dict()[name]
+        for p in parameters
+        for name in optimizer.state_dict()
+        if name.startswith(f"{p.name}_moment1")
+    ]
+    # After one step, 1 - beta1 of the gradient.
+    np.testing.assert_allclose([m.item() / 0.1 for m in moments], expected, rtol=1e-5)

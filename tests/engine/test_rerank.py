@@ -63,7 +63,11 @@ def test_a_part_of_the_split(joint, trained, tiny_data):
 @pytest.mark.parametrize(
     "overrides, depths, message",
     [
-        ((("model.scoring=cross", "loss.candidates=2"), ("model.joint=true", "loss.candidates=2")), [2], "the retriever is a cross-BERT"),
+        (
+            (("model.scoring=cross", "loss.candidates=2"), ("model.joint=true", "loss.candidates=2")),
+            [2],
+            "the retriever is a cross-BERT",
+        ),
         (((), ()), [2], "the reranker is a bi-encoder"),
         (((), ("model.joint=true", "loss.candidates=2")), [11], "11 candidates cannot be reranked of 10 images"),
         (((), ("model.joint=true", "loss.candidates=2")), [-1], "-1 candidates cannot"),

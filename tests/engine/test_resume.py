@@ -73,7 +73,13 @@ def assert_same_end(run, whole):
 @pytest.fixture(scope="module", params=["train", "distill"])
 def runs(request, tmp_path_factory, tiny_yaml, trained, start_tool):
     """Runs of train.py and of distill.py; "whole" is one that was never stopped."""
-    overrides = ["optim.epochs=3", "run.save_steps=1", "model.dropout=0.1", "optim.warmup_steps=4", "optim.schedule=cosine"]
+    overrides = [
+        "optim.epochs=3",
+        "run.save_steps=1",
+        "model.dropout=0.1",
+        "optim.warmup_steps=4",
+        "optim.schedule=cosine",
+    ]
     if request.param == "distill":
         overrides.append(f"distill.teacher={trained('model.codes=3', 'model.fragments=all')}")
     arguments = [part for override in overrides for part in ("-o", override)]

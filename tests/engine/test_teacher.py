@@ -61,7 +61,9 @@ def test_scores_from_disk_are_the_teachers(make, trained, batch, tmp_path, overr
 def test_rows_are_images_and_columns_texts(make, trained, batch):
     teacher = make(trained(*COUNTED))[0]
     scores = teacher.scores(batch).numpy()
-    one_image = batch._replace(regions=batch.regions[[5] * 32], counts=batch.counts[[5] * 32], images=batch.images[[5] * 32])
+    one_image = batch._replace(
+        regions=batch.regions[[5] * 32], counts=batch.counts[[5] * 32], images=batch.images[[5] * 32]
+    )
     np.testing.assert_allclose(teacher.scores(one_image).numpy(), np.tile(scores[5], (32, 1)), atol=1e-5)
 
 
@@ -81,7 +83,9 @@ def test_fragments_of_another_teacher_are_replaced(make, trained, batch):
     other = trained(*COUNTED, "run.seed=1")
     teacher, lines = make(other)
     assert len(lines) == 1
-    np.testing.assert_allclose(teacher.scores(batch).numpy(), make(other, cache_gb=0)[0].scores(batch).numpy(), atol=5e-3)
+    np.testing.assert_allclose(
+        teacher.scores(batch).numpy(), make(other, cache_gb=0)[0].scores(batch).numpy(), atol=5e-3
+    )
 
 
 def test_fragments_of_the_same_weights_in_another_model_are_replaced(make, trained, batch, tmp_path):
@@ -118,7 +122,13 @@ def test_damaged_fragments_are_written_again(make, trained, batch, tmp_path, dam
     expected = make(run)[0].scores(batch).numpy()
     whole = path.read_bytes()
     middle = len(whole) // 2
-    path.write_bytes({"flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :], "cut": whole[:-9], "empty": b""}.get(damage, b""))
+    path.write_bytes(
+        {
+            "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            "cut": whole[:-9],
+            "empty": b"",
+        }.get(damage, b"")
+    )
     if damage == "missing":
         path.unlink()
     teacher, lines = make(run)
@@ -166,7 +176,9 @@ def refused(tiny_config, tmp_path, message, *overrides):
 
 
 def test_each_tool_names_the_other_before_data_is_opened(tiny_config, tmp_path):
-    refused(tiny_config, tmp_path, "distill.teacher is empty: tools/train.py trains a model without", "data.dir=nowhere")
+    refused(
+        tiny_config, tmp_path, "distill.teacher is empty: tools/train.py trains a model without", "data.dir=nowhere"
+    )
     with pytest.raises(InputError, match="distill.teacher is runs/x/I: tools/distill.py distils it"):
         train(tiny_config("data.dir=nowhere", "distill.teacher=runs/x/I"))
 
@@ -201,11 +213,27 @@ def test_teacher_of_other_features(tiny_config, tmp_path, trained):
 @pytest.mark.parametrize("needs", ["distill.share_inputs=true", "model.init=teacher"])
 def test_sizes_are_compared_before_anything_is_written(tiny_config, trained, tmp_path, override, needs):
     message = f"{override.split('=')[0]} is .*, but .* they must be equal"
-    refused(tiny_config, tmp_path, message, "distill.share_inputs=false", needs, override, f"distill.teacher={trained(*COUNTED)}")
+    refused(
+        tiny_config,
+        tmp_path,
+        message,
+        "distill.share_inputs=false",
+        needs,
+        override,
+        f"distill.teacher={trained(*COUNTED)}",
+    )
 
 
 def test_student_of_another_size_that_takes_nothing_but_scores(tiny_config, trained, tmp_path):
-    distill(tiny_config("distill.share_inputs=false", "model.hidden=8", "optim.epochs=1", f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}"))
+    distill(
+        tiny_config(
+            "distill.share_inputs=false",
+            "model.hidden=8",
+            "optim.epochs=1",
+            f"distill.teacher={trained(*COUNTED)}",
+            f"run.dir={tmp_path / 'run'}",
+        )
+    )
     assert open_checkpoint(tmp_path / "run").state["finished"]
 
 
@@ -218,7 +246,13 @@ def test_shared_inputs_are_the_teachers_and_stay(tiny_config, trained, tmp_path)
 
 
 def test_student_that_starts_from_the_teacher(tiny_config, trained, tmp_path):
-    overrides = ["model.init=teacher", "distill.share_inputs=false", "optim.lr=1e-30", "optim.weight_decay=0", "optim.epochs=1"]
+    overrides = [
+        "model.init=teacher",
+        "distill.share_inputs=false",
+        "optim.lr=1e-30",
+        "optim.weight_decay=0",
+        "optim.epochs=1",
+    ]
     distill(tiny_config(*overrides, f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}"))
     teacher = open_checkpoint(trained(*COUNTED)).load_model().state_dict()
     for name, value in open_checkpoint(tmp_path / "run").load_model().state_dict().items():
@@ -227,7 +261,13 @@ def test_student_that_starts_from_the_teacher(tiny_config, trained, tmp_path):
 
 def test_a_start_for_students_alone(tiny_config, trained, tmp_path):
     teacher = trained("model.dropout=0")
-    overrides = ["model.dropout=0", f"distill.teacher={teacher}", "optim.epochs=1", "optim.lr=1e-9", "optim.weight_decay=0"]
+    overrides = [
+        "model.dropout=0",
+        f"distill.teacher={teacher}",
+        "optim.epochs=1",
+        "optim.lr=1e-9",
+        "optim.weight_decay=0",
+    ]
     distill(tiny_config(*overrides, "distill.student_init=teacher", f"run.dir={tmp_path / 'run'}"))
     student = open_checkpoint(tmp_path / "run")
     assert (student.config.model.init, student.config.distill.student_init) == ("teacher", "")

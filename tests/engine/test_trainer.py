@@ -36,9 +36,21 @@ def assert_equal(ours, expected):
 
 @pytest.mark.slow
 def test_loss_falls_far_below_the_collapsed_value(tiny_config, tmp_path, capsys):
-    config = tiny_config("model.fragments=8", "model.dropout=0", "loss.ranking=sum", "optim.epochs=12", "run.eval_epochs=12", "run.log_steps=1", f"run.dir={tmp_path / 'run'}")
+    config = tiny_config(
+        "model.fragments=8",
+        "model.dropout=0",
+        "loss.ranking=sum",
+        "optim.epochs=12",
+        "run.eval_epochs=12",
+        "run.log_steps=1",
+        f"run.dir={tmp_path / 'run'}",
+    )
     train(config)
-    losses = [float(line.split("loss ")[1].split(",")[0]) for line in capsys.readouterr().out.splitlines() if line.startswith("epoch") and "loss" in line]
+    losses = [
+        float(line.split("loss ")[1].split(",")[0])
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("epoch") and "loss" in line
+    ]
     separated, collapsed = landmarks(config.loss, 8)
     assert (separated, collapsed) == pytest.approx((0, 67.2))
     assert len(losses) == 180
@@ -101,14 +113,22 @@ def test_clip_of_the_config_is_applied(tiny_config, tmp_path):
         train(tiny_config("optim.epochs=1", "optim.weight_decay=0", f"optim.clip={clip}", f"run.dir={tmp_path / clip}"))
         runs[clip] = weights(tmp_path / clip)
     start = weights_before_training(tiny_config())
-    moved = {clip: np.abs(runs[clip]["region_embedding.projection.weight"] - start["region_embedding.projection.weight"]).max() for clip in runs}
+    moved = {
+        clip: np.abs(
+            runs[clip]["region_embedding.projection.weight"] - start["region_embedding.projection.weight"]
+        ).max()
+        for clip in runs
+    }
     assert moved["1e-9"] < moved["0"] / 5
 
 
 def weights_before_training(config):
     data = open_training_data(config.data, 8)
     paddle.seed(config.run.seed)
-    return {name: value.numpy() for name, value in new_model(config, data.tokenizer.vocab_size, data.region_dim).state_dict().items()}
+    return {
+        name: value.numpy()
+        for name, value in new_model(config, data.tokenizer.vocab_size, data.region_dim).state_dict().items()
+    }
 
 
 def test_what_a_run_leaves_behind(tiny_config, tmp_path, monkeypatch):
@@ -122,11 +142,26 @@ def test_what_a_run_leaves_behind(tiny_config, tmp_path, monkeypatch):
     run = tmp_path / "run"
     train(tiny_config("optim.epochs=4", f"run.dir={run}"))
     state = json.loads((run / "last" / "state.json").read_text())
-    assert [(entry["epoch"], entry["step"], entry["rsum"]) for entry in state["history"]] == [(1, 15, 10), (2, 30, 30), (3, 45, 20), (4, 60, 25)]
+    assert [(entry["epoch"], entry["step"], entry["rsum"]) for entry in state["history"]] == [
+        (1, 15, 10),
+        (2, 30, 30),
+        (3, 45, 20),
+        (4, 60, 25),
+    ]
     assert set(state["history"][0]) == {"epoch", "step", "protocol", "images", "captions", "t2i", "i2t", "rsum"}
     assert state["finished"] and state["best_rsum"] == 30 and state["step"] == 60
     assert os.readlink(run / "best") == "step-000030" and os.readlink(run / "last") == "step-000060"
-    assert sorted(path.name for path in run.iterdir()) == ["best", "last", "lock", "previous", "status.json", "step-000030", "step-000045", "step-000060", "train.log"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "best",
+        "last",
+        "lock",
+        "previous",
+        "status.json",
+        "step-000030",
+        "step-000045",
+        "step-000060",
+        "train.log",
+    ]
     assert "(best so far)" in (run / "train.log").read_text()
 
 
@@ -141,17 +176,26 @@ def test_of_no_epochs_the_start_is_kept_as_a_checkpoint(tiny_config, tmp_path):
 
 
 @pytest.mark.parametrize("linear, said", [(31.0, True), (30.0, False)])
-def test_the_end_says_the_best_epoch_how_to_measure_it_and_whether_the_linear_model_is_better(tiny_config, tmp_path, monkeypatch, capsys, linear, said):
+def test_the_end_says_the_best_epoch_how_to_measure_it_and_whether_the_linear_model_is_better(
+    tiny_config, tmp_path, monkeypatch, capsys, linear, said
+):
     rsums = iter([10.0, 30.0, 20.0])
     monkeypatch.setattr(trainer, "evaluate", lambda *arguments: {**evaluate(*arguments), "rsum": next(rsums)})
     monkeypatch.setattr(steps, "as_json", lambda *_: {**as_json(*_), "rsum": linear})
     run = tmp_path / "a run"
     train(tiny_config("optim.epochs=3", "model.init=linear", f"run.dir={run}"))
     lines = capsys.readouterr().out.splitlines()
-    end, warned = [line for line in lines if line.startswith("best epoch")], [line for line in lines if "linear model alone" in line]
+    end, warned = (
+        [line for line in lines if line.startswith("best epoch")],
+        [line for line in lines if "linear model alone" in line],
+    )
     assert len(end) == 1 and end[0].startswith("best epoch 2 of 3: ") and "rsum 30.0" in end[0]
     assert end[0].endswith(f"python tools/eval.py --checkpoint '{run}'")
-    assert warned == (["the linear model alone had rsum 31.0, the best epoch 30.0: train longer (optim.epochs) or on more pairs"] if said else [])
+    assert warned == (
+        ["the linear model alone had rsum 31.0, the best epoch 30.0: train longer (optim.epochs) or on more pairs"]
+        if said
+        else []
+    )
 
 
 def test_validation_after_every_so_many_epochs_and_the_last(tiny_config, tmp_path):
@@ -164,7 +208,10 @@ def test_seed_decides_everything(tiny_config, tmp_path):
         np.random.seed(len(run))
         train(tiny_config("optim.epochs=1", f"run.seed={seed}", f"run.dir={tmp_path / run}"))
     assert_equal(weights(tmp_path / "one"), weights(tmp_path / "two"))
-    assert (weights(tmp_path / "one")["text_embedding.word.weight"] != weights(tmp_path / "three")["text_embedding.word.weight"]).any()
+    assert (
+        weights(tmp_path / "one")["text_embedding.word.weight"]
+        != weights(tmp_path / "three")["text_embedding.word.weight"]
+    ).any()
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
@@ -213,7 +260,9 @@ def never_stopped(tiny_config, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step, accumulate", [(0, 1), (3, 1), (11, 1), (15, 1), (22, 1), (3, 3), (7, 3)])
-def test_resumed_in_a_process_that_has_trained_before(tiny_config, tmp_path, stop_after, never_stopped, step, accumulate):
+def test_resumed_in_a_process_that_has_trained_before(
+    tiny_config, tmp_path, stop_after, never_stopped, step, accumulate
+):
     overrides = ["run.save_steps=2", "optim.schedule=cosine", "optim.warmup_steps=5", f"optim.accumulate={accumulate}"]
     whole, config = never_stopped(*overrides), tiny_config(*overrides, f"run.dir={tmp_path / 'run'}")
     stop_after(step)
@@ -245,7 +294,9 @@ def test_killed_between_the_links_of_an_epoch(tiny_config, tmp_path, monkeypatch
             train(config)
     train(config, resume=True)
     assert os.readlink(tmp_path / "run" / "best") == os.readlink(tmp_path / "whole" / "best")
-    assert [path.name for path in sorted((tmp_path / "run").iterdir())] == [path.name for path in sorted((tmp_path / "whole").iterdir())]
+    assert [path.name for path in sorted((tmp_path / "run").iterdir())] == [
+        path.name for path in sorted((tmp_path / "whole").iterdir())
+    ]
     for link in ("best", "last"):
         assert_equal(weights(tmp_path / "run" / link), weights(tmp_path / "whole" / link))
 
@@ -294,7 +345,9 @@ def test_the_loss_scaler_goes_on_where_it_was(tiny_config, tmp_path, monkeypatch
     (30, {"last": "state.json"}, "last/state.json: its checksum"),  # the best one too
     (21, {"last": "train.safetensors", "previous": "train.safetensors"}, "last/train.safetensors: its checksum"),
 ])  # fmt: skip
-def test_damaged_last_is_replaced_by_the_newest_whole_one(tiny_config, tmp_path, stop_after, capsys, steps, damaged, says):
+def test_damaged_last_is_replaced_by_the_newest_whole_one(
+    tiny_config, tmp_path, stop_after, capsys, steps, damaged, says
+):
     """After 21 updates RUN/last is at 20, RUN/previous at 18 and RUN/best at 15; after 30 all but RUN/previous, at 28, are at 30."""
     overrides = ["run.save_steps=2", "optim.epochs=3"]
     train(tiny_config(*overrides, f"run.dir={tmp_path / 'whole'}"))
@@ -309,7 +362,11 @@ def test_damaged_last_is_replaced_by_the_newest_whole_one(tiny_config, tmp_path,
         (run / link / name).write_bytes(content)
     train(config, resume=True)
     lines = [line for line in capsys.readouterr().out.splitlines() if "instead" in line]
-    assert len(lines) == 1 and says in lines[0] and f": going on from {run / ('best' if len(damaged) == 2 else 'previous')} instead" in lines[0]
+    assert (
+        len(lines) == 1
+        and says in lines[0]
+        and f": going on from {run / ('best' if len(damaged) == 2 else 'previous')} instead" in lines[0]
+    )
     for link in ("last", "previous", "best"):
         assert_equal(weights(run / link), weights(tmp_path / "whole" / link))
         assert open_checkpoint(run / link).state == open_checkpoint(tmp_path / "whole" / link).state
@@ -336,7 +393,9 @@ def test_names_in_the_optimizer_state_do_not_depend_on_earlier_runs(tiny_config,
     assert names[0] == names[1]
 
 
-def test_checkpoint_that_a_run_left_before_its_first_link_is_not_taken_over(tiny_config, tmp_path, monkeypatch, stop_after):
+def test_checkpoint_that_a_run_left_before_its_first_link_is_not_taken_over(
+    tiny_config, tmp_path, monkeypatch, stop_after
+):
     def killed(*arguments):
         raise Stopped
 
@@ -369,7 +428,10 @@ def test_a_second_training_into_one_directory_is_refused_before_it_begins(tiny_c
         train(tiny_config("run.save_steps=2", f"run.dir={run}"))
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.name != "lock"}
     with locked(run / "lock", run):
-        with pytest.raises(InputError, match=rf"^{run}: is being written by process {os.getpid()} on \S+ since [-\d]+ [:\d]+; try again when that has ended$"):
+        with pytest.raises(
+            InputError,
+            match=rf"^{run}: is being written by process {os.getpid()} on \S+ since [-\d]+ [:\d]+; try again when that has ended$",
+        ):
             train(tiny_config("run.save_steps=2", f"run.dir={run}"), resume=True)
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.name != "lock"}
     train(tiny_config("run.save_steps=2", f"run.dir={run}"), resume=True)
@@ -388,7 +450,16 @@ def test_existing_run_is_refused_without_resume(tiny_config, trained):
         train(tiny_config("optim.epochs=1", f"run.dir={trained()}"))
 
 
-@pytest.mark.parametrize("key, value", [("optim.lr", "1e-5"), ("model.fragments", "2"), ("run.seed", "9"), ("run.eval_epochs", "2"), ("optim.epochs", "3")])
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("optim.lr", "1e-5"),
+        ("model.fragments", "2"),
+        ("run.seed", "9"),
+        ("run.eval_epochs", "2"),
+        ("optim.epochs", "3"),
+    ],
+)
 def test_changed_config_is_refused_by_name(tiny_config, trained, key, value):
     with pytest.raises(InputError, match=rf"was started with another config \({key}: "):
         train(tiny_config("optim.epochs=1", f"{key}={value}", f"run.dir={trained()}"), resume=True)
@@ -458,7 +529,10 @@ def test_full_disk_while_training_keeps_the_last_checkpoint(tiny_config, tmp_pat
     assert open_checkpoint(run / "last").state["finished"]
 
 
-@pytest.mark.parametrize("overrides, message", [(["run.dir="], "run.dir is empty"), (["model.init=teacher"], "needs a teacher: use tools/distill.py")])
+@pytest.mark.parametrize(
+    "overrides, message",
+    [(["run.dir="], "run.dir is empty"), (["model.init=teacher"], "needs a teacher: use tools/distill.py")],
+)
 def test_config_that_cannot_be_trained(tiny_config, tmp_path, overrides, message):
     with pytest.raises(InputError, match=message):
         train(tiny_config(f"run.dir={tmp_path / 'run'}", *overrides))

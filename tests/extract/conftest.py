@@ -39,7 +39,9 @@ def detector(tmp_path_factory):
         helper.make_node("Add", ["all_scores", "nothing"], ["scores"]),
     ]
     constants = {"zero": (0, "float32"), "all_boxes": (boxes, "float32"), "all_scores": ([0.2, 0.9, 0.5], "float32")}
-    return save(tmp_path_factory.mktemp("networks") / "boxes.onnx", nodes, [("boxes", [3, 4]), ("scores", [3])], constants)
+    return save(
+        tmp_path_factory.mktemp("networks") / "boxes.onnx", nodes, [("boxes", [3, 4]), ("scores", [3])], constants
+    )
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from inflate_shrink.data.clustering import cluster_regions
 from inflate_shrink.data.store import open_store
 from inflate_shrink.errors import InputError
 from inflate_shrink.extract.collection import extract_collection
+from inflate_shrink.extract.decode import open_photo
 from inflate_shrink.extract.extractor import Extractor, ExtractorSettings
-from inflate_shrink.extract.photos import PhotoFolder, open_photo
+from inflate_shrink.extract.photos import PhotoFolder
 
 ODD = "my trip/caf\u00e9 \u72d7.png"
 GOOD = ["grey.png", ODD, "noise.jpg", "turned.jpg"]
@@ -102,7 +103,9 @@ def test_whatever_lies_in_a_folder(source, extract, tmp_path, capsys):
     store = open_store(tmp_path / "out")
     assert store.image_ids == store.image_files == GOOD
     assert store.image_sizes.tolist() == [[128, 96]] * 3 + [[96, 128]]
-    assert store.meta["image_root"] == str(source) and store.meta["extractor"].startswith("cells of backbone mean.onnx sha256:")
+    assert store.meta["image_root"] == str(source) and store.meta["extractor"].startswith(
+        "cells of backbone mean.onnx sha256:"
+    )
     assert store.image_path(1) == source / ODD and (source.suffix or store.image_path(1).is_file())
     assert store.captions == []
     with pytest.raises(InputError, match="out: holds regions but no captions; tools/prepare_data.py --regions"):
@@ -142,7 +145,9 @@ def test_taken_up(source, extract, interrupted, tmp_path, workers):
     assert os.listdir(tmp_path / "here") == [".out.partial"]
     assert extract(source, tmp_path / "here" / "out", workers=workers) == (4, 2, 0)
     assert extract(source, tmp_path / "there" / "out") == (4, 0, 0)
-    assert os.listdir(tmp_path / "here") == ["out"] and contents(tmp_path / "here" / "out") == contents(tmp_path / "there" / "out")
+    assert os.listdir(tmp_path / "here") == ["out"] and contents(tmp_path / "here" / "out") == contents(
+        tmp_path / "there" / "out"
+    )
 
 
 def test_a_new_photo_or_another_setting_begins_anew(source, extract, interrupted, settings, tmp_path):
@@ -165,10 +170,17 @@ def test_a_new_photo_or_another_setting_begins_anew(source, extract, interrupted
         ("Reshape", np.array([1, -1]), [1, "n"], r"net.onnx: expected a feature map \(1, C, h, w\), found \(1, \d+\)"),
         ("Reshape", np.array([2, 3, 16, -1]), [2, 3, 16, "n"], "net.onnx: expected a feature map"),
         ("Mul", np.ones((7, 3, 1, 1), np.float32), [7, 3, "h", "w"], "net.onnx: expected a feature map"),
-        ("Mul", np.ones((1, 3, 9, 9), np.float32), [1, 3, "h", "w"], r"net.onnx: fails on an input of shape \(1, 3, 256, 256\)"),
+        (
+            "Mul",
+            np.ones((1, 3, 9, 9), np.float32),
+            [1, 3, "h", "w"],
+            r"net.onnx: fails on an input of shape \(1, 3, 256, 256\)",
+        ),
     ],
 )
-def test_network_that_does_not_fit_is_found_first(source, extract, network, tmp_path, monkeypatch, capsys, operation, constant, shape, message):
+def test_network_that_does_not_fit_is_found_first(
+    source, extract, network, tmp_path, monkeypatch, capsys, operation, constant, shape, message
+):
     monkeypatch.setattr(PhotoFolder, "read", None)
     path = network(operation, constant, shape)
     with pytest.raises(InputError, match=message) as caught:
@@ -181,9 +193,13 @@ def test_features_too_large_cost_a_photo_only(extract, network, tmp_path, capsys
     path = network("Mul", np.float32(1e6), [1, 3, "h", "w"])
     files = {f"{name}.png": encoded_colour(colour) for name, colour in (("black", 0), ("white", 255))}
     out = tmp_path / "out"
-    assert extract(unpacked(tmp_path / "photos", files), out, settings=ExtractorSettings(str(path), "unit", size=32)) == (1, 0, 0)
+    assert extract(
+        unpacked(tmp_path / "photos", files), out, settings=ExtractorSettings(str(path), "unit", size=32)
+    ) == (1, 0, 0)
     skipped = capsys.readouterr().err
-    assert "image 'white.png': a feature is NaN, infinite or too large for float16" in skipped and skipped.count("\n") == 1
+    assert (
+        "image 'white.png': a feature is NaN, infinite or too large for float16" in skipped and skipped.count("\n") == 1
+    )
     assert open_store(out).image_ids == ["black.png"]
 
 
@@ -238,8 +254,16 @@ def damaged(directory):
 @pytest.mark.parametrize(
     "change, options, message",
     [
-        (None, {"regions": 8}, "old: its clustering is 'k-means to 32', here it is 'k-means to 8', so nothing of it can be reused"),
-        (None, {"size": 64}, r"old: its extractor is 'cells of .*side 256\)', here it is .*side 64\)', so nothing of it can be reused"),
+        (
+            None,
+            {"regions": 8},
+            "old: its clustering is 'k-means to 32', here it is 'k-means to 8', so nothing of it can be reused",
+        ),
+        (
+            None,
+            {"size": 64},
+            r"old: its extractor is 'cells of .*side 256\)', here it is .*side 64\)', so nothing of it can be reused",
+        ),
         (of_an_earlier_version, {}, "file_hashes.npy: missing, so it is not known which photos are unchanged"),
         (damaged, {}, "old/regions.npy: its checksum is not the one in"),
         (lambda old: os.rename(old, old.parent / "elsewhere"), {}, "old: no such data set directory"),

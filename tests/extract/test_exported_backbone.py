@@ -25,7 +25,9 @@ def test_backbone_of_the_guide(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", None)  # nothing may call pip
     exec(code)
     found = [path for path in tmp_path.iterdir() if path.suffix in (".onnx", ".json", ".pdmodel")]
-    assert {path.suffix for path in found} == ({".pdmodel"} if paddle.__version__.startswith("2.") else {".onnx", ".json"})
+    assert {path.suffix for path in found} == (
+        {".pdmodel"} if paddle.__version__.startswith("2.") else {".onnx", ".json"}
+    )
     for network in map(Network, found):
         for height, width in ((64, 96), (96, 32)):
             assert network(np.zeros((1, 3, height, width), np.float32))[0].shape == (1, 512, height // 32, width // 32)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from inflate_shrink.errors import InputError
+from inflate_shrink.extract.decode import Photo
 from inflate_shrink.extract.extractor import Extractor, ExtractorSettings
-from inflate_shrink.extract.photos import Photo
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -25,24 +25,41 @@ def test_grid_cells_in_reading_order(backbone):
     assert (found.width, found.height) == (64, 64) and found.features.dtype == np.float32
 
 
+# The grid is at most twice as long as short.
 @pytest.mark.parametrize(
     "width, height, cells",
-    [(200, 100, (2, 4)), (100, 200, (4, 2)), (90, 100, (2, 2)), (1000, 10, (2, 4)), (1, 1, (2, 2))],  # at most twice as long as short
+    [
+        (200, 100, (2, 4)),
+        (100, 200, (4, 2)),
+        (90, 100, (2, 2)),
+        (1000, 10, (2, 4)),
+        (1, 1, (2, 2)),
+    ],
 )
 def test_grid_follows_the_photos_shape(backbone, width, height, cells):
-    found = Extractor(ExtractorSettings(str(backbone), "unit", size=64))(Photo(Image.new("RGB", (width, height)), width, height))
+    found = Extractor(ExtractorSettings(str(backbone), "unit", size=64))(
+        Photo(Image.new("RGB", (width, height)), width, height)
+    )
     assert len(found.boxes) == cells[0] * cells[1]
-    assert found.boxes[-1].tolist() == [pytest.approx(width - width / cells[1]), pytest.approx(height - height / cells[0]), width, height]
+    assert found.boxes[-1].tolist() == [
+        pytest.approx(width - width / cells[1]),
+        pytest.approx(height - height / cells[0]),
+        width,
+        height,
+    ]
 
 
 def test_boxes_best_first_clipped_and_never_empty(backbone, detector):
     found = Extractor(ExtractorSettings(str(backbone), "unit", str(detector), "boxes", size=64))(halves(128, 128))
     assert found.boxes.tolist() == [[0, 64, 128, 128], [0, 0, 64, 128]]
-    np.testing.assert_allclose(found.features, [[0.5, 0, 0.5], [1, 0, 0]], atol=0.13)  # points near the border see the other half
+    # Points near the border see the other half.
+    np.testing.assert_allclose(found.features, [[0.5, 0, 0.5], [1, 0, 0]], atol=0.13)
 
 
 def test_number_of_boxes(backbone, detector):
-    found = Extractor(ExtractorSettings(str(backbone), "unit", str(detector), "boxes", size=64, boxes=1))(halves(128, 128))
+    found = Extractor(ExtractorSettings(str(backbone), "unit", str(detector), "boxes", size=64, boxes=1))(
+        halves(128, 128)
+    )
     assert found.boxes.tolist() == [[0, 64, 128, 128]]
 
 
@@ -54,7 +71,9 @@ def test_a_wide_photo_is_not_squeezed_for_the_detector(backbone, detector):
 
 def test_colour_and_scale_of_presets(backbone):
     red = Photo(Image.new("RGB", (32, 32), RED), 32, 32)
-    centred, caffe = (Extractor(ExtractorSettings(str(backbone), preset, size=32))(red).features[0] for preset in ("centred", "caffe"))
+    centred, caffe = (
+        Extractor(ExtractorSettings(str(backbone), preset, size=32))(red).features[0] for preset in ("centred", "caffe")
+    )
     np.testing.assert_allclose(centred, [127 / 128, -1, -1], rtol=1e-6)
     np.testing.assert_allclose(caffe, [-102.9801, -115.9465, 255 - 122.7717], rtol=1e-4)
 

@@ -20,7 +20,9 @@ def paddle_backbone(tmp_path_factory):
     prefix = tmp_path_factory.mktemp("paddle") / "mean"
     same = paddle.nn.Conv2D(3, 3, 1, bias_attr=False, weight_attr=paddle.nn.initializer.Dirac())
     network = paddle.nn.Sequential(paddle.nn.AvgPool2D(32), same)
-    paddle.jit.save(network, str(prefix), input_spec=[paddle.static.InputSpec([None, 3, None, None], "float32", name="image")])
+    paddle.jit.save(
+        network, str(prefix), input_spec=[paddle.static.InputSpec([None, 3, None, None], "float32", name="image")]
+    )
     return next(path for path in prefix.parent.iterdir() if path.suffix in (".json", ".pdmodel"))
 
 

@@ -19,9 +19,18 @@ def outside(location):
 @pytest.fixture
 def model(tmp_path):
     """An ONNX file with tensors in the graph, in a node, in a graph of a node and in a function, beside their files."""
-    inner = helper.make_graph([helper.make_node("Constant", [], ["c"], value=outside("c"))], "inner", [], [], [outside("d")])
-    nodes = [helper.make_node("Constant", [], ["a"], value=outside("a")), helper.make_node("If", ["x"], ["y"], then_branch=inner)]
-    model = helper.make_model(helper.make_graph(nodes, "outer", [], [], [outside("b"), helper.make_tensor("t", TensorProto.FLOAT, [2], [1, 2])]))
+    inner = helper.make_graph(
+        [helper.make_node("Constant", [], ["c"], value=outside("c"))], "inner", [], [], [outside("d")]
+    )
+    nodes = [
+        helper.make_node("Constant", [], ["a"], value=outside("a")),
+        helper.make_node("If", ["x"], ["y"], then_branch=inner),
+    ]
+    model = helper.make_model(
+        helper.make_graph(
+            nodes, "outer", [], [], [outside("b"), helper.make_tensor("t", TensorProto.FLOAT, [2], [1, 2])]
+        )
+    )
     model.functions.add(name="f", domain="own").node.add().attribute.add(name="value", t=outside("e"))
     for name in "abcdef":
         (tmp_path / name).write_bytes(np.zeros(1, "<f4").tobytes())

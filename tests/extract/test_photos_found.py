@@ -72,7 +72,19 @@ def test_name_that_is_not_utf8(tmp_path):
     assert folder.bad == [f"{tmp_path}: '\\udce4.jpg': the name is not UTF-8; rename it"]
 
 
-@pytest.mark.parametrize("name", ["../evil.jpg", "a/../../evil.jpg", "..", "/etc/evil.jpg", "C:/evil.jpg", "..\\evil.jpg", "a\\b.jpg", "a.jpg\0.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.jpg",
+        "a/../../evil.jpg",
+        "..",
+        "/etc/evil.jpg",
+        "C:/evil.jpg",
+        "..\\evil.jpg",
+        "a\\b.jpg",
+        "a.jpg\0.txt",
+    ],
+)
 def test_archive_that_leads_outside(tmp_path, name):
     source = tmp_path / "own.zip"
     placeholder = "@" * len(name)  # writing would clean the name
@@ -144,7 +156,9 @@ def test_subdirectory_that_cannot_be_listed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", deny)
     folder = PhotoFolder(source)
-    assert folder.names == ["a.jpg"] and folder.bad[0].startswith(f"{source}/locked: cannot be listed: Permission denied")
+    assert folder.names == ["a.jpg"] and folder.bad[0].startswith(
+        f"{source}/locked: cannot be listed: Permission denied"
+    )
     refused(build(tmp_path / "all locked", {"a.jpg": b""}), "cannot be listed: Permission denied")
 
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.extract import photos
-from inflate_shrink.extract.photos import open_photo
+from inflate_shrink.extract import decode
+from inflate_shrink.extract.decode import open_photo
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -92,7 +92,8 @@ def test_nonsense_in_exif_does_not_cost_the_photo():
     exif[0x0112], exif[0x010F] = 9, "a camera"
     good = exif.tobytes()
     assert pixel(encode(cornered(), "PNG", exif=good)) == RED
-    word = b"Exif\0\0" + struct.pack("<2sHIHHHI4sI", b"II", 42, 8, 1, 0x0112, 2, 3, b"up", 0)  # text where a number belongs
+    # Text where a number belongs.
+    word = b"Exif\0\0" + struct.pack("<2sHIHHHI4sI", b"II", 42, 8, 1, 0x0112, 2, 3, b"up", 0)
     assert near(pixel(encode(cornered(), "JPEG", exif=word)), RED)
     for _ in range(100):
         broken = bytes(rng.choice((byte, rng.randrange(256))) for byte in good)[: rng.randrange(1, len(good))]
@@ -109,7 +110,12 @@ KINDS = {
     "RGBA WebP": (Image.new("RGBA", (3, 2), (255, 0, 0, 0)), "WEBP", {}, WHITE),
     "P": (Image.new("RGB", (3, 2), RED).quantize(2), "PNG", {}, RED),
     "P with a transparent colour": (Image.new("RGB", (3, 2), RED).quantize(2), "PNG", {"transparency": 0}, WHITE),
-    "P with a translucent colour": (Image.new("RGB", (3, 2), RED).quantize(2), "PNG", {"transparency": b"\x33"}, (255, 204, 204)),
+    "P with a translucent colour": (
+        Image.new("RGB", (3, 2), RED).quantize(2),
+        "PNG",
+        {"transparency": b"\x33"},
+        (255, 204, 204),
+    ),
     "GIF with a transparent colour": (Image.new("RGB", (3, 2), RED).quantize(2), "GIF", {"transparency": 0}, WHITE),
     "CMYK JPEG": (Image.new("CMYK", (3, 2), (0, 255, 255, 0)), "JPEG", {}, RED),
     "CMYK TIFF": (Image.new("CMYK", (3, 2), (0, 255, 255, 0)), "TIFF", {}, RED),
@@ -196,7 +202,11 @@ def test_limit_of_pixels(monkeypatch, pillow, kind):
 
 def png(width, height, rows=b""):
     """A grey PNG that declares a size of its own."""
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )
@@ -212,7 +222,10 @@ def test_bomb(monkeypatch, pillow, part):
 # ---- damage
 
 
-@pytest.mark.parametrize("data", [b"Dear diary,\nno photo.\n", b"\0", b"GIF89a", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0" * 5000])
+@pytest.mark.parametrize(
+    "data",
+    [b"Dear diary,\nno photo.\n", b"\0", b"GIF89a", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0" * 5000],
+)
 def test_not_an_image(data):
     rejected(data, "not an image of a kind that can be read", "convert it to JPEG or PNG")
 
@@ -257,7 +270,7 @@ def test_out_of_memory_is_one_line(monkeypatch):
     def fail(image):
         raise MemoryError
 
-    monkeypatch.setattr(photos, "_to_rgb", fail)
+    monkeypatch.setattr(decode, "_to_rgb", fail)
     rejected(data, "MemoryError")
 
 
@@ -267,8 +280,8 @@ def test_out_of_memory_is_one_line(monkeypatch):
 def test_warnings_stay_inside(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)  # 300 pixels: a warning, not an error
     data = encode(Image.new("RGB", (20, 15)), "PNG")
-    decode = photos._decode
-    monkeypatch.setattr(photos, "_decode", lambda *arguments: time.sleep(0.01) or decode(*arguments))
+    whole = decode._decode
+    monkeypatch.setattr(decode, "_decode", lambda *arguments: time.sleep(0.01) or whole(*arguments))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         before = list(warnings.filters)
@@ -285,7 +298,9 @@ def test_warnings_stay_inside(monkeypatch):
 
 
 def heic(image):
-    pillow_heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed: pip install inflate-shrink[heic]")
+    pillow_heif = pytest.importorskip(
+        "pillow_heif", reason="pillow-heif is not installed: pip install inflate-shrink[heic]"
+    )
     pillow_heif.register_heif_opener()
     data = io.BytesIO()
     image.save(data, "HEIF", quality=95)

@@ -44,7 +44,14 @@ def test_boxes_without_scores_are_best_first():
 
 
 @pytest.mark.parametrize(
-    "decode, output", [(decode_yolox, (1, 20, 85)), (decode_yolox, (1, 21, 5)), (decode_yolox, (21, 85)), (decode_yolov8, (1, 84, 5)), (decode_boxes, (3, 5))]
+    "decode, output",
+    [
+        (decode_yolox, (1, 20, 85)),
+        (decode_yolox, (1, 21, 5)),
+        (decode_yolox, (21, 85)),
+        (decode_yolov8, (1, 84, 5)),
+        (decode_boxes, (3, 5)),
+    ],
 )
 def test_another_networks_output(decode, output):
     with pytest.raises(InputError, match="expected"):

@@ -38,18 +38,31 @@ def data(photos, backbone, detector, tmp_path_factory):
     """Name -> data set: of grid cells, clustered to 5; of boxes; and one with captions of the first, clustered to 3."""
     pytest.importorskip("onnxruntime")
     place, bad = tmp_path_factory.mktemp("stores"), BadRecords(skip=False)
-    kinds = {"cells": (ExtractorSettings(str(backbone), "unit", size=128), 5), "boxes": (ExtractorSettings(str(backbone), "unit", str(detector), "boxes", 96, 50), 32)}
+    kinds = {
+        "cells": (ExtractorSettings(str(backbone), "unit", size=128), 5),
+        "boxes": (ExtractorSettings(str(backbone), "unit", str(detector), "boxes", 96, 50), 32),
+    }
     for name, (settings, regions) in kinds.items():
         extract_collection(PhotoFolder(photos), place / name, settings, regions=regions, bad=bad)
     captions = [Caption(f"{number}.png", "a photo", "train", "here") for number in range(4)]
-    prepare(place / "captioned", captions, region_source([str(place / "cells")], "store", ""), lambda usable: ["[PAD]"], regions=3, dtype="float32", bad=bad)
+    prepare(
+        place / "captioned",
+        captions,
+        region_source([str(place / "cells")], "store", ""),
+        lambda usable: ["[PAD]"],
+        regions=3,
+        dtype="float32",
+        bad=bad,
+    )
     return {name: open_store(place / name) for name in (*kinds, "captioned")}
 
 
 def describer(store, record=None, **networks):
     """A function: the file of a photo -> its regions, as by a data set's record, or another."""
     record = store.meta["extraction"] if record is None else record
-    describe = PhotoDescriber(JsonMapping(record, Path("meta.json")), store.meta["extractor"], store.directory, **networks)
+    describe = PhotoDescriber(
+        JsonMapping(record, Path("meta.json")), store.meta["extractor"], store.directory, **networks
+    )
     return lambda file: describe(read_photo(file), str(file))
 
 
@@ -66,10 +79,21 @@ def test_as_the_data_set_has_it(data, photos, name, count):
 
 
 def test_networks_that_moved(data, photos, backbone, detector, tmp_path):
-    store, moved = data["boxes"], {"backbone": shutil.copy(backbone, tmp_path / "a.onnx"), "detector": shutil.copy(detector, tmp_path / "b.onnx")}
+    store, moved = (
+        data["boxes"],
+        {
+            "backbone": shutil.copy(backbone, tmp_path / "a.onnx"),
+            "detector": shutil.copy(detector, tmp_path / "b.onnx"),
+        },
+    )
     record = {**store.meta["extraction"], "backbone": "gone/a.onnx", "detector": "gone/b.onnx"}
-    np.testing.assert_array_equal(describer(store, record, **moved)(photos / "0.png"), describer(store)(photos / "0.png"))
-    with pytest.raises(InputError, match=rf"^gone/b.onnx: not there, the detector that described the photos of {store.directory}; give its file as --detector$"):
+    np.testing.assert_array_equal(
+        describer(store, record, **moved)(photos / "0.png"), describer(store)(photos / "0.png")
+    )
+    with pytest.raises(
+        InputError,
+        match=rf"^gone/b.onnx: not there, the detector that described the photos of {store.directory}; give its file as --detector$",
+    ):
         describer(store, record, backbone=moved["backbone"])
     with pytest.raises(InputError, match="gone/a.onnx: not there, the backbone"):
         describer(store, record, detector=moved["detector"])
@@ -77,8 +101,15 @@ def test_networks_that_moved(data, photos, backbone, detector, tmp_path):
 
 def test_other_networks(data, network, detector):
     other = str(network("Mul", np.ones((1, 3, 1, 1), np.float32), [1, 3, "h", "w"]))
-    for name, networks in (("cells", {"backbone": other}), ("boxes", {"backbone": other}), ("boxes", {"detector": other})):
-        with pytest.raises(InputError, match="its photos were described by '.*mean.onnx sha256:.*', here are '.*net.onnx sha256:.*'; give the same networks"):
+    for name, networks in (
+        ("cells", {"backbone": other}),
+        ("boxes", {"backbone": other}),
+        ("boxes", {"detector": other}),
+    ):
+        with pytest.raises(
+            InputError,
+            match="its photos were described by '.*mean.onnx sha256:.*', here are '.*net.onnx sha256:.*'; give the same networks",
+        ):
             describer(data[name], **networks)
     with pytest.raises(InputError, match="described without a detector; leave out --detector"):
         describer(data["cells"], detector=str(detector))
@@ -91,8 +122,16 @@ def test_other_networks(data, network, detector):
         ("boxes", 0, "boxes: expected a whole number from 1 to 2048"),
         ("backbone", None, "backbone: expected a text"),
         ("detector_preset", "mine", "detector_preset: expected 'yolox' or"),
-        ("clusterings", [{"regions": 0, "dtype": "float16"}], r"clusterings\[0\].regions: expected a whole number from 1"),
-        ("clusterings", [{"regions": 3, "dtype": "object"}], r"clusterings\[0\].dtype: expected 'float16' or 'float32'"),
+        (
+            "clusterings",
+            [{"regions": 0, "dtype": "float16"}],
+            r"clusterings\[0\].regions: expected a whole number from 1",
+        ),
+        (
+            "clusterings",
+            [{"regions": 3, "dtype": "object"}],
+            r"clusterings\[0\].dtype: expected 'float16' or 'float32'",
+        ),
         ("clusterings", 3, "clusterings: expected a list"),
     ],
 )
@@ -104,7 +143,11 @@ def test_damaged_records(data, key, value, says):
 def test_what_is_no_photo(data, tmp_path):
     describe = describer(data["cells"])
     (tmp_path / "notes.txt").write_text("Rome, May")
-    for file, says in ((tmp_path / "none.jpg", "no such photo"), (tmp_path, "no such photo"), (tmp_path / "notes.txt", "not an image of a kind")):
+    for file, says in (
+        (tmp_path / "none.jpg", "no such photo"),
+        (tmp_path, "no such photo"),
+        (tmp_path / "notes.txt", "not an image of a kind"),
+    ):
         with pytest.raises(InputError, match=f"^{file}: {says}"):
             describe(file)
 
@@ -123,9 +166,21 @@ def test_data_sets_that_differ_record_nothing(data, tmp_path):
     for change, expected in (
         (lambda meta: meta, [True, True]),
         (lambda meta: {**meta, "extraction": {**meta["extraction"], "backbone": "/moved.onnx"}}, [True, True]),
-        (lambda meta: {**meta, "extraction": {**meta["extraction"], "clusterings": [{"regions": 9, "dtype": "float16"}]}}, [True, False]),
+        (
+            lambda meta: {
+                **meta,
+                "extraction": {**meta["extraction"], "clusterings": [{"regions": 9, "dtype": "float16"}]},
+            },
+            [True, False],
+        ),
         (lambda meta: {key: value for key, value in meta.items() if key != "extraction"}, [False, False]),
     ):
         assert [carried_extraction(records, 3, "float16") is not None for records in recorded(change)] == expected
-    prepare(tmp_path / "out", captions, region_source([str(stores[1])], "store", ""), lambda usable: ["[PAD]"], bad=BadRecords(skip=False))
+    prepare(
+        tmp_path / "out",
+        captions,
+        region_source([str(stores[1])], "store", ""),
+        lambda usable: ["[PAD]"],
+        bad=BadRecords(skip=False),
+    )
     assert "extraction" not in open_store(tmp_path / "out").meta

@@ -32,10 +32,16 @@ NEAREST = np.random.default_rng(1).integers(0, 300, OFFSETS[-1]).astype(np.uint1
 
 def reference(query, precision):
     """Scores (N,) and the size of a table's step."""
-    worth = [decode_rows(*encode_rows(vectors, precision), precision, 20).astype(np.float64) for vectors in (query, CENTROIDS)]
+    worth = [
+        decode_rows(*encode_rows(vectors, precision), precision, 20).astype(np.float64)
+        for vectors in (query, CENTROIDS)
+    ]
     products = worth[0] @ worth[1].T  # (l, C)
     lowest = products.min(1, initial=np.inf)
-    sums = [np.maximum(products[:, NEAREST[a:b]].max(1, initial=-np.inf), lowest).sum() for a, b in zip(OFFSETS, OFFSETS[1:])]
+    sums = [
+        np.maximum(products[:, NEAREST[a:b]].max(1, initial=-np.inf), lowest).sum()
+        for a, b in zip(OFFSETS, OFFSETS[1:])
+    ]
     return np.array(sums), (products - lowest[:, None]).max(initial=0) / 255
 
 
@@ -57,7 +63,12 @@ def test_paths_and_threads_give_the_same(threads):
     table = centroid_table(unit(2, 33, 20), as_items(CENTROIDS))
     wanted = centroid_scores(table, np.tile(NEAREST, 400), np.arange(0, 400 * len(NEAREST) + 1, 9), path="numpy")
     for path in paths():
-        assert np.array_equal(centroid_scores(table, np.tile(NEAREST, 400), np.arange(0, 400 * len(NEAREST) + 1, 9), threads=threads, path=path), wanted)
+        assert np.array_equal(
+            centroid_scores(
+                table, np.tile(NEAREST, 400), np.arange(0, 400 * len(NEAREST) + 1, 9), threads=threads, path=path
+            ),
+            wanted,
+        )
 
 
 def test_a_code_of_no_centroid_reads_nothing_strange():
@@ -78,7 +89,10 @@ def test_codes_are_the_centroids_with_the_highest_product(monkeypatch):
     monkeypatch.setattr(nearest, "_PRODUCTS", 1)  # more than one part
     vectors = unit(3, 150, 20)
     found = nearest_centroids(vectors, CENTROIDS)
-    products = decode_rows(*encode_rows(vectors, "bfloat16"), "bfloat16", 20) @ decode_rows(*encode_rows(CENTROIDS, "bfloat16"), "bfloat16", 20).T
+    products = (
+        decode_rows(*encode_rows(vectors, "bfloat16"), "bfloat16", 20)
+        @ decode_rows(*encode_rows(CENTROIDS, "bfloat16"), "bfloat16", 20).T
+    )
     assert found.dtype == np.uint16 and (products[np.arange(150), found] >= products.max(1) - 1e-6).all()
     assert np.array_equal(nearest_centroids(CENTROIDS, CENTROIDS), np.arange(300))
     assert nearest_centroids(CENTROIDS[:0], CENTROIDS).shape == (0,)
@@ -87,7 +101,10 @@ def test_codes_are_the_centroids_with_the_highest_product(monkeypatch):
 def test_without_the_library(without_library):
     query = unit(2, 7, 20)
     wanted, step = reference(query, "int8")
-    assert np.abs(centroid_scores(centroid_table(query, as_items(CENTROIDS)), NEAREST, OFFSETS) - wanted).max() <= 7 * step / 2 + 1e-4
+    assert (
+        np.abs(centroid_scores(centroid_table(query, as_items(CENTROIDS)), NEAREST, OFFSETS) - wanted).max()
+        <= 7 * step / 2 + 1e-4
+    )
     assert np.array_equal(nearest_centroids(CENTROIDS[:50], CENTROIDS), np.arange(50))
 
 

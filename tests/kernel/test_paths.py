@@ -52,7 +52,9 @@ def test_the_variable_hides_better_paths(fresh, monkeypatch):
         for one in ("", *paths()):
             assert np.rint(scores([np.eye(3)], rows, path=one)).tolist() == [[2, 1]]
         if number:
-            with pytest.raises(InputError, match=f"'{all_of_them[0]}' is no way to compute here; this machine has {path}"):
+            with pytest.raises(
+                InputError, match=f"'{all_of_them[0]}' is no way to compute here; this machine has {path}"
+            ):
                 scores([np.eye(3)], rows, path=all_of_them[0])
 
 
@@ -61,14 +63,25 @@ def test_a_variable_that_names_no_path(fresh, monkeypatch):
     rows = StoredFragments(*encode_rows(vectors, "int8"), np.array([0, 2, 3]), "int8", 3)
     monkeypatch.setenv(VARIABLE, "sse9")
     fresh()
-    for use in (paths, lambda: encode_rows(vectors, "int8"), lambda: scores([vectors], rows), lambda: best_positions(np.arange(9), 3)):
-        with pytest.raises(InputError, match="^INFLATE_SHRINK_PATH=sse9 is no way to compute here; this machine has .*numpy$"):
+    for use in (
+        paths,
+        lambda: encode_rows(vectors, "int8"),
+        lambda: scores([vectors], rows),
+        lambda: best_positions(np.arange(9), 3),
+    ):
+        with pytest.raises(
+            InputError, match="^INFLATE_SHRINK_PATH=sse9 is no way to compute here; this machine has .*numpy$"
+        ):
             use()
 
 
 @pytest.mark.skipif(library() is None, reason="the kernel was not compiled here")
 def test_arithmetic_limit_is_a_rate():
-    assert all(arithmetic_limit(precision, threads=1, seconds=1e-3, path=path) > 1e8 for precision in PRECISIONS for path in paths()[:-1])
+    assert all(
+        arithmetic_limit(precision, threads=1, seconds=1e-3, path=path) > 1e8
+        for precision in PRECISIONS
+        for path in paths()[:-1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,14 +100,29 @@ def test_no_arithmetic_limit(options, message):
 
 
 SCORES = [3, -np.inf, 7, 3, 3, -2, 7.000001, 0, -np.inf]
-BEST = [[], [6], [2, 6], [0, 2, 6], [0, 2, 3, 6], [0, 2, 3, 4, 6], [0, 2, 3, 4, 6, 7], [0, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 7]]
+BEST = [
+    [],
+    [6],
+    [2, 6],
+    [0, 2, 6],
+    [0, 2, 3, 6],
+    [0, 2, 3, 4, 6],
+    [0, 2, 3, 4, 6, 7],
+    [0, 2, 3, 4, 5, 6, 7],
+    [0, 1, 2, 3, 4, 5, 6, 7],
+]
 
 
 def check_best_rows():
     for count, wanted in enumerate(BEST):
         assert best_positions(np.array(SCORES), count).tolist() == wanted
-    assert best_positions(np.array(SCORES), 99).tolist() == list(range(9)) and best_positions(np.zeros(0), 3).tolist() == []
-    assert best_positions(np.array([0.0, -0.0, 1, -0.0]), 2).tolist() == [0, 2] and best_positions(np.array([-0.0, 0.0, -1]), 1).tolist() == [0]
+    assert (
+        best_positions(np.array(SCORES), 99).tolist() == list(range(9))
+        and best_positions(np.zeros(0), 3).tolist() == []
+    )
+    assert best_positions(np.array([0.0, -0.0, 1, -0.0]), 2).tolist() == [0, 2] and best_positions(
+        np.array([-0.0, 0.0, -1]), 1
+    ).tolist() == [0]
     assert len(best_positions(np.array([np.nan, 2, -np.nan, 1]), 3)) == 3
     for wrong in (np.zeros((2, 2)), np.array(["a"]), 5):
         with pytest.raises(InputError, match="scores are an array"):

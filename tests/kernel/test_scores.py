@@ -23,7 +23,9 @@ def vectors(seed, rows, dim):
 
 def make_rows(fragments, lengths, precision, center=None):
     values, scales = encode_rows(fragments, precision, center=center)
-    return StoredFragments(values, scales, np.cumsum([0, *lengths], dtype=np.int64), precision, fragments.shape[1], center)
+    return StoredFragments(
+        values, scales, np.cumsum([0, *lengths], dtype=np.int64), precision, fragments.shape[1], center
+    )
 
 
 def rounded(fragments, precision):
@@ -94,7 +96,10 @@ def test_one_row_and_one_fragment_each(path, precision):
 @on_every_path
 def test_one_row_each_on_average_only(path):
     lengths, fragments, queries = (0, 2, 1, 1), vectors(0, 4, 5), [vectors(1, 1, 5), vectors(2, 1, 5)]
-    close(scores(queries, make_rows(fragments, lengths, "float32"), path=path), reference(queries, fragments, lengths, "float32", "image"))
+    close(
+        scores(queries, make_rows(fragments, lengths, "float32"), path=path),
+        reference(queries, fragments, lengths, "float32", "image"),
+    )
 
 
 @on_every_path
@@ -105,7 +110,10 @@ def test_some_items(path, precision):
     for items in ([6, 0, 3, 3, 1, 6], [], [5], np.array([2, 4], np.int32)):
         for stored in ("image", "text"):
             wanted = reference(queries, fragments, RAGGED, precision, stored)[:, np.array(items, int)]
-            close(scores(queries, rows, np.array(items, dtype=getattr(items, "dtype", int)), stored=stored, path=path), wanted)
+            close(
+                scores(queries, rows, np.array(items, dtype=getattr(items, "dtype", int)), stored=stored, path=path),
+                wanted,
+            )
 
 
 @on_every_path
@@ -116,7 +124,9 @@ def test_centred_rows(path, precision, lengths, length):
     rows, queries = make_rows(fragments, lengths, precision, center), [vectors(1, length, 20), vectors(2, length, 20)]
     items = np.split(rounded(fragments - center, precision), np.cumsum(lengths)[:-1])
     for stored, axis in (("image", 1), ("text", 0)):
-        products = [[rounded(query, precision) @ item.T + (query @ center)[:, None] for item in items] for query in queries]
+        products = [
+            [rounded(query, precision) @ item.T + (query @ center)[:, None] for item in items] for query in queries
+        ]
         wanted = [[p.max(axis).sum() if p.size else -np.inf for p in of_query] for of_query in products]
         close(scores(queries, rows, stored=stored, path=path), wanted)
 
@@ -144,7 +154,9 @@ def test_threads_change_nothing(path, precision):
 @on_every_path
 def test_queries_are_rounded_alike_on_every_path(path):
     """Products so near to half an integer that a fused multiply-add would round them to the other side."""
-    query = np.float32([[0.7, 0.6862204670906067, -0.5704724192619324, 0.5098425149917603, -0.6035432815551758, 0.46574804186820984]])
+    query = np.float32(
+        [[0.7, 0.6862204670906067, -0.5704724192619324, 0.5098425149917603, -0.6035432815551758, 0.46574804186820984]]
+    )
     found = scores([query], make_rows(np.eye(6, dtype=np.float32), [1] * 6, "int8"), path=path)
     assert np.array_equal(np.rint(found / (0.7 / 127)), np.rint(query * (np.float32(127) / query[0, 0])))
 
@@ -167,13 +179,18 @@ def test_arrays_need_not_be_contiguous(path):
     wide = replace(rows, values=np.repeat(rows.values, 2, 0)[::2], scales=np.repeat(rows.scales, 2)[::2])
     wanted = scores([np.ascontiguousarray(query[::2, ::2])], rows, path=path)
     assert np.array_equal(scores([query.astype(np.float64)[::2, ::2]], wide, path=path), wanted)
-    assert np.array_equal(scores([np.asfortranarray(query[::2, ::2])], replace(rows, values=np.asfortranarray(rows.values)), path=path), wanted)
+    assert np.array_equal(
+        scores([np.asfortranarray(query[::2, ::2])], replace(rows, values=np.asfortranarray(rows.values)), path=path),
+        wanted,
+    )
 
 
 def test_a_fork_scores():
     rows, query = make_rows(vectors(0, 4000, 20), [4] * 1000, "int8"), vectors(1, 9, 20)
     wanted = scores([query], rows, threads=3)  # the pool has its threads, which a fork does not inherit
-    child = multiprocessing.get_context("fork").Process(target=lambda: np.testing.assert_array_equal(scores([query], rows, threads=3), wanted))
+    child = multiprocessing.get_context("fork").Process(
+        target=lambda: np.testing.assert_array_equal(scores([query], rows, threads=3), wanted)
+    )
     child.start()
     child.join(60)
     if child.is_alive():
@@ -199,9 +216,13 @@ def test_without_the_library(without_library):
 
 @pytest.mark.parametrize("block", [1, 50, 1000])
 def test_numpy_in_blocks(monkeypatch, block):
-    monkeypatch.setattr(sys.modules["inflate_shrink.kernel.scores"], "_BLOCK", block)  # a function of the package has its name
+    # A function of the package has its name.
+    monkeypatch.setattr(sys.modules["inflate_shrink.kernel.scores"], "_BLOCK", block)
     fragments, queries = vectors(0, sum(RAGGED), 5), [vectors(1, 9, 5)]
-    close(scores(queries, make_rows(fragments, RAGGED, "float32"), path="numpy"), reference(queries, fragments, RAGGED, "float32", "image"))
+    close(
+        scores(queries, make_rows(fragments, RAGGED, "float32"), path="numpy"),
+        reference(queries, fragments, RAGGED, "float32", "image"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,10 +234,20 @@ def test_numpy_in_blocks(monkeypatch, block):
         ((3, 5), {}, {"threads": -1}, "threads must be 0 .*found -1"),
         ((3, 5), {}, {"chosen": np.array([0, 2])}, "there are 2 items, numbered from 0, found numbers from 0 to 2"),
         ((3, 5), {}, {"chosen": np.array([-1])}, "there are 2 items"),
-        ((3, 5), {"values": np.zeros((4, 5), np.uint8)}, {}, r"rows of 5 dimensions in int8 are an array \(.., 8\) of uint8, found \(4, 5\) uint8"),
+        (
+            (3, 5),
+            {"values": np.zeros((4, 5), np.uint8)},
+            {},
+            r"rows of 5 dimensions in int8 are an array \(.., 8\) of uint8, found \(4, 5\) uint8",
+        ),
         ((3, 5), {"values": np.zeros((4, 8), np.float32)}, {}, "of uint8, found .* float32"),
         ((3, 5), {}, {"threads": 2**31}, "threads must be 0 .*up to 1024, found 2147483648"),
-        ((3, 5), {}, {"chosen": np.array([0.5])}, r"numbers of items are an array \(..\) of int64, found \(1,\) float64"),
+        (
+            (3, 5),
+            {},
+            {"chosen": np.array([0.5])},
+            r"numbers of items are an array \(..\) of int64, found \(1,\) float64",
+        ),
         ((3, 5), {}, {"chosen": np.array([True, False])}, "numbers of items are an array .* bool"),
         ((3, 5), {"precision": "int4"}, {}, "the precision of rows is one of"),
         ((3, 5), {"scales": None}, {}, r"scales of int8 rows are an array \(4\) of float32, found \(\)"),
@@ -240,7 +271,9 @@ LEAST, MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 @on_every_path
 @in_every_precision
-@pytest.mark.parametrize("offsets", [(0, 1, 5), (0, 3, 2), (-1, 1, 4), (0, MOST, LEAST, 4), (0, 10**9), (0, 1, 2, 3, 4, 5)], ids=str)
+@pytest.mark.parametrize(
+    "offsets", [(0, 1, 5), (0, 3, 2), (-1, 1, 4), (0, MOST, LEAST, 4), (0, 10**9), (0, 1, 2, 3, 4, 5)], ids=str
+)
 def test_offsets_beyond_the_rows_are_no_addresses(path, precision, offsets):
     rows = replace(make_rows(vectors(0, 4, 5), (1, 3), precision), offsets=np.array(offsets))
     for queries in ([vectors(1, 3, 5)], [vectors(1, 1, 5)]):

@@ -34,7 +34,11 @@ def random_vectors(rows, dim):
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("vectors", [SPECIAL, *(random_vectors(600, dim) for dim in (1, 2, 3, 5, 64, 100)), random_vectors(0, 7)], ids=lambda v: str(v.shape))
+@pytest.mark.parametrize(
+    "vectors",
+    [SPECIAL, *(random_vectors(600, dim) for dim in (1, 2, 3, 5, 64, 100)), random_vectors(0, 7)],
+    ids=lambda v: str(v.shape),
+)
 def test_the_library_and_numpy_agree_bit_by_bit(precision, vectors):
     width = row_width(vectors.shape[1], precision)
     values, scales = _encode(vectors, width, precision)
@@ -67,7 +71,11 @@ def test_errors_of_rounding(precision, width):
     values, scales = encode_rows(vectors, precision)
     assert row_width(5, precision) == width == values.shape[1]
     decoded = decode_rows(values, scales, precision, 5)
-    bound = {"float32": 0, "bfloat16": 2**-8 * np.abs(vectors), "int8": 0.50001 * np.abs(vectors).max(1, keepdims=True) / 127}[precision]
+    bound = {
+        "float32": 0,
+        "bfloat16": 2**-8 * np.abs(vectors),
+        "int8": 0.50001 * np.abs(vectors).max(1, keepdims=True) / 127,
+    }[precision]
     assert decoded.dtype == np.float32 and (np.abs(decoded - vectors) <= bound).all()
     assert np.array_equal(round_to(vectors, precision), decoded)
 
@@ -75,7 +83,9 @@ def test_errors_of_rounding(precision, width):
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_center_is_taken_away_and_added_again(precision):
     vectors, center = random_vectors(1, 5) * 0 + np.float32([5, 4, 3, 2, 1]), np.float32([5, 4, 3, 2, 0.5])
-    assert np.allclose(decode_rows(*encode_rows(vectors, precision, center=center), precision, 5, center), vectors, rtol=1e-6)
+    assert np.allclose(
+        decode_rows(*encode_rows(vectors, precision, center=center), precision, 5, center), vectors, rtol=1e-6
+    )
 
 
 def test_without_the_library(without_library):
@@ -84,7 +94,9 @@ def test_without_the_library(without_library):
 
 def test_vectors_of_any_layout():
     vectors = random_vectors(6, 10)
-    assert np.array_equal(encode_rows(vectors.astype(np.float64)[::2, ::2], "int8")[0], encode_rows(vectors[::2, ::2].copy(), "int8")[0])
+    assert np.array_equal(
+        encode_rows(vectors.astype(np.float64)[::2, ::2], "int8")[0], encode_rows(vectors[::2, ::2].copy(), "int8")[0]
+    )
 
 
 VECTORS = np.ones((2, 5), np.float32)
@@ -96,7 +108,11 @@ VECTORS = np.ones((2, 5), np.float32)
         (VECTORS, {"precision": "int4"}, "the precision of rows is one of float32, bfloat16, int8, found 'int4'"),
         (VECTORS[0], {}, r"vectors are an array \(.., ..\) of float32, found \(5,\) float32"),
         (VECTORS[:, :0], {}, "rows in int8 have 1 to 132104 dimensions, found 0"),
-        (np.zeros((1, MOST_INT8_DIMENSIONS + 1), np.float32), {}, "rows in int8 have 1 to 132104 dimensions, found 132105"),
+        (
+            np.zeros((1, MOST_INT8_DIMENSIONS + 1), np.float32),
+            {},
+            "rows in int8 have 1 to 132104 dimensions, found 132105",
+        ),
         (np.array([["a"]]), {}, "vectors are an array .* found .*<U1"),
         ([[1, 2], [3]], {}, "vectors are an array"),
         (VECTORS, {"center": np.zeros(4)}, r"a center's numbers are an array \(5\) of float32, found \(4,\)"),
@@ -132,7 +148,13 @@ def test_rows_that_cannot_be_decoded(changes, message):
 
 def test_the_most_dimensions_of_int8():
     """One more and the sum of 127 * 128 would not fit."""
-    rows = StoredFragments(*encode_rows(np.ones((1, MOST_INT8_DIMENSIONS), np.float32), "int8"), np.arange(2), "int8", MOST_INT8_DIMENSIONS)
+    rows = StoredFragments(
+        *encode_rows(np.ones((1, MOST_INT8_DIMENSIONS), np.float32), "int8"), np.arange(2), "int8", MOST_INT8_DIMENSIONS
+    )
     for path in paths():
         for sign in (1, -1):
-            np.testing.assert_allclose(scores([sign * np.ones((1, MOST_INT8_DIMENSIONS))], rows, path=path), [[sign * MOST_INT8_DIMENSIONS]], rtol=1e-3)
+            np.testing.assert_allclose(
+                scores([sign * np.ones((1, MOST_INT8_DIMENSIONS))], rows, path=path),
+                [[sign * MOST_INT8_DIMENSIONS]],
+                rtol=1e-3,
+            )

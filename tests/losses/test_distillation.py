@@ -46,7 +46,9 @@ def test_the_teacher_itself_is_the_best_student():
 
 def test_temperatures_multiply_or_divide():
     multiplied = distillation_loss(DistillConfig(teacher_temperature=2, student_temperature=16))
-    divided = distillation_loss(DistillConfig(teacher_temperature=0.5, student_temperature=1 / 16, temperature_is="divisor"))
+    divided = distillation_loss(
+        DistillConfig(teacher_temperature=0.5, student_temperature=1 / 16, temperature_is="divisor")
+    )
     assert float(multiplied(TEACHER, STUDENT)) == pytest.approx(3.29793, abs=1e-4)
     assert float(divided(TEACHER, STUDENT)) == pytest.approx(3.29793, abs=1e-4)
 

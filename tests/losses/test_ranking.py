@@ -45,6 +45,9 @@ def test_smooth_maximum_has_a_finite_gradient_at_separation():
 def test_same_image_pairs_are_negatives_unless_masked(ranking):
     scores = paddle.to_tensor([[1.0, 5.0, 0.0], [5.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     same_image = paddle.to_tensor([[True, True, False], [True, True, False], [False, False, True]])
-    off, on = (ranking_loss(LossConfig(ranking=ranking, margin=0.2, include_diagonal=False, mask_same_image=mask)) for mask in (False, True))
+    off, on = (
+        ranking_loss(LossConfig(ranking=ranking, margin=0.2, include_diagonal=False, mask_same_image=mask))
+        for mask in (False, True)
+    )
     assert float(off(scores, same_image)) > 4 * 4.1  # four violations of 4.2
     assert float(on(scores, same_image)) == pytest.approx(float(on(paddle.eye(3), same_image)))

@@ -19,7 +19,11 @@ FEATURES = np.random.RandomState(0).normal(size=(3, REGIONS, REGION_DIM)).astype
 
 def encoder(**changes):
     paddle.seed(1)
-    model = DualEncoder(ModelConfig(**{**dict(hidden=HIDDEN, layers=2, heads=2, ffn=24), **changes}), vocab_size=13, region_dim=REGION_DIM)
+    model = DualEncoder(
+        ModelConfig(**{**dict(hidden=HIDDEN, layers=2, heads=2, ffn=24), **changes}),
+        vocab_size=13,
+        region_dim=REGION_DIM,
+    )
     randomize(model)
     model.eval()
     return model
@@ -42,7 +46,14 @@ def image(model, features=FEATURES, counts=COUNTS):
 
 @pytest.mark.parametrize(
     "codes, fragments, words, regions",
-    [(0, "all", WORDS, REGIONS), (0, 1, 1, 1), (0, 4, 4, 4), (3, "all", WORDS + 3, REGIONS + 3), (3, 4, 4, 4), (0, 32, WORDS, REGIONS)],
+    [
+        (0, "all", WORDS, REGIONS),
+        (0, 1, 1, 1),
+        (0, 4, 4, 4),
+        (3, "all", WORDS + 3, REGIONS + 3),
+        (3, 4, 4, 4),
+        (0, 32, WORDS, REGIONS),
+    ],
 )
 @pytest.mark.parametrize("score_padding", ["counted", "masked"])
 def test_fragments(codes, fragments, words, regions, score_padding):
@@ -80,7 +91,8 @@ def test_codes_are_appended_after_words_and_regions():
     for side, slots, codes in ((text, WORDS, "text"), (image, REGIONS, "image")):
         ours, longer = side(plain).vectors.numpy(), side(inflated).vectors.numpy()
         np.testing.assert_allclose(longer[:, :slots], ours, atol=1e-6)  # slot 0 stays slot 0
-        np.testing.assert_allclose(longer[0, slots:], longer[1, slots:], atol=1e-6)  # the codes, the same for every input
+        # The codes, the same for every input.
+        np.testing.assert_allclose(longer[0, slots:], longer[1, slots:], atol=1e-6)
         parameter = getattr(inflated.codes, codes)
         parameter.set_value(parameter * paddle.to_tensor([[1.0], [0.0], [1.0]]))
         changed = np.abs(side(inflated).vectors.numpy() - longer).max((0, 2)) > 1e-4
@@ -100,8 +112,12 @@ def test_more_padding_changes_no_valid_fragment():
     model = encoder()
     padded_ids = np.concatenate([IDS, np.zeros((2, 4), "int64")], 1)
     padded_features = np.concatenate([FEATURES, np.zeros((3, 2, REGION_DIM), "float32")], 1)
-    np.testing.assert_allclose(text(model, padded_ids).vectors.numpy()[:, :WORDS], text(model).vectors.numpy(), atol=1e-5)
-    np.testing.assert_allclose(image(model, padded_features).vectors.numpy()[:, :REGIONS], image(model).vectors.numpy(), atol=1e-5)
+    np.testing.assert_allclose(
+        text(model, padded_ids).vectors.numpy()[:, :WORDS], text(model).vectors.numpy(), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        image(model, padded_features).vectors.numpy()[:, :REGIONS], image(model).vectors.numpy(), atol=1e-5
+    )
 
 
 def test_what_stands_in_a_padded_region_changes_no_valid_fragment():
@@ -123,7 +139,9 @@ def test_padding_is_counted_or_masked_in_the_score(codes):
         for kept in (IDS != 0, np.arange(REGIONS) < COUNTS[:, None])
     ]
     cosines = np.einsum("tld,imd->itlm", *fragments)
-    np.testing.assert_allclose(late_interaction(text(counted), image(counted)).numpy(), cosines.max(-1).sum(-1), rtol=1e-5)
+    np.testing.assert_allclose(
+        late_interaction(text(counted), image(counted)).numpy(), cosines.max(-1).sum(-1), rtol=1e-5
+    )
     best = np.where(valid[1][:, None, None, :], cosines, -np.inf).max(-1)
     expected = np.where(valid[0], best, 0).sum(-1)
     assert np.abs(expected - cosines.max(-1).sum(-1)).max() > 0.1
@@ -133,10 +151,7 @@ def test_padding_is_counted_or_masked_in_the_score(codes):
 @pytest.mark.parametrize("score_padding", ["counted", "masked"])
 def test_masked_scores_do_not_depend_on_the_padded_length(score_padding):
     model = encoder(score_padding=score_padding)
-    scores = [
-        late_interaction(text(model, np.pad(IDS, ((0, 0), (0, more)))), image(model)).numpy()
-        for more in (0, 4)
-    ]
+    scores = [late_interaction(text(model, np.pad(IDS, ((0, 0), (0, more)))), image(model)).numpy() for more in (0, 4)]
     difference = np.abs(scores[0] - scores[1]).max()
     assert difference < 1e-5 if score_padding == "masked" else difference > 0.1
 
@@ -155,7 +170,9 @@ def test_order_of_words_matters_and_order_of_regions_does_not():
     assert np.abs(text(model, swapped).vectors.numpy()[1, 0] - text(model).vectors.numpy()[1, 0]).max() > 1e-3
     flipped = FEATURES.copy()
     flipped[0] = flipped[0, ::-1]
-    np.testing.assert_allclose(image(model, flipped).vectors.numpy()[0, ::-1], image(model).vectors.numpy()[0], atol=1e-5)
+    np.testing.assert_allclose(
+        image(model, flipped).vectors.numpy()[0, ::-1], image(model).vectors.numpy()[0], atol=1e-5
+    )
 
 
 def test_one_layer_equals_bert_in_float64():
@@ -166,7 +183,11 @@ def test_one_layer_equals_bert_in_float64():
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
     bias = paddle.to_tensor((1 - mask) * -1e4, "float32").unsqueeze([1, 2])
     ours = layer(paddle.to_tensor(x, "float32"), bias).numpy()
-    np.testing.assert_allclose(ours, bert_layer(x, mask, {k: v.numpy().astype("float64") for k, v in layer.state_dict().items()}, heads=3), atol=1e-5)
+    np.testing.assert_allclose(
+        ours,
+        bert_layer(x, mask, {k: v.numpy().astype("float64") for k, v in layer.state_dict().items()}, heads=3),
+        atol=1e-5,
+    )
 
 
 def bert_layer(x, mask, w, heads):
@@ -186,7 +207,12 @@ def bert_layer(x, mask, w, heads):
         for h in range(heads):
             part = slice(h * size, (h + 1) * size)
             for position in range(x.shape[1]):
-                logits = np.array([query[b, position, part] @ key[b, other, part] / math.sqrt(size) for other in np.flatnonzero(mask[b])])
+                logits = np.array(
+                    [
+                        query[b, position, part] @ key[b, other, part] / math.sqrt(size)
+                        for other in np.flatnonzero(mask[b])
+                    ]
+                )
                 weights = np.exp(logits - logits.max())
                 attended[b, position, part] = weights / weights.sum() @ value[b, mask[b] == 1, part]
     x = norm("attention_norm", x + linear("attention_output", attended))
@@ -212,7 +238,11 @@ def test_words_without_context():
     model = encoder(scoring="visual_sparta")
     side = text(model)
     np.testing.assert_array_equal(side.vectors.numpy(), model.word_vectors().numpy()[IDS])
-    assert side.mask.numpy().tolist() == [[0, 1, 1, 0, 0, 0], [0, 1, 1, 1, 1, 0]]  # [CLS], [SEP] and padding do not count
+    # [CLS], [SEP] and padding do not count.
+    assert side.mask.numpy().tolist() == [
+        [0, 1, 1, 0, 0, 0],
+        [0, 1, 1, 1, 1, 0],
+    ]
     assert (np.linalg.norm(image(model).vectors.numpy(), axis=-1) > 1.5).all()  # not normalised
 
 

@@ -32,7 +32,9 @@ def bags(linear, ids):
 
 
 def mean_regions(data, split):
-    return np.stack([data.store.regions[row, : data.store.region_counts[row]].astype(float).mean(0) for row in split.image_rows])
+    return np.stack(
+        [data.store.regions[row, : data.store.region_counts[row]].astype(float).mean(0) for row in split.image_rows]
+    )
 
 
 def test_pieces_and_their_weights(data, linear):
@@ -66,13 +68,22 @@ def test_better_than_chance_on_what_it_has_not_seen(data, linear):
 
 def test_a_model_starts_with_it(data, linear, tiny_config):
     config = tiny_config("model.hidden=16", "model.fragments=all")
-    fresh, started = new_model(config, data.tokenizer.vocab_size, data.region_dim), new_model(config, data.tokenizer.vocab_size, data.region_dim)
+    fresh, started = (
+        new_model(config, data.tokenizer.vocab_size, data.region_dim),
+        new_model(config, data.tokenizer.vocab_size, data.region_dim),
+    )
     untouched = {name: value.numpy() for name, value in started.state_dict().items()}
     linear.start(started)
     changed = {name for name, value in started.state_dict().items() if (value.numpy() != untouched[name]).any()}
-    assert changed == {"text_embedding.word.weight", "region_embedding.projection.weight", "region_embedding.projection.bias"}
+    assert changed == {
+        "text_embedding.word.weight",
+        "region_embedding.projection.weight",
+        "region_embedding.projection.bias",
+    }
     words = started.text_embedding.word.weight.numpy()
-    assert (words[:, 8:] == untouched["text_embedding.word.weight"][:, 8:]).all()  # only eight directions were asked for
+    assert (
+        words[:, 8:] == untouched["text_embedding.word.weight"][:, 8:]
+    ).all()  # only eight directions were asked for
     assert np.linalg.norm(words[linear.pieces, :8], axis=1).mean() == pytest.approx(1, rel=1e-4)
     mean = linear.image_mean @ started.region_embedding.projection.weight.numpy()[:, :8]
     np.testing.assert_allclose(mean + started.region_embedding.projection.bias.numpy()[:8], 0, atol=1e-3)

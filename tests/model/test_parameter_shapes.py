@@ -11,7 +11,15 @@ from inflate_shrink.model.parameter_shapes import check_shapes, parameter_shapes
 SIZES = dict(hidden=8, layers=2, heads=2, ffn=12)
 
 
-@pytest.mark.parametrize("keys", [{}, {"codes": 3}, {"joint": True}, *({"scoring": name} for name in ("visual_sparta", "scan_t2i", "scan_i2t", "cross"))])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"codes": 3},
+        {"joint": True},
+        *({"scoring": name} for name in ("visual_sparta", "scan_t2i", "scan_i2t", "cross")),
+    ],
+)
 def test_of_every_kind_of_model(keys):
     config = ModelConfig(**SIZES, **keys)
     model = DualEncoder(config, vocab_size=5, region_dim=7)

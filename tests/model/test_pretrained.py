@@ -32,7 +32,9 @@ def bert_model():
     from paddlenlp.transformers import BertConfig, BertModel
 
     paddle.seed(0)
-    bert = BertModel(BertConfig(vocab_size=WORDS, hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=48))
+    bert = BertModel(
+        BertConfig(vocab_size=WORDS, hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=48)
+    )
     for name, parameter in bert.named_parameters():  # as if trained: nothing is 0 or 1
         parameter.set_value(parameter + 0.1 * paddle.randn(parameter.shape))
     bert.eval()
@@ -106,7 +108,11 @@ def edit(file, **changes):
 def loaded(source, **changes):
     model = dual_encoder(**changes)
     load_bert(model, str(source))
-    return {name: parameter.numpy() for name, parameter in model.state_dict().items() if not name.startswith(("region_embedding.", "codes."))}
+    return {
+        name: parameter.numpy()
+        for name, parameter in model.state_dict().items()
+        if not name.startswith(("region_embedding.", "codes."))
+    }
 
 
 def assert_same(ours, expected):
@@ -144,7 +150,13 @@ def hugging_face(bert_model):
 
 def save_hugging_face(directory, arrays, form="safetensors"):
     directory.mkdir()
-    config = {"model_type": "bert", "hidden_act": "gelu", "vocab_size": WORDS, "hidden_size": 32, "num_hidden_layers": 4}
+    config = {
+        "model_type": "bert",
+        "hidden_act": "gelu",
+        "vocab_size": WORDS,
+        "hidden_size": 32,
+        "num_hidden_layers": 4,
+    }
     config |= {"num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 512, "type_vocab_size": 2}
     (directory / "config.json").write_text(json.dumps(config))
     if form == "safetensors":
@@ -160,7 +172,10 @@ def save_hugging_face(directory, arrays, form="safetensors"):
 def test_hugging_face_directory(saved, hugging_face, tmp_path, form, prefix, old):
     arrays = {prefix + name: array for name, array in hugging_face.items()}
     if old:
-        arrays = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): array for name, array in arrays.items()}
+        arrays = {
+            name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): array
+            for name, array in arrays.items()
+        }
         arrays["cls.predictions.bias"] = np.zeros(WORDS, "float32")
     assert_same(loaded(save_hugging_face(tmp_path / "bert", arrays, form)), loaded(saved))
 
@@ -169,14 +184,19 @@ def test_half_precision(saved, hugging_face, tmp_path):
     halves = {name: array.astype("float16") for name, array in hugging_face.items()}
     ours = loaded(save_hugging_face(tmp_path / "bert", halves))
     assert {array.dtype for array in ours.values()} == {np.dtype("float32")}
-    assert_same({name: array.astype("float16") for name, array in ours.items()}, {name: array.astype("float16") for name, array in loaded(saved).items()})
+    assert_same(
+        {name: array.astype("float16") for name, array in ours.items()},
+        {name: array.astype("float16") for name, array in loaded(saved).items()},
+    )
 
 
 def test_paddlenlp_of_other_versions(saved, bert_model, copy):
     """With its sizes in model_config.json, and in safetensors."""
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").unlink()
-    (copy / "model_config.json").write_text(json.dumps({"init_args": [{**config, "init_class": "BertModel"}], "init_class": "BertForPretraining"}))
+    (copy / "model_config.json").write_text(
+        json.dumps({"init_args": [{**config, "init_class": "BertModel"}], "init_class": "BertForPretraining"})
+    )
     arrays = {f"bert.{name}": parameter.numpy() for name, parameter in bert_model.state_dict().items()}
     assert_same(loaded(copy), loaded(saved))
     (copy / "model_state.pdparams").unlink()
@@ -221,7 +241,10 @@ def test_damaged_file(copy, name, content):
 
 
 def test_truncated_weights(copy, hugging_face, tmp_path):
-    directories = [copy, *(save_hugging_face(tmp_path / form, hugging_face, form) for form in ("safetensors", "zip", "legacy"))]
+    directories = [
+        copy,
+        *(save_hugging_face(tmp_path / form, hugging_face, form) for form in ("safetensors", "zip", "legacy")),
+    ]
     for directory in directories:
         weights = max(directory.iterdir(), key=lambda path: path.stat().st_size)
         weights.write_bytes(weights.read_bytes()[:-1000])
@@ -249,9 +272,15 @@ def test_download(monkeypatch, copy):
 
     asked, sizes = [], json.loads((copy / "config.json").read_text())
     monkeypatch.setitem(configuration.BERT_PRETRAINED_INIT_CONFIGURATION, "bert-base-uncased", sizes)
-    monkeypatch.setattr(download, "resolve_file_path", lambda name, urls: asked.append((name, urls)) or str(copy / "model_state.pdparams"))
+    monkeypatch.setattr(
+        download,
+        "resolve_file_path",
+        lambda name, urls: asked.append((name, urls)) or str(copy / "model_state.pdparams"),
+    )
     assert_same(loaded("bert-base-uncased"), loaded(copy))
-    assert asked == [("bert-base-uncased", ["https://bj.bcebos.com/paddlenlp/models/transformers/bert-base-uncased.pdparams"])]
+    assert asked == [
+        ("bert-base-uncased", ["https://bj.bcebos.com/paddlenlp/models/transformers/bert-base-uncased.pdparams"])
+    ]
 
 
 def test_failed_download(monkeypatch):
@@ -275,7 +304,9 @@ def test_a_real_one_tells_what_sentences_mean():
     model = dual_encoder(vocab_size=30522, **config)
     load_bert(model, str(MINILM))
     model.eval()
-    ids = CaptionTokenizer(MINILM / "vocab.txt", 16)(["a dog runs through the park", "a puppy is running outside", "the bank raised its interest rates"])
+    ids = CaptionTokenizer(MINILM / "vocab.txt", 16)(
+        ["a dog runs through the park", "a puppy is running outside", "the bank raised its interest rates"]
+    )
     with paddle.no_grad():
         words, mask = model.text_embedding(paddle.to_tensor(ids))
         outputs = model.transformer(words, mask).numpy() * mask.numpy()[..., None]

@@ -17,7 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_table_stands_beside_the_paper():
     sides = {"t2i": {"r1": 1.25, "r5": 2, "r10": 3}, "i2t": {"r1": 4, "r5": 5, "r10": 6}, "images": 10, "captions": 50}
-    row = {"name": "I-B-F", "codes": 0, "fragments": 1, "evaluations": {"full": sides}, "latency": {"encode_ms": 0.5, "score_ms": 0.25}}
+    row = {
+        "name": "I-B-F",
+        "codes": 0,
+        "fragments": 1,
+        "evaluations": {"full": sides},
+        "latency": {"encode_ms": 0.5, "score_ms": 0.25},
+    }
     table = format_table([row])
     assert "1.2/2.0/3.0" in table and "4.0/5.0/6.0" in table
     assert "62.2/87.0/92.5" in table and "77.1/93.8/96.9" in table  # Table 2, Flickr30K
@@ -31,7 +37,9 @@ def no_training(monkeypatch, tmp_path, result_of):
     Path("configs").symlink_to(ROOT / "configs")
     monkeypatch.setattr(demo, "make_demo_data", lambda: None)
     monkeypatch.setattr(plan._Fingerprints, "of", lambda *_: "the demo data")
-    monkeypatch.setattr(run, "run_steps", lambda steps, lanes: [write_result(step.directory, result_of(step.config)) for step in steps])
+    monkeypatch.setattr(
+        run, "run_steps", lambda steps, lanes: [write_result(step.directory, result_of(step.config)) for step in steps]
+    )
 
 
 @pytest.mark.slow
@@ -52,4 +60,12 @@ def test_results_are_kept_in_a_file_that_the_last_line_names(no_training, capsys
     models = json.loads(Path("runs/demo/results.json").read_text())
     assert [model["model"] for model in models] == ["B", "F", "B-F", "I", "I-F", "I-B", "I-B-F"]
     recalls = {"r1": 50.0, "r5": 80.0, "r10": 90.0}
-    assert models[3] == {"model": "I", "codes": 32, "fragments": 64, "t2i": recalls, "i2t": recalls, "encode_ms": 1.5, "score_ms": 0.5}
+    assert models[3] == {
+        "model": "I",
+        "codes": 32,
+        "fragments": 64,
+        "t2i": recalls,
+        "i2t": recalls,
+        "encode_ms": 1.5,
+        "score_ms": 0.5,
+    }

@@ -78,10 +78,23 @@ def test_a_directory_stands_for_all_that_decides_the_weights(pipeline, own_data)
 
     first = directories()
     assert directories("run.log_steps=7", "distill.cache_gb=4") == first
-    assert len({*first, *directories("run.eval_epochs=2"), *directories("run.val_images=4")}) == 6  # they choose the best epoch
-    assert [one == other for one, other in zip(directories("distill.cache_gb=0"), first)] == [True, False]  # it rounds the targets of students
-    assert directories(steps=("I-B", "B", "I")) == [*first, directories(steps=["B"])[0]]  # another pipeline, the same steps
-    longer, other_teacher, other_data = directories("optim.epochs=2"), directories(changed={"I": {"model": {"codes": 5}}}), directories(f"data.dir={own_data}")
+    # They choose the best epoch.
+    assert len({*first, *directories("run.eval_epochs=2"), *directories("run.val_images=4")}) == 6
+    # It rounds the targets of students.
+    assert [one == other for one, other in zip(directories("distill.cache_gb=0"), first)] == [
+        True,
+        False,
+    ]
+    # Another pipeline, the same steps.
+    assert directories(steps=("I-B", "B", "I")) == [
+        *first,
+        directories(steps=["B"])[0],
+    ]
+    longer, other_teacher, other_data = (
+        directories("optim.epochs=2"),
+        directories(changed={"I": {"model": {"codes": 5}}}),
+        directories(f"data.dir={own_data}"),
+    )
     assert other_data == first  # a copy of the same data
     for changed in (longer, other_teacher):
         assert changed[0] != first[0] and changed[1] != first[1]
@@ -115,7 +128,10 @@ def test_reranking(pipeline):
     steps = plan(pipeline(["B", "C", "joint"], changed=changed, rerank=[["B", "C"], ["joint", "joint"]]), "runs")
     assert names(steps) == ["B", "C", "joint", "B+C", "joint+joint"]
     assert steps[3].needs == [steps[0].directory, steps[1].directory] and steps[4].needs == [steps[2].directory]
-    for pair, message in ((["C", "B"], "expected a bi-encoder, then a cross-BERT"), (["B", "F"], "F is no step of the pipeline")):
+    for pair, message in (
+        (["C", "B"], "expected a bi-encoder, then a cross-BERT"),
+        (["B", "F"], "F is no step of the pipeline"),
+    ):
         with pytest.raises(InputError, match=message):
             plan(pipeline(["B", "C"], changed=changed, rerank=[pair]), "runs")
 
@@ -123,12 +139,28 @@ def test_reranking(pipeline):
 @pytest.mark.parametrize(
     "steps, changed, message",
     [
-        (["I-B"], {}, "step I-B: its distill.teacher runs/x/I is no step of the pipeline and no checkpoint; add the step that makes it"),
-        (["B"], {"B": {"model": {"init": "runs/x/missing"}}}, "step B: its model.init runs/x/missing is no step of the pipeline"),
+        (
+            ["I-B"],
+            {},
+            "step I-B: its distill.teacher runs/x/I is no step of the pipeline and no checkpoint; add the step that makes it",
+        ),
+        (
+            ["B"],
+            {"B": {"model": {"init": "runs/x/missing"}}},
+            "step B: its model.init runs/x/missing is no step of the pipeline",
+        ),
         (["I", "I-B"], {"I": {"distill": {"teacher": "runs/x/I-B"}}}, r"step I: needs itself \(I -> I-B -> I\)"),
         (["I", "I-B"], {"I": {"model": {"fragments": 4}}}, "step I-B: scores 8 fragments, its teacher I only 4"),
-        (["I", "I-B"], {"I": {"model": {"hidden": 32}}}, "step I-B: model.hidden is 16, but 32 in I whose weights it takes"),
-        (["B", "I"], {"I": {"run": {"dir": "runs/x/B"}}}, "its run.dir runs/x/B is that of step I too|that of step B too"),
+        (
+            ["I", "I-B"],
+            {"I": {"model": {"hidden": 32}}},
+            "step I-B: model.hidden is 16, but 32 in I whose weights it takes",
+        ),
+        (
+            ["B", "I"],
+            {"I": {"run": {"dir": "runs/x/B"}}},
+            "its run.dir runs/x/B is that of step I too|that of step B too",
+        ),
         (["missing"], {}, "base.yaml: no such row 'missing'"),
         (["B"], {"B": {"model": {"fragment": 1}}}, "unknown key 'model.fragment'"),
         (["B"], {"B": {"data": {"dir": "nowhere"}}}, "nowhere: no such data set directory"),
@@ -140,7 +172,10 @@ def test_refused_with_the_name_of_the_step(pipeline, steps, changed, message):
 
 
 def test_a_student_of_scores_alone_may_have_other_sizes(pipeline):
-    changed = {"I": {"model": {"codes": 4, "hidden": 32}}, "I-B": {**ROWS["I-B"], "distill": {"teacher": "runs/x/I", "share_inputs": False}}}
+    changed = {
+        "I": {"model": {"codes": 4, "hidden": 32}},
+        "I-B": {**ROWS["I-B"], "distill": {"teacher": "runs/x/I", "share_inputs": False}},
+    }
     assert names(plan(pipeline(["I", "I-B"], changed=changed), "runs")) == ["I", "I-B"]
 
 
@@ -166,8 +201,16 @@ def test_pipeline_files_that_are_refused(tmp_path, text, message):
 
 def test_the_plan_as_a_table(pipeline, tmp_path):
     table = describe_plan(plan(pipeline(["B", "I", "I-B"]), tmp_path / "runs"), 2).splitlines()
-    assert [line.split()[:4] for line in table[1:4]] == [["B", "0", "8", "120"], ["I", "4", "36", "120"], ["I-B", "0", "8", "120"]]
-    assert table[3].endswith("to run: distil from I") and table[4].startswith("left: about ") and table[5].startswith("on a V100, one after the other: about ")
+    assert [line.split()[:4] for line in table[1:4]] == [
+        ["B", "0", "8", "120"],
+        ["I", "4", "36", "120"],
+        ["I-B", "0", "8", "120"],
+    ]
+    assert (
+        table[3].endswith("to run: distil from I")
+        and table[4].startswith("left: about ")
+        and table[5].startswith("on a V100, one after the other: about ")
+    )
     assert not (tmp_path / "runs").exists()
 
 
@@ -181,18 +224,25 @@ def test_a_plan_for_data_that_is_not_there(pipeline, tmp_path):
     assert table[2].split()[:4] == ["I", "4", "36", str(5 * 113_287)]
     done = sum(multiply_adds(step, SIZES["coco"], steps[0].config if step.name == "I-B" else None) for step in steps)
     assert table[-1].startswith(f"on a V100, one after the other: about {done / (0.25 * 62.5e12) / 60:.1f} min")
-    assert describe_plan(plan(pipeline(["B"]), "runs", [absent[0]], dry=True), 1).startswith(f"{tmp_path}/none: not there, reckoned with flickr30k's 29000 images")
+    assert describe_plan(plan(pipeline(["B"]), "runs", [absent[0]], dry=True), 1).startswith(
+        f"{tmp_path}/none: not there, reckoned with flickr30k's 29000 images"
+    )
     assert not (tmp_path / "none").exists() and not (tmp_path / "runs").exists()
 
 
 def test_a_pipeline_among_several(tmp_path):
     file = tmp_path / "several.yaml"
     (tmp_path / "other.yaml").write_text("steps: [C]")
-    pipelines = "{a: {steps: [F]}, b: {include: [a, other.yaml], steps: [B]}, c: {include: [b], data: own}, d: {include: [d]}}"
+    pipelines = (
+        "{a: {steps: [F]}, b: {include: [a, other.yaml], steps: [B]}, c: {include: [b], data: own}, d: {include: [d]}}"
+    )
     file.write_text(f"data: coco\npipelines: {pipelines}")
     assert read_pipeline(f"{file}:b") == ("coco", ["F", "C", "B"], [])
     assert read_pipeline(f"{file}:c") == ("own", ["F", "C", "B"], [])
-    for name, message in (("bb", "no pipeline 'bb' in it; give .*several.yaml:b"), ("d", "several.yaml:d: include leads back")):
+    for name, message in (
+        ("bb", "no pipeline 'bb' in it; give .*several.yaml:b"),
+        ("d", "several.yaml:d: include leads back"),
+    ):
         with pytest.raises(InputError, match=message):
             read_pipeline(f"{file}:{name}")
 
@@ -214,7 +264,9 @@ def test_a_table_is_a_pipeline():
     for table in ("table1", "table2", "table6", "table7", "table8"):
         assert steps(table) == list(published_table(table))
     for setting in range(10):
-        assert steps(f"table9-{setting}") == [row["name"] for row in published_table("table9") if row["setting"] == setting]
+        assert steps(f"table9-{setting}") == [
+            row["name"] for row in published_table("table9") if row["setting"] == setting
+        ]
 
 
 def test_data_that_is_not_there(monkeypatch):

@@ -13,12 +13,22 @@ def test_what_is_written_is_read(result_of, tmp_path):
     values = result_of(Config(), name="B")
     write_result(tmp_path, values)
     found = read_result(tmp_path / RESULT)
-    assert {key: found[key] for key in values if key != "data"} == {key: value for key, value in values.items() if key != "data"}
-    assert (found["data"], found["regions"], found["rerank"]) == ("unnamed", None, None)  # no name, and what is not said
+    assert {key: found[key] for key in values if key != "data"} == {
+        key: value for key, value in values.items() if key != "data"
+    }
+    # No name, and what is not said.
+    assert (found["data"], found["regions"], found["rerank"]) == (
+        "unnamed",
+        None,
+        None,
+    )
     assert finished_result(tmp_path) == found
 
 
-@pytest.mark.parametrize("key, value", [("name", 3), ("seed", True), ("evaluations", {}), ("data", "a b"), ("config", {"model": {}}), ("scoring", "dot")])
+@pytest.mark.parametrize(
+    "key, value",
+    [("name", 3), ("seed", True), ("evaluations", {}), ("data", "a b"), ("config", {"model": {}}), ("scoring", "dot")],
+)
 def test_what_is_no_result_is_neither_written_nor_read(result_of, tmp_path, key, value):
     values = result_of(Config(), **{key: value})
     with pytest.raises(InputError, match=f"{RESULT}: would be no result: '{key}"):

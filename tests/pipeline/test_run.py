@@ -31,7 +31,9 @@ def step(tmp_path):
     def make(name, *needs):
         directory = tmp_path / "runs" / "steps" / f"{name}-0"
         config = replace(Config(), name=name)
-        return Step(name, "train", config, [need.directory for need in needs], directory, tmp_path / "runs" / "tiny" / name)
+        return Step(
+            name, "train", config, [need.directory for need in needs], directory, tmp_path / "runs" / "tiny" / name
+        )
 
     return make
 
@@ -44,7 +46,10 @@ def scripts(monkeypatch, result_of):
     def commands(step):
         script = chosen.get(step.name, "true")
         (step.directory / "result").write_text(json.dumps(result_of(step.config)))
-        return [["bash", "-c", f"cd {step.directory} && {script}"], ["bash", "-c", f"cd {step.directory} && echo {step.name} >> ../../order && mv result {RESULT}"]]
+        return [
+            ["bash", "-c", f"cd {step.directory} && {script}"],
+            ["bash", "-c", f"cd {step.directory} && echo {step.name} >> ../../order && mv result {RESULT}"],
+        ]
 
     monkeypatch.setattr(run, "_commands", commands)
     return chosen
@@ -81,7 +86,9 @@ def test_the_threads_of_a_step_are_its_own_however_many_run(step, scripts, lanes
 def test_the_bar_goes_by_the_status_of_a_run(step, scripts, monkeypatch):
     shares = []
     monkeypatch.setattr(run._Lane, "_share", lambda lane, label, share: shares.append((label, share)))
-    scripts["I"] = """echo epoch 1 step 7/8: loss 3; echo '{"step": 2, "steps": 4, "seconds": 1}' > status.json; echo logged"""
+    scripts["I"] = (
+        """echo epoch 1 step 7/8: loss 3; echo '{"step": 2, "steps": 4, "seconds": 1}' > status.json; echo logged"""
+    )
     run_steps([step("I")], lanes=1)
     assert set(shares) == {("I", 0.95 * 2 / 4), ("I", 1.0)}  # whatever the log says
 
@@ -90,7 +97,9 @@ def test_a_failed_step_stops_those_that_need_it(step, scripts, tmp_path, capsys)
     first, other = step("I"), step("B")
     second = step("I-B", first)
     scripts["I"] = "echo error: no such thing; exit 2"
-    with pytest.raises(InputError, match="failed, see above: I; not run, because they need these: I-B, I-B-F; the same command goes on"):
+    with pytest.raises(
+        InputError, match="failed, see above: I; not run, because they need these: I-B, I-B-F; the same command goes on"
+    ):
         run_steps([first, second, step("I-B-F", second), other, step("B-F", other)], lanes=1)
     assert order(tmp_path) == ["B", "B-F"]
     assert "I: error: no such thing" in capsys.readouterr().out
@@ -155,7 +164,9 @@ def test_a_step_that_another_process_is_at_is_waited_for(step, scripts, result_o
         "print(flush=True); sys.stdin.read(); os.rename('result', 'result.json')"
     )
     (mine.directory / "result").write_text(json.dumps(result_of(mine.config)))
-    other = subprocess.Popen([sys.executable, "-c", hold], cwd=mine.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=PACKAGE)
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold], cwd=mine.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=PACKAGE
+    )
     other.stdout.readline()
     timer = threading.Timer(0.5, other.stdin.close)
     timer.start()

@@ -9,7 +9,9 @@ _ERF = np.array([math.erf(i / 1000) for i in range(-6000, 6001)])
 
 def text_fragments(weights, stack, ids, codes):
     """ids (N, n), 0 is padding. Returns the normalised outputs of all n positions, and of the codes if any: (N, n or n + k, D)."""
-    word, position, token_type = (weights[f"encoder.embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type"))
+    word, position, token_type = (
+        weights[f"encoder.embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")
+    )
     x = layer_norm(word[ids] + position[: ids.shape[1]] + token_type[0], weights, "encoder.embeddings.LayerNorm", 1e-12)
     return encode(weights, stack, x, ids > 0, "poly_code_embeddings_t.weight" if codes else None)
 
@@ -25,7 +27,12 @@ def encode(weights, stack, x, mask, codes, layers=3):
         embedded = layer_norm(weights[codes], weights, "norm", 1e-5)
         x = np.concatenate([x, np.broadcast_to(embedded, (len(x), *embedded.shape))], 1)
         mask = np.concatenate([mask, np.ones((len(x), len(embedded)), bool)], 1)
-    return np.concatenate([_encode(weights, f"{stack}.encoder.layer", x[i : i + 100], mask[i : i + 100], layers) for i in range(0, len(x), 100)])
+    return np.concatenate(
+        [
+            _encode(weights, f"{stack}.encoder.layer", x[i : i + 100], mask[i : i + 100], layers)
+            for i in range(0, len(x), 100)
+        ]
+    )
 
 
 def _encode(weights, prefix, x, mask, layers):
@@ -35,7 +42,12 @@ def _encode(weights, prefix, x, mask, layers):
         logits = query @ key.transpose(0, 2, 1) / math.sqrt(x.shape[-1]) - 1e4 * ~mask[:, None]  # one head
         attention = np.exp(logits - logits.max(-1, keepdims=True))
         attended = attention / attention.sum(-1, keepdims=True) @ value
-        x = layer_norm(x + linear(attended, weights, f"{name}.attention.output.dense"), weights, f"{name}.attention.output.LayerNorm", 1e-12)
+        x = layer_norm(
+            x + linear(attended, weights, f"{name}.attention.output.dense"),
+            weights,
+            f"{name}.attention.output.LayerNorm",
+            1e-12,
+        )
         inner = linear(x, weights, f"{name}.intermediate.dense")
         inner *= 0.5 + 0.5 * erf(inner / math.sqrt(2))
         x = layer_norm(x + linear(inner, weights, f"{name}.output.dense"), weights, f"{name}.output.LayerNorm", 1e-12)

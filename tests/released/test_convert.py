@@ -83,7 +83,9 @@ def test_every_model(mode, part, name, has_codes, bert, codes, fragments, margin
 
 def test_report_names_every_parameter(base_file):
     report = convert(base_file, "base").report
-    assert f"fc.weight ({HIDDEN}, {REGION_DIM}) -> region_embedding.projection.weight ({REGION_DIM}, {HIDDEN})" in report
+    assert (
+        f"fc.weight ({HIDDEN}, {REGION_DIM}) -> region_embedding.projection.weight ({REGION_DIM}, {HIDDEN})" in report
+    )
     unused = {line.split(" ")[0]: line for line in report if " unused: " in line}
     assert "a layer above those that run" in unused["encoder.encoder.layer.3.output.dense.weight"]
     assert "pooler" in unused["encoder.pooler.dense.bias"]
@@ -117,13 +119,22 @@ def without(name):
     [
         (without("norm.bias"), {}, "has no 'norm.bias', which 'region_embedding.norm.bias' is read from"),
         ({**without("fc.weight"), "fc.weight": np.ones((3, 128))}, {}, "'fc.weight' has shape"),
-        ({**without("fc.bias"), "fc.bias": np.ones(1 << 14)}, {}, "has shape .* needs"),  # 30 GiB of weights, were they made
+        # 30 GiB of weights, were they made.
+        (
+            {**without("fc.bias"), "fc.bias": np.ones(1 << 14)},
+            {},
+            "has shape .* needs",
+        ),
         ({**without("fc.bias"), "fc.bias": np.ones(0)}, {}, r"'fc.bias' has shape \(0,\), which holds no numbers"),
         (weights_of("base", False), dict(mode="inflate"), "has no 'poly_code_embeddings_t.weight'"),
         (weights_of("base", False), dict(mode="shrinktobase"), "has no 'encoder2.encoder.layer.0"),
         (weights_of("base", False), dict(layers=13), r"has no 'encoder.encoder.layer.12"),
         (weights_of("base", False), dict(layers=0), "'model.layers' must be 1 or more"),
-        (weights_of("base", False), dict(mode="small"), "no released model 'small student'.* base student, fast student"),
+        (
+            weights_of("base", False),
+            dict(mode="small"),
+            "no released model 'small student'.* base student, fast student",
+        ),
         (weights_of("base", False), dict(part="teacher"), "no released model 'base teacher'"),
     ],
 )
@@ -179,7 +190,13 @@ def test_tool_and_bad_input(tool, base_file, vocab, tmp_path):
     for checkpoint, vocabulary, first, out, message in (
         (base_file, vocab, "[UNK]", existing, f"{existing}: already exists"),
         (base_file, tmp_path / "nowhere.txt", "[UNK]", tmp_path / "B", "nowhere.txt: no such vocabulary file"),
-        (base_file, short, "[UNK]", tmp_path / "B", f"short.txt: has 4 lines, but the word embeddings of the checkpoint are {WORDS}"),
+        (
+            base_file,
+            short,
+            "[UNK]",
+            tmp_path / "B",
+            f"short.txt: has 4 lines, but the word embeddings of the checkpoint are {WORDS}",
+        ),
         (base_file, vocab, "[GO]", tmp_path / "B", "data.first_token: '[GO]' is not in"),
         (damaged, vocab, "[UNK]", tmp_path / "B", "damaged: truncated, or not a checkpoint"),
     ):

@@ -118,7 +118,10 @@ def test_fast(files, inputs, reference):
     with paddle.no_grad():
         base = convert(files("base"), "base").model
         check("scores", base(ids, regions, counts).numpy(), reference["base_scores"])
-        text, image = (side.vectors.numpy()[:, 0].astype("float64") for side in (base.encode_text(ids), base.encode_image(regions, counts)))
+        text, image = (
+            side.vectors.numpy()[:, 0].astype("float64")
+            for side in (base.encode_text(ids), base.encode_image(regions, counts))
+        )
         norms = np.outer(np.linalg.norm(image, axis=1), np.linalg.norm(text, axis=1))
         for mode in ("fast", "shrinktofast"):
             model = convert(files(mode), mode).model

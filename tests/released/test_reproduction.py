@@ -48,7 +48,9 @@ def parameter(name, shape):
     """The parameter of this name, the same in all files. A word's embedding resembles its projected region, so that recalls are not chance."""
     random = np.random.RandomState(zlib.crc32(name.encode()))
     if name == "encoder.embeddings.word_embeddings.weight":
-        return (0.3 * concepts() @ parameter("fc.weight", (HIDDEN, REGION_DIM)).T + random.normal(0, 0.1, shape)).astype("float32")
+        return (
+            0.3 * concepts() @ parameter("fc.weight", (HIDDEN, REGION_DIM)).T + random.normal(0, 0.1, shape)
+        ).astype("float32")
     scale = 1 if name.startswith("poly_code") else 0.3 if name == "fc.weight" or ".value.weight" in name else 0.1
     values = random.normal(0, scale, shape).astype("float32")
     return 1 + values if name.endswith(("LayerNorm.weight", "norm.weight")) else values
@@ -124,7 +126,10 @@ def data(vocab, tmp_path_factory):
 @lru_cache(None)
 def weights():
     """All that the models of the biggest files have, in float64."""
-    return {name: value.astype("float64") for name, value in {**released_weights("shrinktofast"), **released_weights("inflate")}.items()}
+    return {
+        name: value.astype("float64")
+        for name, value in {**released_weights("shrinktofast"), **released_weights("inflate")}.items()
+    }
 
 
 @lru_cache(1)
@@ -144,8 +149,30 @@ def expected(stack, codes, only_first, regions, first=UNK, last=()):
 
 def evaluated(mode, part, vocab, data, folder, *arguments):
     save_released(folder / "model_best.pth.tar", released_weights(mode))
-    run("convert_released", folder / "model_best.pth.tar", "--mode", mode, "--part", part, "--vocab", vocab, "--out", folder / "model", *arguments)
-    run("eval", "--checkpoint", folder / "model", "--data", data, "--protocol", "first1k", "--json", folder / "result.json")
+    run(
+        "convert_released",
+        folder / "model_best.pth.tar",
+        "--mode",
+        mode,
+        "--part",
+        part,
+        "--vocab",
+        vocab,
+        "--out",
+        folder / "model",
+        *arguments,
+    )
+    run(
+        "eval",
+        "--checkpoint",
+        folder / "model",
+        "--data",
+        data,
+        "--protocol",
+        "first1k",
+        "--json",
+        folder / "result.json",
+    )
     result = json.loads((folder / "result.json").read_text())
     assert (result["images"], result["captions"]) == (1000, 5000)
     return [[result[side][key] for key in ("r1", "r5", "r10", "medr")] for side in ("t2i", "i2t")]
@@ -154,7 +181,8 @@ def evaluated(mode, part, vocab, data, folder, *arguments):
 def check(found, wanted):
     print(found, wanted)
     assert all(1 < recall < 99 for side in wanted for recall in side[:3])  # neither chance (0.1 %) nor perfect
-    np.testing.assert_allclose(found[0], wanted[0], rtol=0, atol=0.061)  # float32 swaps three of the 5,000 captions at most
+    # Float32 swaps three of the 5,000 captions at most.
+    np.testing.assert_allclose(found[0], wanted[0], rtol=0, atol=0.061)
     np.testing.assert_allclose(found[1], wanted[1], rtol=0, atol=0.101)  # and one image
 
 

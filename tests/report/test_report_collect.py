@@ -72,7 +72,18 @@ def test_teacher_counts_by_its_settings(runs):
 
 
 def test_circle_of_teachers_ends(runs):
-    assert len(collect(runs(result("I", teacher="runs/coco/B"), result("B", teacher="runs/coco/I"), result("F", teacher="runs/coco/F"))).groups) == 3
+    assert (
+        len(
+            collect(
+                runs(
+                    result("I", teacher="runs/coco/B"),
+                    result("B", teacher="runs/coco/I"),
+                    result("F", teacher="runs/coco/F"),
+                )
+            ).groups
+        )
+        == 3
+    )
 
 
 def test_later_of_two_runs_of_a_seed_counts(runs):
@@ -81,7 +92,9 @@ def test_later_of_two_runs_of_a_seed_counts(runs):
     root = runs(new=new, old=old)
     collection = collect(root)
     assert [group.recalls(FIRST1K, "t2i").mean[0] for group in collection.groups] == [60.0]
-    assert collection.left_out == [f"{root}/old/result.json: same config and seed as {root}/new/result.json, which counts"]
+    assert collection.left_out == [
+        f"{root}/old/result.json: same config and seed as {root}/new/result.json, which counts"
+    ]
 
 
 def test_links_lead_to_a_run_once(runs):
@@ -105,8 +118,14 @@ def test_links_lead_to_a_run_once(runs):
         (lambda values: {**values, "fragments": None}, "'fragments' must be a number"),
         (lambda values: {**values, "scoring": "dot"}, "'scoring' must be one of late_interaction"),
         (lambda values: {**values, "evaluations": {}}, "'evaluations' is empty"),
-        (lambda values: {**values, "evaluations": {"full": {"images": 1, "captions": 1}}}, "'evaluations.full' must hold"),
-        (lambda values: {**values, "evaluations": {"full": evaluation(float("nan"))}}, "'evaluations.full.t2i.r1' must be a number"),
+        (
+            lambda values: {**values, "evaluations": {"full": {"images": 1, "captions": 1}}},
+            "'evaluations.full' must hold",
+        ),
+        (
+            lambda values: {**values, "evaluations": {"full": evaluation(float("nan"))}},
+            "'evaluations.full.t2i.r1' must be a number",
+        ),
         (lambda values: {**values, "rerank": [{**evaluation(), "n": 1}]}, "'rerank.0.ms_per_query' must be a number"),
         (lambda values: {**values, "config": {}}, "'config.run' is missing"),
     ],
@@ -132,7 +151,11 @@ def test_nothing_to_report_on(runs, tmp_path):
 
 
 def test_fields_that_may_be_absent(runs):
-    values = {key: value for key, value in json.loads(json.dumps(result(data=""))).items() if key not in ("latency", "rerank", "train_images")}
+    values = {
+        key: value
+        for key, value in json.loads(json.dumps(result(data=""))).items()
+        if key not in ("latency", "rerank", "train_images")
+    }
     collection = collect(runs(values))
     assert collection.data_sets == ["unnamed"] and collection.groups[0].first.rerank is None
 
@@ -140,5 +163,17 @@ def test_fields_that_may_be_absent(runs):
 def test_reranker_counts_by_its_settings(runs):
     crosses = [result("C", directory=f"runs/C-{lr}", scoring="cross", lr=lr) for lr in (1e-4, 2e-4)]
     row = {"n": 20, "t2i": side(50.0), "i2t": side(60.0), "rsum": 0.0, "ms_per_query": 1.0}
-    pairs = [result("B+C", directory="runs/B", scoring="rerank", rerank=[row], reranker=f"runs/C-{lr}", evaluations={}, images=9, captions=9) for lr in (1e-4, 2e-4)]
+    pairs = [
+        result(
+            "B+C",
+            directory="runs/B",
+            scoring="rerank",
+            rerank=[row],
+            reranker=f"runs/C-{lr}",
+            evaluations={},
+            images=9,
+            captions=9,
+        )
+        for lr in (1e-4, 2e-4)
+    ]
     assert len([group for group in collect(runs(*crosses, *pairs)).groups if group.first.name == "B+C"]) == 2

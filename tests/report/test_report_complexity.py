@@ -53,9 +53,16 @@ def test_figure_1_as_published():
 def test_figure_1_of_runs(runs):
     """The first of two configs of one name; deviations over seeds."""
     seeds = [result("I-B", seed, t2i=t2i) for seed, t2i in ((0, 60.0), (1, 63.0), (2, 61.5))]
-    others = [result("SCAN-t2i", scoring="scan_t2i", t2i=50.0), result("I-B", recipe="paper"), result("k0l8", fragments=8)]
+    others = [
+        result("SCAN-t2i", scoring="scan_t2i", t2i=50.0),
+        result("I-B", recipe="paper"),
+        result("k0l8", fragments=8),
+    ]
     series = measured_costs(collect(runs(*seeds, *others)).groups, FIRST1K)
-    assert series == {"Inflate and Shrink": [(786_432, 61.5, 1.5, "I-B")], "SCAN": [(32 * 32 * 800, 50.0, 0.0, "SCAN-t2i")]}
+    assert series == {
+        "Inflate and Shrink": [(786_432, 61.5, 1.5, "I-B")],
+        "SCAN": [(32 * 32 * 800, 50.0, 0.0, "SCAN-t2i")],
+    }
 
 
 def test_figure_3_as_published():
@@ -64,11 +71,20 @@ def test_figure_3_as_published():
     assert [x for x, _, _ in points(series["only inflating"])] == [48**2, 64**2, 96**2, 128**2]
     assert [y for _, y, _ in points(series["only shrinking"])] == [66.0, 66.5, 66.8, 67.4, 67.7, 68.3]
     # the best of Tables 2 and 9 at each number of interactions
-    assert points(series["both"]) == [(1, 68.5, "I-B-F"), (64, 69.3, ""), (256, 69.7, ""), (1024, 70.5, "I-B"), (2304, 70.4, "")]
+    assert points(series["both"]) == [
+        (1, 68.5, "I-B-F"),
+        (64, 69.3, ""),
+        (256, 69.7, ""),
+        (1024, 70.5, "I-B"),
+        (2304, 70.4, ""),
+    ]
 
 
 def test_figure_3_of_runs(runs):
-    found = [result(name, fragments=l, t2i=t2i) for name, l, t2i in (("I-B-F", 1, 40.0), ("I-F", 1, 41.0), ("B-k0l8", 8, 45.0), ("B", 32, 50.0))]
+    found = [
+        result(name, fragments=l, t2i=t2i)
+        for name, l, t2i in (("I-B-F", 1, 40.0), ("I-F", 1, 41.0), ("B-k0l8", 8, 45.0), ("B", 32, 50.0))
+    ]
     series = measured_interactions(collect(runs(*found)).groups, FIRST1K)
     assert {name: points(each) for name, each in series.items()} == {
         "without": [(1024, 50.0, "B")],

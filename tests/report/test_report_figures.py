@@ -29,7 +29,11 @@ def drawn(runs, tmp_path, monkeypatch):
 @pytest.mark.parametrize("function, name", [(figures.draw_figure_1, "figure1"), (figures.draw_figure_3, "figure3")])
 def test_files_are_the_same_in_every_run(drawn, function, name):
     written, directory, *_ = drawn(function, *MODELS)
-    assert written.files == [f"{name}-coco.png", f"{name}-coco.svg"] == sorted(path.name for path in directory.glob("figure*"))
+    assert (
+        written.files
+        == [f"{name}-coco.png", f"{name}-coco.svg"]
+        == sorted(path.name for path in directory.glob("figure*"))
+    )
     first = {file: (directory / file).read_bytes() for file in written.files}
     groups = collect(directory / "runs").groups
     function(directory, benches(groups)[0], groups)
@@ -43,7 +47,9 @@ def test_files_are_the_same_in_every_run(drawn, function, name):
 @pytest.mark.parametrize("function", [figures.draw_figure_1, figures.draw_figure_3])
 @pytest.mark.parametrize("data, shared", [("coco", True), ("demo", False), ("flickr30k", False)])
 def test_one_y_axis_only_for_the_papers_images_and_protocol(drawn, function, data, shared):
-    written, _, left, right = drawn(function, *(result(f, data=data, fragments=l, t2i=20.0) for f, l in (("F", 1), ("B", 32))))
+    written, _, left, right = drawn(
+        function, *(result(f, data=data, fragments=l, t2i=20.0) for f, l in (("F", 1), ("B", 32)))
+    )
     assert left.get_shared_y_axes().joined(left, right) == shared
     assert (left.get_ylim() == right.get_ylim()) == shared
     assert left.get_xlim() == right.get_xlim() and left.get_xscale() == "log"

@@ -35,20 +35,32 @@ def rows(table):
 def test_only_the_papers_images_and_protocol_are_compared(runs, bench, column):
     assert bench.paper == column
     measured = {bench.protocol: evaluation(images=bench.images, captions=bench.captions)}
-    table = tables_of(runs(result(data=bench.data, split=bench.split, evaluations=measured)), bench.data)["2", bench.protocol]
+    table = tables_of(runs(result(data=bench.data, split=bench.split, evaluations=measured)), bench.data)[
+        "2", bench.protocol
+    ]
     assert table.comparable == (column is not None)
     assert table.column == (column or ("flickr30k" if bench.data == "flickr30k" else "coco1k"))
 
 
 def test_the_papers_bench_comes_first(runs):
-    measured = {"fold5": evaluation(images=5000, captions=25000), "first1k": evaluation(), "full": evaluation(images=5000, captions=25000)}
+    measured = {
+        "fold5": evaluation(images=5000, captions=25000),
+        "first1k": evaluation(),
+        "full": evaluation(images=5000, captions=25000),
+    }
     more = result("F", fragments=1, evaluations={"full": evaluation(images=5000, captions=25000)})
-    assert [bench.protocol for bench in benches(collect(runs(result(evaluations=measured), more)).groups)] == ["first1k", "full", "fold5"]
+    assert [bench.protocol for bench in benches(collect(runs(result(evaluations=measured), more)).groups)] == [
+        "first1k",
+        "full",
+        "fold5",
+    ]
 
 
 def test_rows_without_a_run(runs):
     """Shown with the published numbers where ours would be comparable, else named."""
-    found = tables_of(runs(result(evaluations={"first1k": evaluation(), "fold5": evaluation(images=5000, captions=25000)})))
+    found = tables_of(
+        runs(result(evaluations={"first1k": evaluation(), "fold5": evaluation(images=5000, captions=25000)}))
+    )
     assert rows(found["2", "first1k"]) == [(name, name == "B") for name in published_table("table2")]
     assert found["2", "first1k"].not_run == []
     assert rows(found["2", "fold5"]) == [("B", True)]
@@ -69,21 +81,35 @@ def test_configs_of_one_name_are_rows_of_their_own(runs):
 
 
 def test_table_9_in_the_papers_order(runs):
-    table = tables_of(runs(result("I", codes=32, fragments=64), result("I-B"), result("I-k32l32", codes=32)))["9", "first1k"]
+    table = tables_of(runs(result("I", codes=32, fragments=64), result("I-B"), result("I-k32l32", codes=32)))[
+        "9", "first1k"
+    ]
     assert [row.cells["model"] for row in table.rows] == [row["name"] for row in published_table("table9")]
     assert {row.cells["setting"] for row in table.rows if row.cells["model"] == "I-B"} == {"4 (II)"}
-    assert [row.cells["setting"] for row in table.rows if row.cells["model"] == "I-k32l32" and row.group] == ["2 (I)", "3 (I)"]
+    assert [row.cells["setting"] for row in table.rows if row.cells["model"] == "I-k32l32" and row.group] == [
+        "2 (I)",
+        "3 (I)",
+    ]
 
 
 def test_table_5_by_score(runs):
-    others = [result("SCAN-t2i", scoring="scan_t2i"), result("SCAN-i2t", scoring="scan_i2t"), result("sparta", scoring="visual_sparta")]
-    found = tables_of(runs(result("I-B"), result("C", scoring="cross", fragments=None), *others, result("VSE++", fragments=1)))["5", "first1k"]
+    others = [
+        result("SCAN-t2i", scoring="scan_t2i"),
+        result("SCAN-i2t", scoring="scan_i2t"),
+        result("sparta", scoring="visual_sparta"),
+    ]
+    found = tables_of(
+        runs(result("I-B"), result("C", scoring="cross", fragments=None), *others, result("VSE++", fragments=1))
+    )["5", "first1k"]
     ours = {(row.cells["method"], row.cells["model"], row.same_method) for row in found.rows if row.group}
     assert ours == {
         ("SCAN", "SCAN-t2i", False), ("SCAN", "SCAN-i2t", False), ("VisualSparta", "sparta", False), ("VSE++", "VSE++", False),
         ("I-B", "I-B", True), ("C", "C", True),
     }  # fmt: skip
-    assert "OSCAR" in {row.cells["method"] for row in found.rows} and "UNITER" not in {row.cells["method"] for row in found.rows}  # no MSCOCO1K
+    # No MSCOCO1K.
+    assert "OSCAR" in {row.cells["method"] for row in found.rows} and "UNITER" not in {
+        row.cells["method"] for row in found.rows
+    }
 
 
 def test_tables_6_to_9_are_not_of_flickr30k(runs):

@@ -8,7 +8,9 @@ from inflate_shrink.scoring import Fragments, late_interaction, normalize
 
 
 def fragments(vectors, mask=None):
-    return Fragments(normalize(paddle.to_tensor(vectors, "float32")), None if mask is None else paddle.to_tensor(mask, "float32"))
+    return Fragments(
+        normalize(paddle.to_tensor(vectors, "float32")), None if mask is None else paddle.to_tensor(mask, "float32")
+    )
 
 
 def reference(text, image, text_mask=None, image_mask=None):
@@ -50,7 +52,9 @@ def test_one_fragment_a_side_is_the_cosine():
 
 def test_equals_the_float64_reference(random):
     text, image, text_mask, image_mask = random
-    np.testing.assert_allclose(late_interaction(fragments(text), fragments(image)).numpy(), reference(text, image), rtol=1e-5)
+    np.testing.assert_allclose(
+        late_interaction(fragments(text), fragments(image)).numpy(), reference(text, image), rtol=1e-5
+    )
     masked = late_interaction(fragments(text, text_mask), fragments(image, image_mask)).numpy()
     np.testing.assert_allclose(masked, reference(text, image, text_mask, image_mask), rtol=1e-5)
 

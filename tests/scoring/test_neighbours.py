@@ -22,7 +22,9 @@ def sides():
 
 def fragments(vectors, mask, unit):
     vectors = vectors if paddle.is_tensor(vectors) else paddle.to_tensor(vectors, "float32")
-    return Fragments(normalize(vectors) if unit else vectors, None if mask is None else paddle.to_tensor(mask, "float32"))
+    return Fragments(
+        normalize(vectors) if unit else vectors, None if mask is None else paddle.to_tensor(mask, "float32")
+    )
 
 
 def sparta_reference(words, regions):

@@ -12,7 +12,9 @@ SHAPES = {"B": (), "F": ("model.fragments=1",), "I": ("model.codes=3", "model.fr
 @pytest.fixture(scope="session")
 def checkpoint(trained):
     """A function: B, F or I and its score_padding -> its checkpoint."""
-    return lambda name, padding="counted": open_checkpoint(trained(*SHAPES[name], *([] if padding == "counted" else [f"model.score_padding={padding}"])))
+    return lambda name, padding="counted": open_checkpoint(
+        trained(*SHAPES[name], *([] if padding == "counted" else [f"model.score_padding={padding}"]))
+    )
 
 
 @pytest.fixture(scope="session")

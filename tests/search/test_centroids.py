@@ -57,7 +57,10 @@ def test_opposite_vectors_leave_no_nan():
     assert np.isfinite(centroids).all()
 
 
-@pytest.mark.parametrize("fragments, count", [(0, 256), (1000, 256), (4096, 512), (10_000, 1024), (100_000, 2048), (1_048_576, 8192), (10**9, 8192)])
+@pytest.mark.parametrize(
+    "fragments, count",
+    [(0, 256), (1000, 256), (4096, 512), (10_000, 1024), (100_000, 2048), (1_048_576, 8192), (10**9, 8192)],
+)
 def test_count(fragments, count):
     assert centroid_count(fragments) == count
 
@@ -85,7 +88,14 @@ def test_a_file_that_promises_more_than_it_has(tmp_path):
     np.save(tmp_path / "centroids.npy", np.ones((3, 4), np.float32))
     assert np.array_equal(read_centroids(tmp_path / "centroids.npy", 4), np.ones((3, 4)))
     data = (tmp_path / "centroids.npy").read_bytes()
-    for damaged in (data[:-1], data.replace(b"(3, 4)", b"(9, 4)"), data[:50], b"", data.replace(b"'descr'", b"'des"), data.replace(b"(3, 4)", b"(3, ''")):
+    for damaged in (
+        data[:-1],
+        data.replace(b"(3, 4)", b"(9, 4)"),
+        data[:50],
+        b"",
+        data.replace(b"'descr'", b"'des"),
+        data.replace(b"(3, 4)", b"(3, ''"),
+    ):
         (tmp_path / "centroids.npy").write_bytes(damaged)
         with pytest.raises(InputError, match="centroids.npy: "):
             read_centroids(tmp_path / "centroids.npy", 4)

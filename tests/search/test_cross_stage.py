@@ -25,7 +25,9 @@ def test_hits_get_the_models_own_scores(trained, tiny_data, overrides):
     expected = score_all(cross.load_model(), store, cross.tokenizer()([QUERY]), rows, cross=True)[:, 0]
     assert expected.std() > 0
     order = np.argsort(-expected, kind="stable")
-    assert [(hit.rank, hit.id, hit.file) for hit in found] == [(rank, hits[i].id, hits[i].file) for rank, i in enumerate(order, 1)]
+    assert [(hit.rank, hit.id, hit.file) for hit in found] == [
+        (rank, hits[i].id, hits[i].file) for rank, i in enumerate(order, 1)
+    ]
     np.testing.assert_allclose([hit.score for hit in found], expected[order], atol=1e-5)
     assert CrossStage(cross, tiny_data)(QUERY, []) == []
 
@@ -42,4 +44,6 @@ def test_refused(trained, tiny_data):
     with pytest.raises(InputError, match="a bi-encoder; the last stage takes a cross-BERT"):
         CrossStage(open_checkpoint(trained()), tiny_data)
     with pytest.raises(InputError, match="has no image elsewhere, which the index found; give --data"):
-        CrossStage(open_checkpoint(trained(*CROSS)), tiny_data)(QUERY, [Hit(1, 0.0, "test-00001", ""), Hit(2, 0.0, "elsewhere", "")])
+        CrossStage(open_checkpoint(trained(*CROSS)), tiny_data)(
+            QUERY, [Hit(1, 0.0, "test-00001", ""), Hit(2, 0.0, "elsewhere", "")]
+        )

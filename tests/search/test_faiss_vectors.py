@@ -37,14 +37,20 @@ def build(*arguments, **named):
 def vectors_of(count, seed):
     """(count, DIM) float32, normalised, around ten centres."""
     random = np.random.default_rng(seed)
-    vectors = np.random.default_rng(0).standard_normal((10, DIM))[random.integers(10, size=count)] + 0.5 * random.standard_normal((count, DIM))
+    vectors = np.random.default_rng(0).standard_normal((10, DIM))[
+        random.integers(10, size=count)
+    ] + 0.5 * random.standard_normal((count, DIM))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 def add(writer, begin, count, seed):
     names = [str(number) for number in range(begin, begin + count)]
     vectors = vectors_of(count, seed)
-    fields = {"vector": (vectors, [1] * count), "fragments": (np.repeat(vectors, 2, 0), [2] * count), "codes": (np.zeros(count, np.uint16), [1] * count)}
+    fields = {
+        "vector": (vectors, [1] * count),
+        "fragments": (np.repeat(vectors, 2, 0), [2] * count),
+        "codes": (np.zeros(count, np.uint16), [1] * count),
+    }
     writer.add(names, [""] * count, fields)
     writer.commit()
 
@@ -54,7 +60,11 @@ def make_index(tmp_path):
     """A function: precision -> the directory of an index of two segments with deleted items."""
 
     def make(precision="int8"):
-        fields = {"vector": FieldSettings(precision, DIM), "fragments": FieldSettings("int8", DIM), "codes": FieldSettings(UINT16, 1)}
+        fields = {
+            "vector": FieldSettings(precision, DIM),
+            "fragments": FieldSettings("int8", DIM),
+            "codes": FieldSettings(UINT16, 1),
+        }
         create_index(tmp_path / "index", IndexSettings("images", fields))
         with IndexWriter(tmp_path / "index") as writer:
             add(writer, 0, FIRST, 1)
@@ -79,7 +89,14 @@ def files(index):
 
 @pytest.mark.parametrize(
     "items, dim, kind",
-    [(0, 768, "scan"), (10_000, 768, "scan"), (100_000, 768, "hnsw"), (100_000, 128, "scan"), (1_000_000, 768, "hnsw"), (10_000_000, 768, "ivf")],
+    [
+        (0, 768, "scan"),
+        (10_000, 768, "scan"),
+        (100_000, 768, "hnsw"),
+        (100_000, 128, "scan"),
+        (1_000_000, 768, "hnsw"),
+        (10_000_000, 768, "ivf"),
+    ],
 )
 def test_small_is_scanned_large_is_a_graph_and_huge_is_in_lists(items, dim, kind):
     assert choose_kind(items, dim) == kind
@@ -101,7 +118,9 @@ def test_it_finds_what_a_scan_finds_with_the_same_scores(make_index, monkeypatch
     np.testing.assert_allclose(scored, np.take_along_axis(exact, found, 1), rtol=1e-5, atol=1e-6)
     assert (np.diff(scored) <= 0).all()
     best = np.argsort(-exact, 1)[:, :10]
-    assert np.mean([np.isin(wanted, some).mean() for wanted, some in zip(best, found)]) >= (0.98 if kind in ("ivf", "hnsw") else 0.999)
+    assert np.mean([np.isin(wanted, some).mean() for wanted, some in zip(best, found)]) >= (
+        0.98 if kind in ("ivf", "hnsw") else 0.999
+    )
 
 
 @pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
@@ -125,7 +144,8 @@ def test_effort_looks_at_more_lists(make_index):
     vectors, queries = open_faiss(index, "vector"), vectors_of(40, 5)
     best = np.argsort(-scan(index, queries), 1)[:, :10]
     few, default, all_lists = (
-        np.mean([np.isin(wanted, some).mean() for wanted, some in zip(best, vectors.search(queries, 10, effort)[0])]) for effort in (1, 0, 10_000)
+        np.mean([np.isin(wanted, some).mean() for wanted, some in zip(best, vectors.search(queries, 10, effort)[0])])
+        for effort in (1, 0, 10_000)
     )
     assert few < default and all_lists > 0.999 and vectors.effort > 1
 
@@ -260,7 +280,10 @@ def test_a_full_disk_leaves_the_old_one(make_index, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(faiss_build.FileWriter, "write", full)
-    with pytest.raises(InputError, match="vector-3.faiss: cannot be written: No space left on device; what was there before is untouched"):
+    with pytest.raises(
+        InputError,
+        match="vector-3.faiss: cannot be written: No space left on device; what was there before is untouched",
+    ):
         build(index, "vector", "sq8")
     assert files(index) == ["vector-3.faiss", "vector-3.json"] and open_faiss(index, "vector").kind == "flat"
 
@@ -314,11 +337,21 @@ def test_without_faiss(make_index, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     index = open_index(make_index())
     verify_faiss(index.directory)
-    with pytest.raises(InputError, match=r"index/faiss: needs faiss \(.*\); pip install inflate-shrink\[faiss\], or search with --mode exact"):
+    with pytest.raises(
+        InputError,
+        match=r"index/faiss: needs faiss \(.*\); pip install inflate-shrink\[faiss\], or search with --mode exact",
+    ):
         build_faiss(index, "vector", "hnsw")
     assert build_faiss(index, "vector") == "scan" and open_faiss(index, "vector") is None
     (index.directory / "faiss").mkdir()
-    about = {"format": 1, "kind": "flat", "effort": 0, "size": 1, "crc32": "0" * 8, "segments": [[e.name, e.deleted_file] for e in index.manifest.segments]}
+    about = {
+        "format": 1,
+        "kind": "flat",
+        "effort": 0,
+        "size": 1,
+        "crc32": "0" * 8,
+        "segments": [[e.name, e.deleted_file] for e in index.manifest.segments],
+    }
     (index.directory / "faiss" / "vector-3.json").write_text(json.dumps(about))
     with pytest.raises(InputError, match="vector-3.faiss: needs faiss"):
         open_faiss(index, "vector")

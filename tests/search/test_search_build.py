@@ -25,7 +25,12 @@ QUERY = "a red ball left of a box"
 def ids_of(directory):
     """Of the live items, in order."""
     segments = open_index(directory).segments
-    return [item for segment in segments for row, item in enumerate(segment.ids) if segment.deleted is None or not segment.deleted[row]]
+    return [
+        item
+        for segment in segments
+        for row, item in enumerate(segment.ids)
+        if segment.deleted is None or not segment.deleted[row]
+    ]
 
 
 @pytest.mark.slow
@@ -41,24 +46,35 @@ def test_images(built, tiny_data, split, count):
     assert list(segment.files) == [store.image_files[row] for row in chosen]
     assert index.settings.fields == {"fragments": FieldSettings("float32", 16)}
     origin = index.settings.origin
-    assert (origin["model"]["fragments"], origin["data"]["split"], origin["data"]["fingerprint"]) == (4, split, store.fingerprint())
+    assert (origin["model"]["fragments"], origin["data"]["split"], origin["data"]["fingerprint"]) == (
+        4,
+        split,
+        store.fingerprint(),
+    )
 
 
 @pytest.fixture(scope="module")
 def vectors(checkpoint, tiny_data):
     """A function: the model -> its fragments (R, 16) of all images."""
     store = open_store(tiny_data)
-    return lambda name: encode.encode_images(checkpoint(name).load_model(), store, np.arange(42)).vectors.numpy().reshape(-1, 16)
+    return lambda name: (
+        encode.encode_images(checkpoint(name).load_model(), store, np.arange(42)).vectors.numpy().reshape(-1, 16)
+    )
 
 
 @pytest.mark.slow
 def test_int8_is_centred_on_the_mean(built, vectors):
     index = open_index(built("B", first=True, precision="int8"))
-    assert [(name, field.precision, field.dim) for name, field in index.settings.fields.items()] == [("fragments", "int8", 16), ("vector", "int8", 16)]
+    assert [(name, field.precision, field.dim) for name, field in index.settings.fields.items()] == [
+        ("fragments", "int8", 16),
+        ("vector", "int8", 16),
+    ]
     for field, name in (("fragments", "B"), ("vector", "F")):
         rows, expected = index.segments[0].stored(field), vectors(name)
         np.testing.assert_allclose(rows.center, expected.mean(0), atol=1e-5)
-        np.testing.assert_allclose(decode_rows(rows.values, rows.scales, rows.precision, rows.dim, rows.center), expected, atol=0.01)
+        np.testing.assert_allclose(
+            decode_rows(rows.values, rows.scales, rows.precision, rows.dim, rows.center), expected, atol=0.01
+        )
 
 
 def test_nearest_centroids_are_those_of_the_fragments(built, vectors):
@@ -66,7 +82,9 @@ def test_nearest_centroids_are_those_of_the_fragments(built, vectors):
     index, centroids = open_index(directory), np.load(directory / "centroids.npy")
     assert list(index.settings.fields) == ["fragments", "codes"] and centroids.shape == (16, 16)
     nearest, products = index.segments[0].stored("codes").values, vectors("B") @ centroids.T
-    np.testing.assert_allclose(np.take_along_axis(products, nearest[:, None].astype(np.int64), 1)[:, 0], products.max(1), atol=0.01)
+    np.testing.assert_allclose(
+        np.take_along_axis(products, nearest[:, None].astype(np.int64), 1)[:, 0], products.max(1), atol=0.01
+    )
     assert len(np.unique(nearest)) > 4
 
 
@@ -104,7 +122,9 @@ def test_onnx_files_added_later(built, tmp_path):
     expected = before.search("a red ball", 3)
     assert add_onnx_encoders(directory) == ["encoder", "first_encoder"] and add_onnx_encoders(directory) == []
     searcher = Searcher(directory)
-    assert before.refresh() and searcher.index.commit == before.index.commit == open_index(built("B", first=True)).commit
+    assert (
+        before.refresh() and searcher.index.commit == before.index.commit == open_index(built("B", first=True)).commit
+    )
     found = searcher.search("a red ball", 3)
     assert [hit.id for hit in found] == [hit.id for hit in expected]
     np.testing.assert_allclose([hit.score for hit in found], [hit.score for hit in expected], atol=1e-4)
@@ -141,7 +161,12 @@ def test_an_index_names_all_data_it_was_made_of(own_index, checkpoint, own_data,
     assert (first["directory"], first["split"]) == (str(tiny_data), "val")
     assert add_to_index(directory, models, own_data, "test", replace=True) == 10
     assert reader.refresh()  # and takes it for the same index
-    second = {"directory": str(own_data), "split": "test", "fingerprint": open_store(own_data).fingerprint(), "image_root": str(own_data)}
+    second = {
+        "directory": str(own_data),
+        "split": "test",
+        "fingerprint": open_store(own_data).fingerprint(),
+        "image_root": str(own_data),
+    }
     assert reader.manifest.data == (first, second)
     assert add_to_index(directory, models, own_data, "test", replace=True) == 10
     assert add_to_index(directory, models, tiny_data, "val") == 0
@@ -151,7 +176,9 @@ def test_an_index_names_all_data_it_was_made_of(own_index, checkpoint, own_data,
     index = open_index(directory)
     assert index.manifest.data == (first, second)
     lines = describe_index(index).splitlines()
-    assert lines[-2:] == [f"data: {data['directory']}, split {data['split']}, {data['fingerprint']}" for data in (first, second)]
+    assert lines[-2:] == [
+        f"data: {data['directory']}, split {data['split']}, {data['fingerprint']}" for data in (first, second)
+    ]
 
 
 def test_an_older_index_names_its_first_data(own_index, checkpoint, tiny_data):
@@ -171,9 +198,15 @@ def test_photos_of_two_folders(own_index, checkpoint, own_data, tiny_data):
     """Those of the second are stored with their whole path; an id has one photo."""
     with_files(own_data)
     directory, models = own_index("B", split="val"), Models(checkpoint("B"))
-    with pytest.raises(InputError, match=r"index: 'val-0000\d' is of '.*' there, and of '/elsewhere/.*png' in the data to add; .* --replace"):
+    with pytest.raises(
+        InputError,
+        match=r"index: 'val-0000\d' is of '.*' there, and of '/elsewhere/.*png' in the data to add; .* --replace",
+    ):
         add_to_index(directory, models, own_data, "val")
-    assert add_to_index(directory, models, own_data, "test") == 10 and add_to_index(directory, models, own_data, "test") == 0
+    assert (
+        add_to_index(directory, models, own_data, "test") == 10
+        and add_to_index(directory, models, own_data, "test") == 0
+    )
     found = {hit.id: hit.file for hit in Searcher(directory).search(QUERY, k=18)}
     assert found["test-00002"] == "/elsewhere/test-00002.png" and len(found) == 18
     store = open_store(tiny_data)
@@ -198,7 +231,9 @@ def same_root(data, index):
     """Say that the photos of a data set are those of an index."""
     meta = json.loads((data / "meta.json").read_text())
     (data / "files.json").unlink(missing_ok=True)
-    (data / "meta.json").write_text(json.dumps({**meta, "image_root": open_index(index).settings.origin["data"]["image_root"]}))
+    (data / "meta.json").write_text(
+        json.dumps({**meta, "image_root": open_index(index).settings.origin["data"]["image_root"]})
+    )
 
 
 @pytest.fixture
@@ -250,7 +285,9 @@ def test_an_interrupted_build_goes_on(stopped_build, built, tiny_data, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["new"] and not list((tmp_path / "new").glob(".*"))
     verify_index(tmp_path / "new")
     expected = {hit.id: hit.score for hit in Searcher(whole).search(QUERY, k=42)}
-    assert {hit.id: hit.score for hit in Searcher(tmp_path / "new").search(QUERY, k=42)} == pytest.approx(expected, abs=1e-6)
+    assert {hit.id: hit.score for hit in Searcher(tmp_path / "new").search(QUERY, k=42)} == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 @pytest.mark.slow
@@ -259,13 +296,24 @@ def test_a_build_of_other_settings_begins_anew(stopped_build, tmp_path):
     (tmp_path / ".new.partial" / ".content.tmp-1").mkdir()  # of an index that was killed before it was there
     build(split="val", precision="int8")
     index = open_index(tmp_path / "new")
-    assert len(index) == 8 and index.settings.fields["fragments"].precision == "int8" and [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert (
+        len(index) == 8
+        and index.settings.fields["fragments"].precision == "int8"
+        and [path.name for path in tmp_path.iterdir()] == ["new"]
+    )
 
 
 @pytest.mark.slow
 def test_bad_items_leave_nothing(stopped_build, tmp_path):
-    _, message = stopped_build(InputError(f"{tmp_path / '.new.partial' / 'content'}: item 'test-00002': field fragments: holds a number that is NaN"))
-    assert message == f"{tmp_path / 'new'}: item 'test-00002': field fragments: holds a number that is NaN" and not list(tmp_path.iterdir())
+    _, message = stopped_build(
+        InputError(
+            f"{tmp_path / '.new.partial' / 'content'}: item 'test-00002': field fragments: holds a number that is NaN"
+        )
+    )
+    assert (
+        message == f"{tmp_path / 'new'}: item 'test-00002': field fragments: holds a number that is NaN"
+        and not list(tmp_path.iterdir())
+    )
 
 
 @pytest.mark.slow
@@ -282,10 +330,15 @@ def test_bad_data_leave_nothing(checkpoint, own_data, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_full_disk_is_said_and_the_build_goes_on(stopped_build, tmp_path, monkeypatch):
     full = OSError(28, "No space left on device")
-    failed = InputError(f"{tmp_path / '.new.partial' / 'content'}: cannot be written: {full.strerror}; the index is as it was")
+    failed = InputError(
+        f"{tmp_path / '.new.partial' / 'content'}: cannot be written: {full.strerror}; the index is as it was"
+    )
     failed.__cause__ = full
     build, message = stopped_build(failed)
-    assert message == f"{tmp_path / 'new'}: cannot be written: No space left on device; what was written so far is kept, the same call goes on from there"
+    assert (
+        message
+        == f"{tmp_path / 'new'}: cannot be written: No space left on device; what was written so far is kept, the same call goes on from there"
+    )
     monkeypatch.setattr(module, "create_empty", add_nothing)
     build()
     assert len(open_index(tmp_path / "new")) == 42
@@ -304,8 +357,14 @@ def other_words(checkpoint, tmp_path_factory):
 
 def test_models_that_do_not_fit(checkpoint, trained, other_words):
     for given, message in (
-        ((open_checkpoint(trained("model.scoring=cross", "loss.candidates=2")),), "its model.scoring is cross; this index takes late_interaction only"),
-        ((checkpoint("B"), checkpoint("I")), "keeps all fragments; the first stage takes a model with one, such as B-F"),
+        (
+            (open_checkpoint(trained("model.scoring=cross", "loss.candidates=2")),),
+            "its model.scoring is cross; this index takes late_interaction only",
+        ),
+        (
+            (checkpoint("B"), checkpoint("I")),
+            "keeps all fragments; the first stage takes a model with one, such as B-F",
+        ),
         ((other_words, checkpoint("F")), "different vocabularies, text lengths or tokens"),
     ):
         with pytest.raises(InputError, match=message):
@@ -316,8 +375,15 @@ def test_models_that_do_not_fit(checkpoint, trained, other_words):
 def test_another_model_is_not_added(own_index, checkpoint, tiny_data):
     directory = own_index("B", split="val", first=True)
     b, f = checkpoint("B"), checkpoint("F")  # masked, B has the same weights: no caption is shorter than its fragments
-    for models, option in ((Models(b), "--first"), (Models(f, f), "--checkpoint"), (Models(checkpoint("B", "masked"), f), "--checkpoint")):
-        with pytest.raises(InputError, match=f"made with weights [0-9a-f]{{16}} .* for {option}, given were .*; give the same checkpoint"):
+    for models, option in (
+        (Models(b), "--first"),
+        (Models(f, f), "--checkpoint"),
+        (Models(checkpoint("B", "masked"), f), "--checkpoint"),
+    ):
+        with pytest.raises(
+            InputError,
+            match=f"made with weights [0-9a-f]{{16}} .* for {option}, given were .*; give the same checkpoint",
+        ):
             add_to_index(directory, models, tiny_data)
     assert len(open_index(directory)) == 8
 

@@ -35,7 +35,12 @@ def reference(checkpoint, tiny_data):
 
     def score(name, padding="counted", texts=None):
         of = checkpoint(name, padding)
-        return score_all(of.load_model(), store, of.tokenizer()(store.captions if texts is None else texts), np.arange(len(store.image_ids)))
+        return score_all(
+            of.load_model(),
+            store,
+            of.tokenizer()(store.captions if texts is None else texts),
+            np.arange(len(store.image_ids)),
+        )
 
     return score
 
@@ -88,11 +93,16 @@ def assert_are(hits, expected, atol=1e-4):
 
 def assert_let_through(chosen, scores, tolerance):
     """``chosen`` are the best of ``scores`` (id -> score), up to what rounding may swap."""
-    assert min(scores[item] for item in chosen) >= max(score for item, score in scores.items() if item not in chosen) - tolerance
+    assert (
+        min(scores[item] for item in chosen)
+        >= max(score for item, score in scores.items() if item not in chosen) - tolerance
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, padding", [("B", "counted"), ("B", "masked"), ("F", "counted"), ("I", "counted"), ("I", "masked")])
+@pytest.mark.parametrize(
+    "name, padding", [("B", "counted"), ("B", "masked"), ("F", "counted"), ("I", "counted"), ("I", "masked")]
+)
 def test_exact_text_to_image(built, reference, image_ids, name, padding):
     searcher = Searcher(built(name, padding))
     texts = ["box", QUERY, "a green cone . " * 20]  # with padding, and cut
@@ -293,7 +303,10 @@ def test_like_as_a_cascade(in_segments, stage):
     exact = searcher.search_like("test-00003", k=100, mode="exact")
     assert_are(exact, expected)
     assert len(exact) == LIVE - 1
-    assert searcher.search_like("test-00003", k=100) == exact and searcher.search_like("test-00003", k=4, candidates=LIVE) == exact[:4]
+    assert (
+        searcher.search_like("test-00003", k=100) == exact
+        and searcher.search_like("test-00003", k=4, candidates=LIVE) == exact[:4]
+    )
     few = searcher.search_like("test-00003", k=3, candidates=1)
     assert len(few) == 3 and [hit.rank for hit in few] == [1, 2, 3]
     assert_are(few, {hit.id: expected[hit.id] for hit in few})
@@ -345,7 +358,10 @@ def test_faiss_as_first_stage(own_index):
     [
         ({"k": 0}, "k and candidates must be 1 or more, found 0 and 500"),
         ({"candidates": 0}, "must be 1 or more, found 10 and 0"),
-        ({"mode": "cascade"}, "cannot be searched by 'cascade', only by exact; tools/index.py build --first or --centroids"),
+        (
+            {"mode": "cascade"},
+            "cannot be searched by 'cascade', only by exact; tools/index.py build --first or --centroids",
+        ),
         ({"query": " \t"}, "the query is empty"),
     ],
 )

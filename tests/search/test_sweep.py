@@ -10,7 +10,12 @@ from inflate_shrink.search.index import writer as writer_module
 from inflate_shrink.search.sweep import Sweep
 
 CENTROIDS = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
-ITEMS = [{"a": [0, 1], "b": [2]}, {"c": [1], "d": [0, 2], "e": [0]}, {"f": [1, 1, 0]}]  # commits: the centroids that an item's rows are
+# Commits: the centroids that an item's rows are.
+ITEMS = [
+    {"a": [0, 1], "b": [2]},
+    {"c": [1], "d": [0, 2], "e": [0]},
+    {"f": [1, 1, 0]},
+]
 QUERY = np.array([[1, 0], [0.6, 0.8]], np.float32)  # its products with the centroids: 1 0 -1 and .6 .8 -.6
 BY_TEXT = [1.8, -1.6, 0.8, 1.6, 1.6, 1.8]  # for each fragment of the query an item's best row
 BY_IMAGE = [1.8, -0.6, 0.8, 0.4, 1, 2.6]  # for each row of an item the query's best fragment: 1 .8 -.6
@@ -22,11 +27,18 @@ def make_sweep(tmp_path, monkeypatch):
     monkeypatch.setattr(writer_module, "_MERGED", 0)
 
     def make(items="images", *deleted, device="cpu"):
-        create_index(tmp_path / "index", IndexSettings(items, {"fragments": FieldSettings("float32", 2), "codes": FieldSettings(UINT16, 1)}))
+        create_index(
+            tmp_path / "index",
+            IndexSettings(items, {"fragments": FieldSettings("float32", 2), "codes": FieldSettings(UINT16, 1)}),
+        )
         with IndexWriter(tmp_path / "index") as writer:
             for part in ITEMS:
                 codes, lengths = np.concatenate(list(part.values())), [len(rows) for rows in part.values()]
-                writer.add(list(part), [f"{item}.png" for item in part], {"fragments": (CENTROIDS[codes], lengths), "codes": (codes.astype(np.uint16), lengths)})
+                writer.add(
+                    list(part),
+                    [f"{item}.png" for item in part],
+                    {"fragments": (CENTROIDS[codes], lengths), "codes": (codes.astype(np.uint16), lengths)},
+                )
                 writer.commit()
             writer.delete(deleted)
             writer.commit()
@@ -39,17 +51,22 @@ def make_sweep(tmp_path, monkeypatch):
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 @pytest.mark.parametrize("items, expected", [("images", BY_TEXT), ("captions", BY_IMAGE)])
 def test_scores_by_hand(make_sweep, items, expected, device):
-    sweep, expected = make_sweep(items, device=device), np.array(expected)  # without a GPU Paddle's operators compute on the CPU
+    # Without a GPU Paddle's operators compute on the CPU.
+    sweep, expected = make_sweep(items, device=device), np.array(expected)
     np.testing.assert_allclose(sweep.scores("fragments", QUERY), expected, atol=1e-6)
     for numbers in ([0, 1, 2, 3, 4, 5], [1, 4], [5], [2, 3, 5], []):
-        np.testing.assert_allclose(sweep.scores("fragments", QUERY, np.array(numbers, np.int64)), expected[numbers], atol=1e-6)
+        np.testing.assert_allclose(
+            sweep.scores("fragments", QUERY, np.array(numbers, np.int64)), expected[numbers], atol=1e-6
+        )
 
 
 def test_code_scores_by_hand(make_sweep):
     sweep, table = make_sweep(), as_items(CENTROIDS)
     step = 2 / 255 * 2  # of a byte, for each of two fragments
     np.testing.assert_allclose(sweep.centroid_scores("codes", QUERY, table), BY_TEXT, atol=step)
-    np.testing.assert_allclose(sweep.centroid_scores("codes", QUERY, table, np.array([1, 3, 5])), np.array(BY_TEXT)[[1, 3, 5]], atol=step)
+    np.testing.assert_allclose(
+        sweep.centroid_scores("codes", QUERY, table, np.array([1, 3, 5])), np.array(BY_TEXT)[[1, 3, 5]], atol=step
+    )
 
 
 def test_deleted_items_keep_their_numbers(make_sweep):
@@ -78,5 +95,11 @@ def test_a_segment_without_live_items_has_no_numbers(make_sweep):
 def test_empty(make_sweep):
     sweep = make_sweep("images", *"abcdef")
     of_none = sweep.scores("fragments", QUERY, np.empty(0, np.int64))
-    found = [sweep.scores("fragments", QUERY), of_none, sweep.centroid_scores("codes", QUERY, as_items(CENTROIDS)), sweep.items.live, sweep.numbers([])]
+    found = [
+        sweep.scores("fragments", QUERY),
+        of_none,
+        sweep.centroid_scores("codes", QUERY, as_items(CENTROIDS)),
+        sweep.items.live,
+        sweep.numbers([]),
+    ]
     assert [part.shape for part in found] == [(0,)] * 5

@@ -51,7 +51,9 @@ def test_bad_override(refused, train, override, parts):
 
 
 def test_split_without_captions(refused, train):
-    refused(["no caption of split 'nothing'; its splits are: train, val, test"], *train, "-o", "data.train_split=nothing")
+    refused(
+        ["no caption of split 'nothing'; its splits are: train, val, test"], *train, "-o", "data.train_split=nothing"
+    )
 
 
 def test_truncated_features(refused, train, own_data):
@@ -76,21 +78,44 @@ def test_not_a_number_in_the_features(run_tool, train, own_data):
 
 
 def test_missing_teacher(refused, train, tmp_path):
-    refused([tmp_path / "none", "no such checkpoint directory"], "distill", *train[1:], "-o", f"distill.teacher={tmp_path / 'none'}")
+    refused(
+        [tmp_path / "none", "no such checkpoint directory"],
+        "distill",
+        *train[1:],
+        "-o",
+        f"distill.teacher={tmp_path / 'none'}",
+    )
 
 
 def test_teacher_that_reads_other_words(refused, train, trained, own_data):
     (own_data / "files.json").unlink()
     with open(own_data / "vocab.txt", "a") as file:
         file.write("xylophone\n")
-    refused(["vocabulary", trained()], "distill", *train[1:], "-o", f"distill.teacher={trained()}", "-o", f"data.dir={own_data}")
+    refused(
+        ["vocabulary", trained()],
+        "distill",
+        *train[1:],
+        "-o",
+        f"distill.teacher={trained()}",
+        "-o",
+        f"data.dir={own_data}",
+    )
 
 
 def test_weights_of_another_model(refused, trained, tmp_path):
     directory = shutil.copytree(open_checkpoint(trained()).directory, tmp_path / "mixed")
-    shutil.copy(open_checkpoint(trained("model.hidden=8")).directory / "model.safetensors", directory / "model.safetensors")
+    shutil.copy(
+        open_checkpoint(trained("model.hidden=8")).directory / "model.safetensors", directory / "model.safetensors"
+    )
     (directory / "files.json").unlink()
-    refused([directory / "model.safetensors", "another model", "has shape"], "eval", "--checkpoint", directory, "--json", tmp_path / "out.json")
+    refused(
+        [directory / "model.safetensors", "another model", "has shape"],
+        "eval",
+        "--checkpoint",
+        directory,
+        "--json",
+        tmp_path / "out.json",
+    )
     assert not (tmp_path / "out.json").exists()
 
 

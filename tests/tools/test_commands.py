@@ -20,7 +20,10 @@ SIDE = ["r1", "r5", "r10", "medr"]
 @pytest.mark.parametrize("tool", sorted(path.stem for path in TOOLS.glob("*.py")))
 def test_help_shows_an_example(tool):
     environment = {**os.environ, "PYTHONPATH": str(TOOLS.parent)}
-    run = subprocess.run([sys.executable, TOOLS / f"{tool}.py", "--help"], env=environment, capture_output=True, text=True)  # no fork
+    # No fork.
+    run = subprocess.run(
+        [sys.executable, TOOLS / f"{tool}.py", "--help"], env=environment, capture_output=True, text=True
+    )
     assert (run.returncode, run.stderr) == (0, "")
     assert f"\n  python tools/{tool}.py" in run.stdout
     for line in run.stdout.splitlines():
@@ -46,7 +49,11 @@ def chain(run_tool, tmp_path_factory):
         "model: {hidden: 16, layers: 1, heads: 2, ffn: 16}\n"
         "optim: {epochs: 2, batch_size: 8}\n"
     )
-    for name, tool, model, teacher in (("I", "train", "codes: 4, fragments: all", ""), ("I-B", "distill", "fragments: 8", "I"), ("I-B-F", "distill", "fragments: 1, init: teacher", "I-B")):
+    for name, tool, model, teacher in (
+        ("I", "train", "codes: 4, fragments: all", ""),
+        ("I-B", "distill", "fragments: 8", "I"),
+        ("I-B-F", "distill", "fragments: 1, init: teacher", "I-B"),
+    ):
         values = f"_base_: base.yaml\nmodel: {{{model}}}\nrun: {{dir: {directory / name}}}\n"
         values += f"distill: {{teacher: {directory / teacher}}}\n" if teacher else ""
         (directory / f"{name}.yaml").write_text(values)
@@ -101,7 +108,9 @@ def test_evaluate_a_config_through_the_command_line(chain, run_tool):
 
 def test_evaluate_a_checkpoint_with_what_it_was_trained_on(chain, evaluate, tmp_path, capsys):
     directory, _ = chain
-    for number, arguments in enumerate((["-c", f"{directory}/I.yaml"], ["--checkpoint", f"{directory}/I"], ["--checkpoint", f"{directory}/I/best"])):
+    for number, arguments in enumerate(
+        (["-c", f"{directory}/I.yaml"], ["--checkpoint", f"{directory}/I"], ["--checkpoint", f"{directory}/I/best"])
+    ):
         evaluate([*arguments, "--json", f"{tmp_path}/{number}.json"])
     texts = {path.read_text() for path in tmp_path.glob("*.json")}
     assert len(texts) == 1
@@ -121,7 +130,9 @@ def test_fragments_split_and_data(chain, evaluate, tmp_path, capsys):
         found[name] = json.loads((tmp_path / "r.json").read_text())
     assert found["all"] == found["every"] == found["data"] != found["one"]
     assert (found["train"]["images"], found["train"]["captions"]) == (8, 40)
-    with pytest.raises(InputError, match="I/best: has 36 fragments a side, so no first 37; give --fragments 36 or less"):
+    with pytest.raises(
+        InputError, match="I/best: has 36 fragments a side, so no first 37; give --fragments 36 or less"
+    ):
         evaluate(["--checkpoint", f"{directory}/I", "--fragments", "37"])
 
 

@@ -12,7 +12,9 @@ from inflate_shrink.search.encoder.encoders import ImageEncoder, QueryEncoder
 @pytest.mark.parametrize("side, kind", [("text", QueryEncoder), ("image", ImageEncoder)])
 def test_export(run_tool, trained, tmp_path, side, kind):
     onnx = [] if paddle.__version__.startswith("2.") else ["--onnx"]
-    code, stdout, stderr = run_tool("export", "--checkpoint", trained(), "--out", tmp_path / "encoder", "--side", side, *onnx)
+    code, stdout, stderr = run_tool(
+        "export", "--checkpoint", trained(), "--out", tmp_path / "encoder", "--side", side, *onnx
+    )
     assert (code, stderr) == (0, "")
     encoder = kind(tmp_path / "encoder", backend="onnx" if onnx else "paddle")
     graphs = r"model\.json and model\.onnx" if onnx else r"model\.(json|pdmodel)"

@@ -19,7 +19,9 @@ from inflate_shrink.data.store import open_store
 from inflate_shrink.data.writer import StoreWriter
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-RESULT = re.compile(r"out: (\d+) images(?: \((\d+) of them in an earlier call\))?, (\d+) captions, (\d+) records left out")
+RESULT = re.compile(
+    r"out: (\d+) images(?: \((\d+) of them in an earlier call\))?, (\d+) captions, (\d+) records left out"
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,18 @@ def prepare(prepare_main, vocab, tmp_path, capsys):
         capsys.readouterr()
         code = 0
         try:
-            run_main(prepare_main, [*map(str, arguments), "--vocab", str(vocab), "--out", str(tmp_path / "out"), "--workers", str(workers)])
+            run_main(
+                prepare_main,
+                [
+                    *map(str, arguments),
+                    "--vocab",
+                    str(vocab),
+                    "--out",
+                    str(tmp_path / "out"),
+                    "--workers",
+                    str(workers),
+                ],
+            )
         except SystemExit as end:
             code = end.code
         return code, *capsys.readouterr()
@@ -75,7 +88,8 @@ def base64_of(array):
 
 def tsv(folder, ids, dimension):
     lines = [
-        f"{name}\t64\t48\t{i + 1}\t{base64_of(np.ones((i + 1, 4)))}\t{base64_of(np.full((i + 1, dimension), i))}\n" for i, name in enumerate(ids)
+        f"{name}\t64\t48\t{i + 1}\t{base64_of(np.ones((i + 1, 4)))}\t{base64_of(np.full((i + 1, dimension), i))}\n"
+        for i, name in enumerate(ids)
     ]
     (folder / "regions.tsv").write_text("".join(lines))
     return folder / "regions.tsv"
@@ -83,7 +97,10 @@ def tsv(folder, ids, dimension):
 
 def oscar(folder, ids, dimension):
     arrays = [np.full((i + 1, dimension and 2054), i) for i in range(len(ids))]  # the format has one dimension; 0: none
-    lines = [f"{name}\t{json.dumps({'num_boxes': len(array), 'features': base64_of(array)})}\n" for name, array in zip(ids, arrays)]
+    lines = [
+        f"{name}\t{json.dumps({'num_boxes': len(array), 'features': base64_of(array)})}\n"
+        for name, array in zip(ids, arrays)
+    ]
     (folder / "oscar.tsv").write_text("".join(lines))
     return folder / "oscar.tsv"
 
@@ -101,14 +118,19 @@ def npz(folder, ids, dimension):
 
 
 def lmdb(folder, ids, dimension):
-    with pytest.importorskip("lmdb").open(str(folder / "lmdb"), map_size=1 << 20) as environment, environment.begin(write=True) as transaction:
+    with (
+        pytest.importorskip("lmdb").open(str(folder / "lmdb"), map_size=1 << 20) as environment,
+        environment.begin(write=True) as transaction,
+    ):
         for i, name in enumerate(ids):
             transaction.put(f"{name}.npz".encode(), npz_bytes(i, dimension))
     return folder / "lmdb"
 
 
 def scan(folder, ids, dimension, array="train_ims.npy", captions="train_caps.txt"):
-    np.save(folder / array, np.arange(len(ids), dtype="float32")[:, None, None] + np.zeros((1, 2, dimension), "float32"))
+    np.save(
+        folder / array, np.arange(len(ids), dtype="float32")[:, None, None] + np.zeros((1, 2, dimension), "float32")
+    )
     (folder / captions).write_text("5 6 7\n" * 5 * len(ids))
     return folder
 
@@ -144,7 +166,9 @@ def flickr(tmp_path):
     """A function: Flickr's token file with two captions for each image."""
 
     def make(ids=IDS):
-        (tmp_path / "captions.txt").write_text("".join(f"{name}.jpg#{i}\tA dog {i} .\n" for name in ids for i in (0, 1)))
+        (tmp_path / "captions.txt").write_text(
+            "".join(f"{name}.jpg#{i}\tA dog {i} .\n" for name in ids for i in (0, 1))
+        )
         return ["--captions", tmp_path / "captions.txt", "--format", "flickr"]
 
     return make
@@ -167,7 +191,9 @@ def test_every_format_of_regions(prepare, regions, flickr, tmp_path, form):
 
 CAPTIONS = {
     "flickr": "".join(f"{name}.jpg#0\tA dog.\n" for name in IDS),
-    "karpathy": json.dumps({"images": [{"filename": f"{name}.jpg", "split": "train", "sentences": [{"raw": "A dog."}]} for name in IDS]}),
+    "karpathy": json.dumps(
+        {"images": [{"filename": f"{name}.jpg", "split": "train", "sentences": [{"raw": "A dog."}]} for name in IDS]}
+    ),
     "coco": json.dumps(
         {
             "images": [{"id": i, "file_name": f"{name}.jpg"} for i, name in enumerate(IDS)],
@@ -190,15 +216,28 @@ def test_every_format_of_captions(prepare, regions, tmp_path, form):
     name = {"scan": "train_caps.txt", "released": "train_caps.txt.bt"}.get(form, "captions")
     (tmp_path / name).write_text(CAPTIONS[form])
     code, stdout, stderr = prepare(
-        "--captions", tmp_path / name, "--format", form, *MORE.get(form, []), "--regions", regions("tsv"), "--regions-format", "tsv",
-        "--dtype", "float32",
+        "--captions",
+        tmp_path / name,
+        "--format",
+        form,
+        *MORE.get(form, []),
+        "--regions",
+        regions("tsv"),
+        "--regions-format",
+        "tsv",
+        "--dtype",
+        "float32",
     )
     assert (code, stderr) == (0, "")
     each = 5 if form in ("scan", "released") else 1
     assert RESULT.search(stdout).groups() == ("4", None, str(4 * each), "0")
     found = open_store(tmp_path / "out")
-    assert {text.lower().replace(" ", "") for text in found.captions} == {"adog."} and found.meta["regions_dtype"] == "float32"
-    assert set(found.caption_splits) == ({"train"} if form in ("karpathy", "scan", "released") else {"train", "val", "test"})
+    assert {text.lower().replace(" ", "") for text in found.captions} == {"adog."} and found.meta[
+        "regions_dtype"
+    ] == "float32"
+    assert set(found.caption_splits) == (
+        {"train"} if form in ("karpathy", "scan", "released") else {"train", "val", "test"}
+    )
     assert found.vocabulary.read_text() == (tmp_path / "vocab.txt").read_text()
 
 
@@ -207,7 +246,11 @@ def test_every_format_of_captions(prepare, regions, tmp_path, form):
 
 def cut(path):
     """Shorten the largest file of a region source by some bytes, and give its name."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.suffix in (".npy", ".npz", ".mdb") and file.name != "lock.mdb"]
+    files = (
+        [path]
+        if path.is_file()
+        else [file for file in path.rglob("*") if file.suffix in (".npy", ".npz", ".mdb") and file.name != "lock.mdb"]
+    )
     file = max(files, key=lambda file: (file.stat().st_size, file.name))
     os.truncate(file, file.stat().st_size - 30)
     return file
@@ -226,7 +269,12 @@ def test_truncated(refused, prepare, regions, flickr, tmp_path, form):
         return
     assert code == 0, stderr
     images, _, captions, left_out = map(int, (group or 0 for group in RESULT.search(stdout).groups()))
-    assert 1 <= images < 4 and captions == 2 * images and stderr.count("skipped: ") == stderr.count("\n") == left_out and where in stderr
+    assert (
+        1 <= images < 4
+        and captions == 2 * images
+        and stderr.count("skipped: ") == stderr.count("\n") == left_out
+        and where in stderr
+    )
 
 
 @pytest.mark.parametrize("form", REGIONS)
@@ -243,7 +291,11 @@ def test_images_that_do_not_fit(refused, prepare, regions, flickr, form, problem
         for array in paths[1].glob("train_*"):  # scan and released name images after the file
             array.rename(array.with_name(array.name.replace("train", "dev")))
         captions = [*IDS[:3], "dev-0" if form in ("scan", "released") else IDS[3]]
-        parts = [captions[3], "dimension 5, the data set's have 3"] if form != "oscar" else ["line 1: features holds 0 bytes"]
+        parts = (
+            [captions[3], "dimension 5, the data set's have 3"]
+            if form != "oscar"
+            else ["line 1: features holds 0 bytes"]
+        )
     arguments = *flickr(captions), "--regions", *paths, "--regions-format", form
     refused([*parts, "--skip-bad"], *arguments)
     code, stdout, stderr = prepare(*arguments, "--skip-bad")
@@ -280,7 +332,10 @@ def test_not_of_this_format(refused, flickr, tmp_path, form):
         (["--split", "train=LIST", "train=LIST"], ["each split once"]),
         (["--split", "train=none.txt"], ["none.txt: no such file"]),
         (["--split", "train=LIST", "test=LIST"], ["train-0", "is in two splits"]),
-        (["--split", "test=LIST", "--val", "0.3"], ["--val has no effect where --split or the captions give the splits"]),
+        (
+            ["--split", "test=LIST", "--val", "0.3"],
+            ["--val has no effect where --split or the captions give the splits"],
+        ),
         (["--val", "2"], ["val 2.0 and test 0.1", "together below 1"]),
         (["--val", "nan"], ["together below 1"]),
         (["--clusters", "0"], ["clusters must be 1 or more, found 0"]),
@@ -296,8 +351,20 @@ def test_options(refused, regions, flickr, tmp_path, more, parts):
 
 def test_captions_do_not_escape(refused, prepare, regions, tmp_path):
     (tmp_path / "captions.txt").write_text("../../etc/train-0.jpg#0\tA dog.\n" + CAPTIONS["flickr"])
-    arguments = "--captions", tmp_path / "captions.txt", "--format", "flickr", "--regions", regions("tsv"), "--regions-format", "tsv"
-    refused([f"{tmp_path / 'captions.txt'}: line 1: the image '../../etc/train-0.jpg' must not leave the image folder"], *arguments)
+    arguments = (
+        "--captions",
+        tmp_path / "captions.txt",
+        "--format",
+        "flickr",
+        "--regions",
+        regions("tsv"),
+        "--regions-format",
+        "tsv",
+    )
+    refused(
+        [f"{tmp_path / 'captions.txt'}: line 1: the image '../../etc/train-0.jpg' must not leave the image folder"],
+        *arguments,
+    )
     code, stdout, stderr = prepare(*arguments, "--skip-bad")
     assert code == 0 and stderr.count("skipped: ") == 1 and RESULT.search(stdout).groups() == ("4", None, "4", "1")
 
@@ -305,11 +372,20 @@ def test_captions_do_not_escape(refused, prepare, regions, tmp_path):
 def test_existing_directory_is_not_replaced(refused, regions, flickr, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "file").write_text("precious")
-    refused([tmp_path / "out", "already exists and is not replaced"], *flickr(), "--regions", regions("tsv"), "--regions-format", "tsv")
+    refused(
+        [tmp_path / "out", "already exists and is not replaced"],
+        *flickr(),
+        "--regions",
+        regions("tsv"),
+        "--regions-format",
+        "tsv",
+    )
     assert os.listdir(tmp_path / "out") == ["file"]
 
 
-@pytest.mark.parametrize("more, seed, lists", [((), 0, []), (("--seed", 7), 7, []), (("--split", "train=all.txt"), None, ["all.txt"])])
+@pytest.mark.parametrize(
+    "more, seed, lists", [((), 0, []), (("--seed", 7), 7, []), (("--split", "train=all.txt"), None, ["all.txt"])]
+)
 def test_seed_and_files_of_captions_are_recorded(prepare, regions, flickr, tmp_path, monkeypatch, more, seed, lists):
     monkeypatch.chdir(tmp_path)
     Path("all.txt").write_text("".join(f"{name}\n" for name in IDS))
@@ -317,7 +393,9 @@ def test_seed_and_files_of_captions_are_recorded(prepare, regions, flickr, tmp_p
     assert (code, stderr) == (0, "")
     meta = json.loads(Path("out", "meta.json").read_text())
     assert meta["seed"] == seed
-    assert meta["caption_files"] == [f"{name} sha256:{hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16]}" for name in ["captions.txt", *lists]]
+    assert meta["caption_files"] == [
+        f"{name} sha256:{hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16]}" for name in ["captions.txt", *lists]
+    ]
 
 
 def test_split_lists(prepare, regions, flickr, tmp_path):
@@ -336,7 +414,10 @@ def test_no_training_captions_to_make_a_vocabulary_of(prepare_main, regions, fli
     arguments[1] = f"test={arguments[1]}"
     with pytest.raises(SystemExit):
         run_main(prepare_main, list(map(str, arguments)))
-    assert capsys.readouterr().err == "error: no caption of the split 'train' to make a vocabulary of; give one as --vocab\n"
+    assert (
+        capsys.readouterr().err
+        == "error: no caption of the split 'train' to make a vocabulary of; give one as --vocab\n"
+    )
     assert not list(tmp_path.glob("*out*"))
 
 
@@ -346,7 +427,10 @@ def test_verify(prepare_main, capsys, tiny_data, own_data):
     with open(own_data / "regions.npy", "r+b") as file:
         file.seek(-5000, os.SEEK_END)
         file.write(b"\x01\x02")
-    for arguments, message in (([own_data], f"{own_data}/regions.npy: .*it is damaged, .*"), ([tiny_data, "--out", "x"], "--out has no effect with --verify.*")):
+    for arguments, message in (
+        ([own_data], f"{own_data}/regions.npy: .*it is damaged, .*"),
+        ([tiny_data, "--out", "x"], "--out has no effect with --verify.*"),
+    ):
         with pytest.raises(SystemExit) as end:
             run_main(prepare_main, ["--verify", *map(str, arguments)])
         assert end.value.code == 2 and re.fullmatch(f"error: {message}\n", capsys.readouterr().err)
@@ -357,11 +441,23 @@ def test_verify(prepare_main, capsys, tiny_data, own_data):
 
 @pytest.mark.slow
 def test_ctrl_c_and_again(start_tool, run_tool, vocab, tmp_path):
-    names, many = [f"{i}.jpg" for i in range(80)], np.random.default_rng(0).normal(size=(300, 8))  # long to cluster, short to write
-    lines = [f"{name}\t64\t48\t300\t{base64_of(np.ones((300, 4)))}\t{base64_of(many + i)}\n" for i, name in enumerate(names)]
+    # Long to cluster, short to write.
+    names, many = [f"{i}.jpg" for i in range(80)], np.random.default_rng(0).normal(size=(300, 8))
+    lines = [
+        f"{name}\t64\t48\t300\t{base64_of(np.ones((300, 4)))}\t{base64_of(many + i)}\n" for i, name in enumerate(names)
+    ]
     (tmp_path / "regions.tsv").write_text("".join(lines))
     (tmp_path / "captions.txt").write_text("".join(f"{name}#0\tA dog.\n" for name in names))
-    arguments = ["--captions", tmp_path / "captions.txt", "--format", "flickr", "--regions", tmp_path / "regions.tsv", "--regions-format", "tsv"]
+    arguments = [
+        "--captions",
+        tmp_path / "captions.txt",
+        "--format",
+        "flickr",
+        "--regions",
+        tmp_path / "regions.tsv",
+        "--regions-format",
+        "tsv",
+    ]
     arguments += ["--vocab", vocab, "--out", tmp_path / "out", "--workers", 2]
     process, written = start_tool("prepare_data", *arguments), tmp_path / ".out.partial" / "content" / "images.tsv"
     while process.poll() is None and not (written.exists() and written.read_bytes().count(b"\n") > 3):

@@ -19,10 +19,17 @@ def backbone(tmp_path_factory):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     helper, real = onnx.helper, onnx.TensorProto.FLOAT
-    weights = onnx.numpy_helper.from_array(np.random.default_rng(0).normal(size=(16, 3, 32, 32)).astype("float32") / 1024, "weights")
+    weights = onnx.numpy_helper.from_array(
+        np.random.default_rng(0).normal(size=(16, 3, 32, 32)).astype("float32") / 1024, "weights"
+    )
     node = helper.make_node("Conv", ["image", "weights"], ["map"], kernel_shape=[32, 32], strides=[32, 32])
-    image, feature_map = (helper.make_tensor_value_info(name, real, ["n", c, "h", "w"]) for name, c in (("image", 3), ("map", 16)))
-    model = helper.make_model(helper.make_graph([node], "tiny", [image], [feature_map], [weights]), opset_imports=[helper.make_opsetid("", 13)])
+    image, feature_map = (
+        helper.make_tensor_value_info(name, real, ["n", c, "h", "w"]) for name, c in (("image", 3), ("map", 16))
+    )
+    model = helper.make_model(
+        helper.make_graph([node], "tiny", [image], [feature_map], [weights]),
+        opset_imports=[helper.make_opsetid("", 13)],
+    )
     model.ir_version = 8
     path = tmp_path_factory.mktemp("network") / "backbone.onnx"
     onnx.save(model, str(path))
@@ -57,7 +64,17 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def extracted(run_tool, photos, backbone):
     code, stdout, stderr = run_tool(
-        "extract_regions", "--images", photos / "photos", "--backbone", backbone, "--size", 64, "--out", photos / "regions", "--workers", 1
+        "extract_regions",
+        "--images",
+        photos / "photos",
+        "--backbone",
+        backbone,
+        "--size",
+        64,
+        "--out",
+        photos / "regions",
+        "--workers",
+        1,
     )
     assert code == 0, stderr
     return stdout, stderr
@@ -65,10 +82,14 @@ def extracted(run_tool, photos, backbone):
 
 def test_photos_to_regions(extracted, photos):
     stdout, stderr = extracted
-    assert re.match(re.escape(f"{photos / 'regions'}: 24 photos, 2 files left out, ") + r"\d+ s, [\d.]+ photos/s\n$", stdout)
+    assert re.match(
+        re.escape(f"{photos / 'regions'}: 24 photos, 2 files left out, ") + r"\d+ s, [\d.]+ photos/s\n$", stdout
+    )
     assert sorted(line.split(": ")[1].rpartition("/")[2] for line in stderr.splitlines()) == ["cut.jpg", "notes.txt"]
     store = open_store(photos / "regions")
-    assert store.image_ids[-1] == "my trip/caf\u00e9 9.png" and all(store.image_path(row).is_file() for row in range(24))
+    assert store.image_ids[-1] == "my trip/caf\u00e9 9.png" and all(
+        store.image_path(row).is_file() for row in range(24)
+    )
 
 
 def test_a_folder_that_has_grown(extracted, run_tool, photos, backbone, tmp_path):
@@ -76,18 +97,45 @@ def test_a_folder_that_has_grown(extracted, run_tool, photos, backbone, tmp_path
         old = photos / "photos" / ("my trip/caf\u00e9 0.png" if name == "0.jpg" else "1.jpg")
         (tmp_path / "photos").mkdir(exist_ok=True)
         (tmp_path / "photos" / name).write_bytes(old.read_bytes() + (b"" if name != "new.jpg" else b"\0"))
-    call = "extract_regions", "--images", tmp_path / "photos", "--backbone", backbone, "--reuse", photos / "regions", "--workers", 1
+    call = (
+        "extract_regions",
+        "--images",
+        tmp_path / "photos",
+        "--backbone",
+        backbone,
+        "--reuse",
+        photos / "regions",
+        "--workers",
+        1,
+    )
     code, stdout, stderr = run_tool(*call, "--size", 64, "--out", tmp_path / "out")
-    assert (code, stderr) == (0, "") and f"out: 3 photos (2 of them as in {photos / 'regions'}), 0 files left out" in stdout
+    assert (code, stderr) == (
+        0,
+        "",
+    ) and f"out: 3 photos (2 of them as in {photos / 'regions'}), 0 files left out" in stdout
     code, stdout, stderr = run_tool(*call, "--size", 96, "--out", tmp_path / "other")
-    assert code == 2 and stderr.startswith("error: ") and stderr.count("\n") == 1 and "nothing of it can be reused" in stderr
+    assert (
+        code == 2
+        and stderr.startswith("error: ")
+        and stderr.count("\n") == 1
+        and "nothing of it can be reused" in stderr
+    )
 
 
 @pytest.mark.slow
 def test_from_photos_to_a_score(extracted, run_tool, photos):
     code, stdout, stderr = run_tool(
-        "prepare_data", "--captions", photos / "captions.txt", "--format", "flickr", "--regions", photos / "regions",
-        "--split", *(f"{split}={photos / split}.txt" for split in ("train", "val", "test")), "--out", photos / "out",
+        "prepare_data",
+        "--captions",
+        photos / "captions.txt",
+        "--format",
+        "flickr",
+        "--regions",
+        photos / "regions",
+        "--split",
+        *(f"{split}={photos / split}.txt" for split in ("train", "val", "test")),
+        "--out",
+        photos / "out",
     )
     assert (code, stderr) == (0, "")
     assert "out: 24 images, 48 captions, 0 records left out" in stdout
@@ -110,14 +158,19 @@ def test_extraction_refuses_in_one_line(run_tool, photos, backbone, tmp_path):
     arguments = "--backbone", backbone, "--out", tmp_path / "out", "--workers", 1
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.write(photos / "photos" / "1.jpg", "../1.jpg")
-    for images, parts in ((photos / "photos", ["cut.jpg: ", "without --strict"]), (tmp_path / "photos.zip", ["'../1.jpg'", "outside"])):
+    for images, parts in (
+        (photos / "photos", ["cut.jpg: ", "without --strict"]),
+        (tmp_path / "photos.zip", ["'../1.jpg'", "outside"]),
+    ):
         code, stdout, stderr = run_tool("extract_regions", "--images", images, "--strict", *arguments)
         assert code == 2 and stderr.startswith("error: ") and stderr.count("\n") == 1
         assert all(part in stderr for part in parts) and os.listdir(tmp_path) == ["photos.zip"]
 
 
 def test_detector_options_without_a_detector(tmp_path):
-    main = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "extract_regions.py"), run_name="extract_regions")["main"]
+    main = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "extract_regions.py"), run_name="extract_regions")[
+        "main"
+    ]
     for option, value in (("--boxes", "36"), ("--detector-preset", "yolov8")):
         with pytest.raises(InputError, match=f"{option} has no effect without --detector"):
             main(["--images", str(tmp_path), "--backbone", "none.onnx", "--out", str(tmp_path / "out"), option, value])

@@ -33,7 +33,9 @@ def work(tmp_path, tiny_data, monkeypatch):
     }
     Path("rows/base.yaml").write_text(yaml.safe_dump(base))
     for name, row in ROWS.items():
-        Path(f"rows/{name}.yaml").write_text(yaml.safe_dump({"_base_": "base.yaml", "name": name, "run": {"dir": f"runs/x/{name}"}, **row}))
+        Path(f"rows/{name}.yaml").write_text(
+            yaml.safe_dump({"_base_": "base.yaml", "name": name, "run": {"dir": f"runs/x/{name}"}, **row})
+        )
 
     def pipeline(*steps, **keys):
         file = Path("-".join(steps) + ".yaml")
@@ -53,11 +55,27 @@ def test_a_chain_its_results_and_what_another_pipeline_reuses(work, run_tool):
     said = run(run_tool, work("I", "I-B"))
     assert said.index("commands.train -c") < said.index("commands.distill -c")
     result = json.loads(Path("runs/tiny/I-B/result.json").read_text())
-    assert (result["name"], result["data"], result["codes"], result["fragments"], result["seed"]) == ("I-B", "tiny", 0, 8, 0)
+    assert (result["name"], result["data"], result["codes"], result["fragments"], result["seed"]) == (
+        "I-B",
+        "tiny",
+        0,
+        8,
+        0,
+    )
     assert list(result["evaluations"]) == ["full"]  # ten images are too few for first1k
-    assert (result["evaluations"]["full"]["images"], result["latency"]["candidates"], result["train_images"]) == (10, 10, 24)
-    assert result["training"]["seconds"] > 0 and result["training"]["steps"] == 15 and "cores" in result["training"]["hardware"]
-    assert result["config"]["distill"]["teacher"] == str(Path("runs/steps") / os.readlink("runs/tiny/I").rpartition("/")[2])
+    assert (result["evaluations"]["full"]["images"], result["latency"]["candidates"], result["train_images"]) == (
+        10,
+        10,
+        24,
+    )
+    assert (
+        result["training"]["seconds"] > 0
+        and result["training"]["steps"] == 15
+        and "cores" in result["training"]["hardware"]
+    )
+    assert result["config"]["distill"]["teacher"] == str(
+        Path("runs/steps") / os.readlink("runs/tiny/I").rpartition("/")[2]
+    )
 
     again = run(run_tool, work("B", "I-B", "I"))
     assert again.count("commands.train") == 1 and "commands.distill" not in again

@@ -44,5 +44,7 @@ def test_push_and_search(run_tool, index, tmp_path):
 )
 def test_one_line_for_bad_input(run_tool, index, arguments, message):
     pytest.importorskip("qdrant_client", reason="Qdrant's client is not installed: pip install inflate-shrink[qdrant]")
-    code, stdout, stderr = run_tool("push", *(str(index) if argument == "INDEX" else argument for argument in arguments))
+    code, stdout, stderr = run_tool(
+        "push", *(str(index) if argument == "INDEX" else argument for argument in arguments)
+    )
     assert (code, stdout) == (2, "") and message in stderr and stderr.count("\n") == 1 and stderr.startswith("error: ")

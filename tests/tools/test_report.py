@@ -28,7 +28,9 @@ def test_everything(run_tool, runs, tmp_path):
     code, stdout, stderr = run_tool("report", "--runs", runs, "--out", tmp_path / "out")
     assert (code, stderr) == (0, "")
     names = [f"{data}.{form}" for data in ("coco", "demo") for form in ("md", "csv", "json")]
-    names += [f"figure{number}-{data}.{form}" for data in ("coco", "demo") for number in (1, 3) for form in ("png", "svg")]
+    names += [
+        f"figure{number}-{data}.{form}" for data in ("coco", "demo") for number in (1, 3) for form in ("png", "svg")
+    ]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
     assert all(str(tmp_path / "out" / name) in stdout for name in names)
     assert f"not counted: {runs}/result.json: cannot be read as JSON" in stdout
@@ -44,7 +46,11 @@ def test_a_part(run_tool, runs, tmp_path):
 
 @pytest.mark.parametrize(
     "options, message",
-    [((), "no result.json of a finished run"), (("--data", "coco"), "no result.json of a finished run"), (("--runs", "nowhere"), "no such directory")],
+    [
+        ((), "no result.json of a finished run"),
+        (("--data", "coco"), "no result.json of a finished run"),
+        (("--runs", "nowhere"), "no such directory"),
+    ],
 )
 def test_nothing_to_report_on(run_tool, tmp_path, options, message):
     code, stdout, stderr = run_tool("report", "--runs", tmp_path, "--out", tmp_path / "out", *options)

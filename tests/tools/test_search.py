@@ -23,7 +23,11 @@ def checkpoint_with(trained, tmp_path_factory):
     def make(value=None):
         first = open_checkpoint(trained(*SPARTA))
         model, directory = first.load_model(), tmp_path_factory.mktemp("checkpoints") / "step"
-        words = np.random.default_rng(0).normal(size=(model.vocab_size, 16)) if value is None else np.full((model.vocab_size, 16), value)
+        words = (
+            np.random.default_rng(0).normal(size=(model.vocab_size, 16))
+            if value is None
+            else np.full((model.vocab_size, 16), value)
+        )
         model.text_embedding.word.weight.set_value(words.astype(np.float32))
         write_checkpoint(directory, model, first.config, first.vocab_file.read_bytes(), first.state)
         return directory
@@ -34,7 +38,9 @@ def checkpoint_with(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def index(checkpoint_with, tiny_data, run_tool, tmp_path_factory):
     directory = tmp_path_factory.mktemp("search") / "index"
-    code, stdout, stderr = run_tool("index", "build", "--checkpoint", checkpoint_with(), "--data", tiny_data, "--split", "test", "--out", directory)
+    code, stdout, stderr = run_tool(
+        "index", "build", "--checkpoint", checkpoint_with(), "--data", tiny_data, "--split", "test", "--out", directory
+    )
     assert (code, stderr) == (0, "") and stdout.startswith(f"{directory}: inverted index of 10 images")
     return directory
 
@@ -65,9 +71,15 @@ def test_search(run_tool, index, tmp_path):
     code, stdout, stderr = run_tool("search", "--index", index, "a red ball", "-k", 3, "--json", tmp_path / "hits.json")
     assert (code, stderr) == (0, "")
     result = json.loads((tmp_path / "hits.json").read_text())
-    assert (result["index"], result["query"], [hit["rank"] for hit in result["hits"]]) == (str(index), "a red ball", [1, 2, 3])
+    assert (result["index"], result["query"], [hit["rank"] for hit in result["hits"]]) == (
+        str(index),
+        "a red ball",
+        [1, 2, 3],
+    )
     lines = [line.split() for line in stdout.splitlines()]
-    assert lines == [[str(hit["rank"]), f"{hit['score']:.4f}", hit["id"], *filter(None, [hit["file"]])] for hit in result["hits"]]
+    assert lines == [
+        [str(hit["rank"]), f"{hit['score']:.4f}", hit["id"], *filter(None, [hit["file"]])] for hit in result["hits"]
+    ]
 
 
 def test_more_than_there_are(tool, index):
@@ -92,7 +104,10 @@ def test_damaged_index(tool, index, tmp_path):
     os.truncate(copy / "posting_scores.npy", 200)
     for arguments in (["search", "red", "--index", copy], ["index", "info", copy]):
         refused(tool(*arguments), [copy / "posting_scores.npy", "has 200 bytes"])
-    refused(tool("search", "red", "--index", tmp_path / "none"), [tmp_path / "none", "no such index", "tools/index.py build"])
+    refused(
+        tool("search", "red", "--index", tmp_path / "none"),
+        [tmp_path / "none", "no such index", "tools/index.py build"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,14 +126,23 @@ def test_bad_build(tool, index, trained, own_data, tmp_path, option, value, part
     arguments = {"--checkpoint": trained(*SPARTA), "--data": own_data, "--split": "test", "--out": tmp_path / "new"}
     if value == "OTHER":
         narrow(own_data)
-    arguments[option] = {"CROSS": trained("model.scoring=cross", "loss.candidates=2"), "OTHER": own_data, "INDEX": index}.get(value, value)
+    arguments[option] = {
+        "CROSS": trained("model.scoring=cross", "loss.candidates=2"),
+        "OTHER": own_data,
+        "INDEX": index,
+    }.get(value, value)
     refused(tool("index", "build", *(part for pair in arguments.items() for part in pair)), parts)
     assert not [path.name for path in tmp_path.iterdir() if "new" in path.name]
 
 
-@pytest.mark.parametrize("words, message", [(np.nan, "no piece of the vocabulary scores above 0"), (3e38, "scores are not finite")])
+@pytest.mark.parametrize(
+    "words, message", [(np.nan, "no piece of the vocabulary scores above 0"), (3e38, "scores are not finite")]
+)
 def test_diverged_model_leaves_nothing(tool, checkpoint_with, own_data, tmp_path, words, message):
-    refused(tool("index", "build", "--checkpoint", checkpoint_with(words), "--data", own_data, "--out", tmp_path / "new"), [message])
+    refused(
+        tool("index", "build", "--checkpoint", checkpoint_with(words), "--data", own_data, "--out", tmp_path / "new"),
+        [message],
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["own"]
 
 

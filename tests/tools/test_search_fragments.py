@@ -36,13 +36,20 @@ def tool(capsys):
 @pytest.fixture(scope="module")
 def indexes(trained, tiny_data, run_tool, tmp_path_factory):
     """A function: "first", "centroids", "plain" or "captions" -> the index of the test split, made by its command."""
-    options = {"first": ["--first", trained(*F)], "centroids": ["--centroids", 16], "plain": ["--precision", "float32"], "captions": ["--items", "captions"]}
+    options = {
+        "first": ["--first", trained(*F)],
+        "centroids": ["--centroids", 16],
+        "plain": ["--precision", "float32"],
+        "captions": ["--items", "captions"],
+    }
     made = {}
 
     def make(kind):
         if kind not in made:
             directory = tmp_path_factory.mktemp("indexes") / kind
-            code, stdout, stderr = run_tool("index", "build", "--checkpoint", trained(), "--split", "test", "--out", directory, *options[kind])
+            code, stdout, stderr = run_tool(
+                "index", "build", "--checkpoint", trained(), "--split", "test", "--out", directory, *options[kind]
+            )
             assert (code, stderr) == (0, "") and stdout.startswith(f"{directory}: {50 if kind == 'captions' else 10} ")
             made[kind] = directory
         return made[kind]
@@ -76,9 +83,14 @@ def test_search(run_tool, tool, indexes, tmp_path, kind):
     code, stdout, stderr = run_tool(*arguments, "--json", tmp_path / "hits.json")
     assert (code, stderr) == (0, "")
     result = json.loads((tmp_path / "hits.json").read_text())
-    assert list(result) == ["index", "query", "hits"] and [list(hit) for hit in result["hits"]] == [["rank", "score", "id", "file"]] * 3
+    assert (
+        list(result) == ["index", "query", "hits"]
+        and [list(hit) for hit in result["hits"]] == [["rank", "score", "id", "file"]] * 3
+    )
     assert (result["index"], result["query"]) == (str(indexes(kind)), "a red ball")
-    assert [line.split() for line in stdout.splitlines()] == [[str(hit["rank"]), f"{hit['score']:.4f}", hit["id"], hit["file"]] for hit in result["hits"]]
+    assert [line.split() for line in stdout.splitlines()] == [
+        [str(hit["rank"]), f"{hit['score']:.4f}", hit["id"], hit["file"]] for hit in result["hits"]
+    ]
     assert all(Path(hit["file"]).is_file() for hit in result["hits"])
     for more in (["--mode", "exact"], ["--candidates", 10], ["--threads", 1]):
         assert tool(*arguments, *more) == (0, stdout, "")
@@ -86,7 +98,17 @@ def test_search(run_tool, tool, indexes, tmp_path, kind):
 
 @pytest.mark.slow
 def test_search_with_an_image(tool, indexes, tiny_data, tmp_path):
-    arguments = ["search", "--index", indexes("captions"), "--image", "test-00003", "--data", tiny_data, "--json", tmp_path / "hits.json"]
+    arguments = [
+        "search",
+        "--index",
+        indexes("captions"),
+        "--image",
+        "test-00003",
+        "--data",
+        tiny_data,
+        "--json",
+        tmp_path / "hits.json",
+    ]
     code, stdout, stderr = tool(*arguments)
     assert (code, stderr) == (0, "") and stdout.count("\n") == 10
     result = json.loads((tmp_path / "hits.json").read_text())
@@ -139,7 +161,9 @@ def test_cross_bert_last(tool, trained, indexes, tiny_data):
     assert (code, stderr) == (0, "") and stdout.count("\n") == 4
     assert set(ids(stdout)) <= set(ids(tool(*arguments[:-1], 6)[1])) and stdout != tool(*arguments)[1]
     refused(tool(*arguments, "--cross", trained(*CROSS)), "--cross takes a text and --data DIR")
-    refused(tool(*arguments, "--cross", trained(), "--data", tiny_data), "a bi-encoder; the last stage takes a cross-BERT")
+    refused(
+        tool(*arguments, "--cross", trained(), "--data", tiny_data), "a bi-encoder; the last stage takes a cross-BERT"
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,7 +174,11 @@ def test_cross_bert_last(tool, trained, indexes, tiny_data):
         ("plain", ["TEXT", "--candidates", "3"], ["--candidates 3: too few for -k 10"]),
         ("plain", ["TEXT", "--threads", "1000000"], ["expected 0 to 1024, found 1000000"]),
         ("plain", [""], ["the query is empty"]),
-        ("plain", ["TEXT", "--mode", "cascade"], ["cannot be searched by 'cascade', only by exact", "--first or --centroids"]),
+        (
+            "plain",
+            ["TEXT", "--mode", "cascade"],
+            ["cannot be searched by 'cascade', only by exact", "--first or --centroids"],
+        ),
         ("plain", [], ["give one query: a text, --like ID, --image FILE, or --image ID with --data DIR"]),
         ("plain", ["TEXT", "--image", "test-00001", "--data", "DATA"], ["give one query"]),
         ("plain", ["TEXT", "--like", "test-00001"], ["give one query"]),
@@ -166,7 +194,15 @@ def test_cross_bert_last(tool, trained, indexes, tiny_data):
     ],
 )
 def test_bad_query(tool, indexes, tiny_data, kind, arguments, parts):
-    refused(tool("search", "--index", indexes(kind), *[{"TEXT": "a red ball", "DATA": tiny_data}.get(argument, argument) for argument in arguments]), *parts)
+    refused(
+        tool(
+            "search",
+            "--index",
+            indexes(kind),
+            *[{"TEXT": "a red ball", "DATA": tiny_data}.get(argument, argument) for argument in arguments],
+        ),
+        *parts,
+    )
 
 
 def test_add_and_delete(tool, own, tmp_path):
@@ -174,13 +210,27 @@ def test_add_and_delete(tool, own, tmp_path):
     assert tool("index", "add", own, "--split", "val")[1] == f"{own}: 0 added, now 18 images (commit 2)\n"
     assert tool("index", "add", own, "--split", "val", "--replace")[1] == f"{own}: 8 added, now 18 images (commit 3)\n"
     (tmp_path / "ids").write_text("val-00000\nval-00001\nval-00000\n")
-    assert tool("index", "delete", own, "test-00004", "--ids", tmp_path / "ids") == (0, f"{own}: 3 deleted, now 15 images (commit 4)\n", "")
+    assert tool("index", "delete", own, "test-00004", "--ids", tmp_path / "ids") == (
+        0,
+        f"{own}: 3 deleted, now 15 images (commit 4)\n",
+        "",
+    )
     for mode in ("exact", "cascade"):
         found = ids(tool("search", "--index", own, "red", "-k", 15, "--mode", mode)[1])
         assert len(found) == 15 and not {"val-00000", "val-00001", "test-00004"} & set(found)
     code, stdout, _ = tool("index", "info", own)
-    assert code == 0 and f"{own}: 15 images" in stdout and "; commit 4, 2 segments, 3 deleted images still on disk" in stdout
-    assert stdout.count("\nfragments: ") == stdout.count("\nvector: ") == stdout.count("\nmodel: ") == stdout.count("\nfirst: ") == 1
+    assert (
+        code == 0
+        and f"{own}: 15 images" in stdout
+        and "; commit 4, 2 segments, 3 deleted images still on disk" in stdout
+    )
+    assert (
+        stdout.count("\nfragments: ")
+        == stdout.count("\nvector: ")
+        == stdout.count("\nmodel: ")
+        == stdout.count("\nfirst: ")
+        == 1
+    )
     code, stdout, _ = tool("index", "compact", own)
     assert code == 0 and "1 segments" in stdout and "still on disk" not in stdout
     assert tool("index", "info", own, "--verify") == (0, stdout + "verified: every file has its checksum\n", "")
@@ -189,17 +239,31 @@ def test_add_and_delete(tool, own, tmp_path):
 def test_bad_deletions_delete_nothing(tool, own, tmp_path):
     refused(tool("index", "delete", own, "test-00001", "nobody"), own, "1 of 2 ids not in the index: 'nobody'")
     refused(tool("index", "delete", own), "nothing to delete: give ids, or --ids FILE")
-    refused(tool("index", "delete", own, "--ids", tmp_path / "none"), tmp_path / "none", "not a readable list of ids", "No such file")
+    refused(
+        tool("index", "delete", own, "--ids", tmp_path / "none"),
+        tmp_path / "none",
+        "not a readable list of ids",
+        "No such file",
+    )
     (tmp_path / "empty").write_text("")
     refused(tool("index", "delete", own, "--ids", tmp_path / "empty"), tmp_path / "empty", "holds no ids")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    refused(tool("index", "delete", own, "--ids", tmp_path / "binary"), tmp_path / "binary", "not a readable list of ids")
+    refused(
+        tool("index", "delete", own, "--ids", tmp_path / "binary"), tmp_path / "binary", "not a readable list of ids"
+    )
     assert len(open_index(own)) == 10 and open_index(own).commit == 1
 
 
 def test_bad_additions_add_nothing(tool, trained, own, own_data):
-    refused(tool("index", "add", own, "--checkpoint", trained("model.codes=3", "model.fragments=all")), own, "made with weights", "for --checkpoint")
-    refused(tool("index", "add", own, "--first", trained()), "keeps 4 fragments; the first stage takes a model with one")
+    refused(
+        tool("index", "add", own, "--checkpoint", trained("model.codes=3", "model.fragments=all")),
+        own,
+        "made with weights",
+        "for --checkpoint",
+    )
+    refused(
+        tool("index", "add", own, "--first", trained()), "keeps 4 fragments; the first stage takes a model with one"
+    )
     refused(tool("index", "add", own, "--checkpoint", "none"), "none: no such checkpoint directory")
     refused(tool("index", "add", own, "--data", own_data), own, "is of", "there, and of", str(own_data), "--replace")
     refused(tool("index", "add", own, "--split", "none"), "no caption of split 'none'")
@@ -209,7 +273,10 @@ def test_bad_additions_add_nothing(tool, trained, own, own_data):
 def test_bad_builds_leave_nothing(tool, trained, tiny_data, indexes, tmp_path):
     build = ["index", "build", "--checkpoint", trained(), "--out"]
     refused(tool(*build, indexes("first")), indexes("first"), "already exists and is not replaced")
-    refused(tool(*build, tmp_path / "new", "--first", trained(*CROSS)), "its model.scoring is cross; this index takes late_interaction only")
+    refused(
+        tool(*build, tmp_path / "new", "--first", trained(*CROSS)),
+        "its model.scoring is cross; this index takes late_interaction only",
+    )
     refused(tool(*build, tmp_path / "new", "--items", "captions", "--codes", 8), "centroids are", "an index of images")
     assert not list(tmp_path.iterdir())
 
@@ -218,7 +285,12 @@ def test_two_writers(tool, own, monkeypatch):
     monkeypatch.setattr(writer, "take_lock", lambda path, what, wait: take_lock(path, what, 0.01))
     with IndexWriter(own):
         for arguments in (["delete", own, "test-00001"], ["add", own], ["compact", own]):
-            refused(tool("index", *arguments), own, f"is being written by process {os.getpid()} on", "try again when that has ended")
+            refused(
+                tool("index", *arguments),
+                own,
+                f"is being written by process {os.getpid()} on",
+                "try again when that has ended",
+            )
         assert tool("search", "--index", own, "red")[0] == 0
     assert tool("index", "delete", own, "test-00001")[0] == 0
 
@@ -277,11 +349,21 @@ def test_damaged_faiss(tool, own):
     (own / "faiss").mkdir()
     (own / "faiss" / "vector-1.json").write_text("{")
     code, _, stderr = tool("index", "info", own, "--verify")
-    assert code == 2 and stderr.count("\n") == 1 and stderr.startswith(f"error: {own / 'faiss' / 'vector-1.json'}: is no JSON")
+    assert (
+        code == 2
+        and stderr.count("\n") == 1
+        and stderr.startswith(f"error: {own / 'faiss' / 'vector-1.json'}: is no JSON")
+    )
     assert stderr.endswith("it is damaged, build it again, or remove it to search without it\n")
 
 
 def test_no_index(tool, tmp_path):
-    for arguments in (["search", "red", "--index"], ["index", "info"], ["index", "delete", "--ids", __file__], ["index", "add"], ["index", "compact"]):
+    for arguments in (
+        ["search", "red", "--index"],
+        ["index", "info"],
+        ["index", "delete", "--ids", __file__],
+        ["index", "add"],
+        ["index", "compact"],
+    ):
         refused(tool(*arguments, tmp_path / "none"), tmp_path / "none", "no such index; tools/index.py build makes one")
         refused(tool(*arguments, tmp_path), tmp_path, "not an index of fragments: manifest.json is missing")

@@ -52,7 +52,10 @@ def place(tmp_path_factory):
     for name in NAMES:
         Image.fromarray(random.integers(0, 256, (96, 64, 3), np.uint8)).save(place / "photos" / name)
     splits = ["train"] * 6 + ["val"] * 3 + ["test"] * 3
-    lines = [{"image": name, "split": split, "captions": [f"photo number {number}", f"this is {number}"]} for number, (name, split) in enumerate(zip(NAMES, splits))]
+    lines = [
+        {"image": name, "split": split, "captions": [f"photo number {number}", f"this is {number}"]}
+        for number, (name, split) in enumerate(zip(NAMES, splits))
+    ]
     (place / "captions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     extract(place, place / "regions")
     call(
@@ -63,15 +66,34 @@ def place(tmp_path_factory):
 
 
 def extract(place, out):
-    call("extract_regions", "--images", place / "photos", "--backbone", place / "backbone.onnx", "--size", 64, "--regions", 5, "--workers", 1, "--out", out)
+    call(
+        "extract_regions",
+        "--images",
+        place / "photos",
+        "--backbone",
+        place / "backbone.onnx",
+        "--size",
+        64,
+        "--regions",
+        5,
+        "--workers",
+        1,
+        "--out",
+        out,
+    )
 
 
 def write_backbone(onnx, path, weights):
     helper, real = onnx.helper, onnx.TensorProto.FLOAT
     node = helper.make_node("Conv", ["image", "weights"], ["map"], kernel_shape=[32, 32], strides=[32, 32])
-    image, feature_map = (helper.make_tensor_value_info(name, real, ["n", c, "h", "w"]) for name, c in (("image", 3), ("map", 16)))
+    image, feature_map = (
+        helper.make_tensor_value_info(name, real, ["n", c, "h", "w"]) for name, c in (("image", 3), ("map", 16))
+    )
     constant = onnx.numpy_helper.from_array((weights / 32).astype("float32"), "weights")
-    model = helper.make_model(helper.make_graph([node], "tiny", [image], [feature_map], [constant]), opset_imports=[helper.make_opsetid("", 13)])
+    model = helper.make_model(
+        helper.make_graph([node], "tiny", [image], [feature_map], [constant]),
+        opset_imports=[helper.make_opsetid("", 13)],
+    )
     model.ir_version = 8
     onnx.save(model, str(path))
 
@@ -82,7 +104,15 @@ def models(place, tiny_config):
     runs = {}
     for name, fragments in (("B", 3), ("F", 1)):
         runs[name] = place / "runs" / name
-        train(tiny_config("optim.epochs=1", f"data.dir={place / 'data'}", f"model.fragments={fragments}", "optim.batch_size=4", f"run.dir={runs[name]}"))
+        train(
+            tiny_config(
+                "optim.epochs=1",
+                f"data.dir={place / 'data'}",
+                f"model.fragments={fragments}",
+                "optim.batch_size=4",
+                f"run.dir={runs[name]}",
+            )
+        )
     return runs
 
 
@@ -95,7 +125,17 @@ def indexes(place, models):
         directory = place / "indexes" / kind
         if not directory.exists():
             directory.parent.mkdir(exist_ok=True)
-            call("index", "build", "--checkpoint", models["B"], "--precision", "float32", "--out", directory, *options[kind])
+            call(
+                "index",
+                "build",
+                "--checkpoint",
+                models["B"],
+                "--precision",
+                "float32",
+                "--out",
+                directory,
+                *options[kind],
+            )
         return directory
 
     return make
@@ -124,7 +164,11 @@ def test_images_like_a_photo(tool, indexes, place, tmp_path):
     found = hits_of(stdout)
     assert sorted(item for item, _ in found) == sorted(NAMES)
     assert found[0][0] == "7.png" and found[0][1] == pytest.approx(3, abs=1e-4)  # three fragments, each its own best
-    assert tool(*arguments, "--mode", "exact")[1] == stdout == tool(*arguments[:-4], "--image", "7.png", "--data", place / "data", "-k", COUNT)[1]
+    assert (
+        tool(*arguments, "--mode", "exact")[1]
+        == stdout
+        == tool(*arguments[:-4], "--image", "7.png", "--data", place / "data", "-k", COUNT)[1]
+    )
     like = hits_of(tool("search", "--index", indexes("photos"), "--like", "7.png", "-k", COUNT - 1)[1])
     assert [item for item, _ in like] == [item for item, _ in found[1:]]
     np.testing.assert_allclose([score for _, score in like], [score for _, score in found[1:]], atol=2e-4)
@@ -132,7 +176,9 @@ def test_images_like_a_photo(tool, indexes, place, tmp_path):
 
 def test_captions_of_a_photo(tool, indexes, place):
     of_file = tool("search", "--index", indexes("captions"), "--image", place / "photos" / "4.png", "-k", 2 * COUNT)
-    of_id = tool("search", "--index", indexes("captions"), "--image", "4.png", "--data", place / "data", "-k", 2 * COUNT)
+    of_id = tool(
+        "search", "--index", indexes("captions"), "--image", "4.png", "--data", place / "data", "-k", 2 * COUNT
+    )
     assert of_file == of_id and of_file[0] == 0 and len(hits_of(of_file[1])) == 2 * COUNT
 
 
@@ -142,26 +188,70 @@ def test_networks_elsewhere(tool, indexes, place, tmp_path):
     expected = tool(*arguments)
     (place / "backbone.onnx").rename(tmp_path / "gone.onnx")
     try:
-        refused(tool(*arguments), f"{place / 'backbone.onnx'}: not there, the backbone that described the photos of", "give its file as --backbone")
+        refused(
+            tool(*arguments),
+            f"{place / 'backbone.onnx'}: not there, the backbone that described the photos of",
+            "give its file as --backbone",
+        )
         assert tool(*arguments, "--backbone", moved) == expected
     finally:
         (tmp_path / "gone.onnx").rename(place / "backbone.onnx")
-    refused(tool(*arguments, "--backbone", place / "other.onnx"), "its photos were described by 'cells of backbone backbone.onnx", "here are 'cells of backbone other.onnx")
+    refused(
+        tool(*arguments, "--backbone", place / "other.onnx"),
+        "its photos were described by 'cells of backbone backbone.onnx",
+        "here are 'cells of backbone other.onnx",
+    )
     refused(tool(*arguments, "--detector", moved), "described without a detector; leave out --detector")
 
 
 def test_refused_in_one_line(tool, indexes, models, place, tiny_data, trained, tmp_path):
     photo = place / "photos" / "4.png"
     (tmp_path / "notes.txt").write_text("Rome, May")
-    refused(tool("search", "--index", indexes("photos"), "--image", tmp_path / "notes.txt"), tmp_path / "notes.txt", "not an image of a kind that can be read")
-    refused(tool("search", "--index", indexes("photos"), "--image", "4.png"), "4.png: no such photo", "with --data DIR the id of an image")
-    refused(tool("search", "--index", indexes("texts"), "--image", photo), "an index of images; search it with a text, or build it with --photos")
-    refused(tool("search", "--index", indexes("photos"), "a text", "--backbone", photo), "--backbone has no effect without a photo")
-    build = ["index", "build", "--checkpoint", models["B"], "--out", tmp_path / "new", "--photos", "--items", "captions"]
+    refused(
+        tool("search", "--index", indexes("photos"), "--image", tmp_path / "notes.txt"),
+        tmp_path / "notes.txt",
+        "not an image of a kind that can be read",
+    )
+    refused(
+        tool("search", "--index", indexes("photos"), "--image", "4.png"),
+        "4.png: no such photo",
+        "with --data DIR the id of an image",
+    )
+    refused(
+        tool("search", "--index", indexes("texts"), "--image", photo),
+        "an index of images; search it with a text, or build it with --photos",
+    )
+    refused(
+        tool("search", "--index", indexes("photos"), "a text", "--backbone", photo),
+        "--backbone has no effect without a photo",
+    )
+    build = [
+        "index",
+        "build",
+        "--checkpoint",
+        models["B"],
+        "--out",
+        tmp_path / "new",
+        "--photos",
+        "--items",
+        "captions",
+    ]
     refused(tool(*build), "an index of captions is searched by a photo as it is; leave out --photos")
-    assert tool("index", "build", "--checkpoint", trained(), "--split", "test", "--photos", "--out", tmp_path / "drawn")[0] == 0
-    refused(tool("search", "--index", tmp_path / "drawn", "--image", photo), "does not record which networks described its photos", "--reuse")
-    assert tool("search", "--index", tmp_path / "drawn", "--image", "test-00003", "--data", tiny_data, "-k", 1)[1].split()[2] == "test-00003"
+    assert (
+        tool("index", "build", "--checkpoint", trained(), "--split", "test", "--photos", "--out", tmp_path / "drawn")[0]
+        == 0
+    )
+    refused(
+        tool("search", "--index", tmp_path / "drawn", "--image", photo),
+        "does not record which networks described its photos",
+        "--reuse",
+    )
+    assert (
+        tool("search", "--index", tmp_path / "drawn", "--image", "test-00003", "--data", tiny_data, "-k", 1)[1].split()[
+            2
+        ]
+        == "test-00003"
+    )
 
 
 def test_an_encoder_that_was_exported_into_an_index(tool, indexes, models, place, tmp_path):
@@ -186,7 +276,20 @@ def test_data_of_an_earlier_version_is_described_by_reusing_it(tool, place, mode
     assert tool(*build, tmp_path / "a", "--data", old)[0] == 0
     ask = ["search", "--image", place / "photos" / "7.png", "-k", 1, "--index"]
     refused(tool(*ask, tmp_path / "a"), "does not record which networks described its photos")
-    call_again = ["--backbone", place / "backbone.onnx", "--size", 64, "--regions", 5, "--workers", 1, "--reuse", old, "--out", tmp_path / "new"]
+    call_again = [
+        "--backbone",
+        place / "backbone.onnx",
+        "--size",
+        64,
+        "--regions",
+        5,
+        "--workers",
+        1,
+        "--reuse",
+        old,
+        "--out",
+        tmp_path / "new",
+    ]
     assert f"({COUNT} of them as in" in tool("extract_regions", "--images", place / "photos", *call_again)[1]
     assert open_store(tmp_path / "new").meta["extraction"]["size"] == 64
     assert tool(*build, tmp_path / "b", "--data", tmp_path / "new")[0] == 0
@@ -201,4 +304,6 @@ def test_threads_describe_and_search_photos(indexes, place):
 
     with ThreadPoolExecutor(8) as threads:
         found = [*threads.map(search, NAMES * 3)]
-    assert [hits[0].id for hits in found] == NAMES * 3 and found[:COUNT] == found[COUNT : 2 * COUNT] == [*map(search, NAMES)]
+    assert [hits[0].id for hits in found] == NAMES * 3 and found[:COUNT] == found[COUNT : 2 * COUNT] == [
+        *map(search, NAMES)
+    ]

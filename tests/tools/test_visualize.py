@@ -34,18 +34,34 @@ def visualize(checkpoint, tmp_path, capsys):
 
 
 def test_command_line(run_tool, checkpoint, tmp_path):
-    code, stdout, stderr = run_tool("visualize", "attention", "--checkpoint", checkpoint, "--caption", "a red ball <script>", "--out", tmp_path / "out")
+    code, stdout, stderr = run_tool(
+        "visualize",
+        "attention",
+        "--checkpoint",
+        checkpoint,
+        "--caption",
+        "a red ball <script>",
+        "--out",
+        tmp_path / "out",
+    )
     assert (code, stderr) == (0, "")
-    assert stdout.startswith(f"{tmp_path}/out.png, {tmp_path}/out.html: 1 layers, 2 heads, ") and stdout.count("\n") == 1
+    assert (
+        stdout.startswith(f"{tmp_path}/out.png, {tmp_path}/out.html: 1 layers, 2 heads, ") and stdout.count("\n") == 1
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.html", "out.png"]
-    assert "<script>alert" not in (tmp_path / "out.html").read_text() and "red ball &lt;script&gt;" in (tmp_path / "out.html").read_text()
+    assert (
+        "<script>alert" not in (tmp_path / "out.html").read_text()
+        and "red ball &lt;script&gt;" in (tmp_path / "out.html").read_text()
+    )
 
 
 @pytest.mark.slow
 def test_attention_of_an_image_and_of_a_numbered_caption(visualize, tiny_data):
     assert "35 positions of image test-00002" in visualize("attention", "--image", "test-00002", "--heads", "2")
     caption = open_store(tiny_data).split("val").captions[2]
-    assert f'positions of "{caption}"' in visualize("attention", "--split", "val", "--number", "3", "--data", str(tiny_data))
+    assert f'positions of "{caption}"' in visualize(
+        "attention", "--split", "val", "--number", "3", "--data", str(tiny_data)
+    )
 
 
 @pytest.mark.slow
@@ -109,7 +125,9 @@ def test_models_that_have_nothing_to_show(visualize, checkpoint, tmp_path, comma
     directory = shutil.copytree(open_checkpoint(checkpoint).directory, tmp_path / "copy")
     (directory / "files.json").unlink()
     config = (directory / "config.yaml").read_text().splitlines()
-    (directory / "config.yaml").write_text("\n".join(f"  {key}: {value}" if line.strip().startswith(f"{key}:") else line for line in config))
+    (directory / "config.yaml").write_text(
+        "\n".join(f"  {key}: {value}" if line.strip().startswith(f"{key}:") else line for line in config)
+    )
     with pytest.raises(InputError, match=f"{directory}: .*{message}"):
         visualize(command, "--caption", "a", checkpoint=directory)
 

@@ -15,10 +15,14 @@ def encoder():
 
     def make(**changes):
         paddle.seed(1)
-        model = DualEncoder(ModelConfig(**{**dict(hidden=16, layers=2, heads=4, ffn=24), **changes}), vocab_size=13, region_dim=7)
+        model = DualEncoder(
+            ModelConfig(**{**dict(hidden=16, layers=2, heads=4, ffn=24), **changes}), vocab_size=13, region_dim=7
+        )
         random = np.random.RandomState(2)
         for parameter in model.parameters():
-            parameter.set_value(paddle.to_tensor(parameter.numpy() + random.normal(scale=0.3, size=parameter.shape), "float32"))
+            parameter.set_value(
+                paddle.to_tensor(parameter.numpy() + random.normal(scale=0.3, size=parameter.shape), "float32")
+            )
         model.eval()
         return model
 
@@ -29,5 +33,7 @@ def encoder():
 def figures(monkeypatch):
     """The figures that would be saved, drawn in the end as saving does."""
     kept = []
-    monkeypatch.setattr(Sheet, "save", lambda sheet, path: (sheet.figure.draw_without_rendering(), kept.append(sheet.figure)))
+    monkeypatch.setattr(
+        Sheet, "save", lambda sheet, path: (sheet.figure.draw_without_rendering(), kept.append(sheet.figure))
+    )
     return kept

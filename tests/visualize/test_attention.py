@@ -47,7 +47,11 @@ def test_the_layers_with_these_attentions_give_the_models_output(encoder, side, 
         x = entered[0][:, kept]
         for layer, weights in zip(model.transformer.layers, pictured.weights):
             values = layer.value(x).reshape([1, len(kept), 4, 4]).transpose([0, 2, 1, 3])
-            attended = paddle.matmul(paddle.to_tensor(weights[None]), values).transpose([0, 2, 1, 3]).reshape([1, len(kept), 16])
+            attended = (
+                paddle.matmul(paddle.to_tensor(weights[None]), values)
+                .transpose([0, 2, 1, 3])
+                .reshape([1, len(kept), 16])
+            )
             x = layer.attention_norm(x + layer.attention_output(attended))
             x = layer.output_norm(x + layer.output(paddle.nn.functional.gelu(layer.intermediate(x))))
     hook.remove()

@@ -17,12 +17,23 @@ from inflate_shrink.visualize.photo import Scene
 EVEN, SHARP = np.full((3, 3), 1 / 3), np.eye(3)[[1, 2, 0]]
 ATTENTION = Attention(["[CLS]", "$x", "code 1"], np.array([[EVEN, SHARP], [SHARP, EVEN]], "float32"))
 MATCH = Match(
-    [Choice("[CLS]", "code 1", 0.9, None), Choice("ball", "region 2", 0.5, 1), Choice("$x$", "region 2", 0.25, 1), Choice("box", "region 1", -0.1, 0)],
+    [
+        Choice("[CLS]", "code 1", 0.9, None),
+        Choice("ball", "region 2", 0.5, 1),
+        Choice("$x$", "region 2", 0.25, 1),
+        Choice("box", "region 1", -0.1, 0),
+    ],
     [Choice("code 1", "region 3", 0.7, 2), Choice("code 2", "region 1", 0.6, 0)],
     1.0,
     3.85,
 )
-SCENE = Scene(None, 100, 50, np.array([[60, 10, 90, 40], [10, 10, 50, 40], [0, 0, 5, 5]], "float32"), "(the data set holds no photos)")
+SCENE = Scene(
+    None,
+    100,
+    50,
+    np.array([[60, 10, 90, 40], [10, 10, 50, 40], [0, 0, 5, 5]], "float32"),
+    "(the data set holds no photos)",
+)
 FIRST, SECOND = colours(2)
 
 
@@ -38,27 +49,49 @@ def test_attention(figures, tmp_path):
     figure = figures[0]
     maps = [axes for axes in figure.axes if axes.images]
     np.testing.assert_array_equal([axes.images[0].get_array() for axes in maps], ATTENTION.weights.reshape(4, 3, 3))
-    written = [[[label.get_text() for label in axis.get_ticklabels() if label.get_text()] for axis in (axes.xaxis, axes.yaxis)] for axes in maps]
-    assert written == [[[], ATTENTION.labels], [[], []], [ATTENTION.labels, ATTENTION.labels], [ATTENTION.labels, []]]  # at the rims
+    written = [
+        [[label.get_text() for label in axis.get_ticklabels() if label.get_text()] for axis in (axes.xaxis, axes.yaxis)]
+        for axes in maps
+    ]
+    # At the rims.
+    assert written == [
+        [[], ATTENTION.labels],
+        [[], []],
+        [ATTENTION.labels, ATTENTION.labels],
+        [ATTENTION.labels, []],
+    ]
     panels = [axes for axes in figure.axes if axes.collections and axes.get_title().startswith("layer")]
     lines = [axes.collections[0] for axes in panels]
     assert len(lines) == 2
     for layer, colour in zip(lines, (SECOND, FIRST)):  # that of the sharp head; an even share is no line
-        assert [to_hex(rgb) for rgb in layer.get_colors()] == [colour] * 3 and layer.get_colors()[:, 3].tolist() == [1, 1, 1]
+        assert [to_hex(rgb) for rgb in layer.get_colors()] == [colour] * 3 and layer.get_colors()[:, 3].tolist() == [
+            1,
+            1,
+            1,
+        ]
         assert sorted(segment[:, 1].tolist() for segment in layer.get_segments()) == [[0, 1], [1, 2], [2, 0]]
     borders = [sorted((*line.get_xdata(), *line.get_ydata()) for line in axes.lines) for axes in maps + panels]
-    assert borders == [[(0, 1, 1.5, 1.5), (1.5, 1.5, 0, 1)]] * 4 + [[(-0.35, 1.35, 1.5, 1.5)]] * 2  # before the first code
+    # Before the first code.
+    assert borders == [[(0, 1, 1.5, 1.5), (1.5, 1.5, 0, 1)]] * 4 + [[(-0.35, 1.35, 1.5, 1.5)]] * 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layers, heads", [(3, 1), (1, 3), (3, 2), (3, 12)])
 def test_an_attention_picture_is_landscape(figures, tmp_path, layers, heads):
     labels = [f"word {number}" for number in range(9)] + [f"code {number}" for number in range(1, 33)]
-    draw_attention(Attention(labels, np.full((layers, heads, 41, 41), 1 / 41)), "I", [*range(layers)], [*range(heads)], tmp_path / "a.png")
+    draw_attention(
+        Attention(labels, np.full((layers, heads, 41, 41), 1 / 41)),
+        "I",
+        [*range(layers)],
+        [*range(heads)],
+        tmp_path / "a.png",
+    )
     width, height = figures[0].get_size_inches()
     assert width > 1.2 * height
     written = {text.get_text() for text in figures[0].texts} | {axes.get_title() for axes in figures[0].axes}
-    assert {f"layer {number + 1}" for number in range(layers)} | {f"head {number + 1}" for number in range(heads)} <= written
+    assert {f"layer {number + 1}" for number in range(layers)} | {
+        f"head {number + 1}" for number in range(heads)
+    } <= written
 
 
 def test_chosen_layers_and_heads(figures, tmp_path):
@@ -79,7 +112,11 @@ def test_match(figures, tmp_path):
     assert [text.get_text() for text in photo.texts] == ["ball $x$", "box"]
     assert (photo.get_xlim(), photo.get_ylim()) == ((0, 100), (50, 0))
     texts = {text.get_text(): text.get_color() for text in figure.texts}
-    assert texts["ball"] == texts["$x$"] == FIRST and texts["box"] == texts["code 2"] == SECOND and texts["[CLS]"] == texts["region 3"] == UNSEEN
+    assert (
+        texts["ball"] == texts["$x$"] == FIRST
+        and texts["box"] == texts["code 2"] == SECOND
+        and texts["[CLS]"] == texts["region 3"] == UNSEEN
+    )
     assert {"0.90", "0.50", "0.25", "-0.10", "0.70", "0.60"} < texts.keys()
     assert "B: ball $x$ box (the data set holds no photos)" in texts and MATCH.describe() in texts
 
@@ -98,7 +135,12 @@ def test_labels_do_not_hide_each_other(figures, tmp_path):
 
 
 def test_quiet_words():
-    assert [label for label in ("a", "[SEP]", ",", "ball", "##s", "字", "3", "code 1", "there") if is_quiet(label)] == ["a", "[SEP]", ",", "there"]
+    assert [label for label in ("a", "[SEP]", ",", "ball", "##s", "字", "3", "code 1", "there") if is_quiet(label)] == [
+        "a",
+        "[SEP]",
+        ",",
+        "there",
+    ]
 
 
 def test_the_photo_fills_the_size_of_the_image(figures, tmp_path):

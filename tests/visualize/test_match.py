@@ -26,7 +26,9 @@ def model_of(text, image, masked=False):
         vectors = [image if len(image) != regions.shape[0] else image[i] for i in range(regions.shape[0])]
         return Fragments(paddle.to_tensor(vectors), mask if masked else None)
 
-    return SimpleNamespace(encode_text=lambda ids: Fragments(paddle.to_tensor([text]), mask if masked else None), encode_image=encode_image)
+    return SimpleNamespace(
+        encode_text=lambda ids: Fragments(paddle.to_tensor([text]), mask if masked else None), encode_image=encode_image
+    )
 
 
 def choices(model, ids=IDS):
@@ -35,7 +37,10 @@ def choices(model, ids=IDS):
 
 def test_padding_counted():
     found = choices(model_of(TEXT, IMAGE))
-    assert found.words == [Choice("[CLS]", "region 1", pytest.approx(0.8), 0), Choice("ball", "region 1", pytest.approx(0.96), 0)]
+    assert found.words == [
+        Choice("[CLS]", "region 1", pytest.approx(0.8), 0),
+        Choice("ball", "region 1", pytest.approx(0.96), 0),
+    ]
     assert found.codes == [Choice("code 1", "code 1", pytest.approx(1.0), None)]
     assert found.padding == pytest.approx(0.96) and found.score == pytest.approx(3.72)
     assert found.describe() == "score 3.72 = 1.76 of words + 1.00 of codes + 0.96 of padding"
@@ -55,11 +60,20 @@ def test_padding_can_be_chosen_where_it_counts():
 
 def test_the_choices_are_those_of_the_score(encoder):
     model, random = encoder(codes=3, fragments=7), np.random.RandomState(1)
-    ids, regions, counts = np.array([[2, 5, 7, 3, 0, 0]]), random.normal(size=(1, 5, 7)).astype("float32"), np.array([3], "int32")
+    ids, regions, counts = (
+        np.array([[2, 5, 7, 3, 0, 0]]),
+        random.normal(size=(1, 5, 7)).astype("float32"),
+        np.array([3], "int32"),
+    )
     text_labels = ["[CLS]", "b", "d", "[SEP]", None, None, "code 1"]
-    found = match(model, ids, regions, counts, text_labels, ["region 1", "region 2", "region 3", None, None, "code 1", "code 2"])
+    found = match(
+        model, ids, regions, counts, text_labels, ["region 1", "region 2", "region 3", None, None, "code 1", "code 2"]
+    )
     assert [choice.text for choice in found.words + found.codes] == [label for label in text_labels if label]
-    text, image = model.encode_text(paddle.to_tensor(ids)), model.encode_image(paddle.to_tensor(regions), paddle.to_tensor(counts))
+    text, image = (
+        model.encode_text(paddle.to_tensor(ids)),
+        model.encode_image(paddle.to_tensor(regions), paddle.to_tensor(counts)),
+    )
     assert found.score == pytest.approx(late_interaction(text, image).item())
     cosines = text.vectors[0].numpy() @ image.vectors[0].numpy().T
     np.testing.assert_allclose([choice.cosine for choice in found.words], cosines.max(1)[:4], rtol=1e-5)
@@ -68,7 +82,9 @@ def test_the_choices_are_those_of_the_score(encoder):
 
 def test_best_image():
     turned = [[[-x, -y] for x, y in IMAGE[:1]], IMAGE[:1], IMAGE[1:2]]
-    store = SimpleNamespace(read_regions=lambda rows: (np.zeros((len(rows), 1, 7), "float32"), np.ones(len(rows), "int32")))
+    store = SimpleNamespace(
+        read_regions=lambda rows: (np.zeros((len(rows), 1, 7), "float32"), np.ones(len(rows), "int32"))
+    )
     assert best_image(model_of(TEXT[:1], turned), store, IDS, np.array([8, 5, 3])) == 5
 
 

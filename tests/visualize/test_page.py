@@ -47,7 +47,11 @@ class Page(HTMLParser):
 
 @pytest.fixture(params=["attention", "match"])
 def source(request):
-    return attention_page(Attention([EVIL, "b", "c"], WEIGHTS), EVIL) if request.param == "attention" else match_page(MATCH, SCENE, EVIL)
+    return (
+        attention_page(Attention([EVIL, "b", "c"], WEIGHTS), EVIL)
+        if request.param == "attention"
+        else match_page(MATCH, SCENE, EVIL)
+    )
 
 
 def test_text_is_inert(source):
@@ -64,7 +68,9 @@ def test_nothing_is_loaded(source):
     assert not [attributes for _, attributes in page.tags if attributes.keys() & {"src", "href", "onclick"}]
     assert source.count("://") == source.count("http://www.w3.org/2000/svg") <= 1  # a name, not an address
     assert "url(" not in source and "@import" not in source and "fetch(" not in source
-    assert "prefers-color-scheme: dark" in page.text["style"] and "<!--" not in source.replace("&lt;!--", "").replace(EVIL, "").replace("\\u003c!--", "")
+    assert "prefers-color-scheme: dark" in page.text["style"] and "<!--" not in source.replace("&lt;!--", "").replace(
+        EVIL, ""
+    ).replace("\\u003c!--", "")
 
 
 def test_attention():
@@ -81,7 +87,9 @@ def test_match():
     assert data["words"][0]["colour"] == colours(1)[0] and data["boxes"] == [[1, 2, 3, 4.5]]
     kind, _, photo = data["photo"].partition(",")
     image = Image.open(io.BytesIO(base64.b64decode(photo)))
-    assert kind == "data:image/jpeg;base64" and image.size == (1200, 600) and (data["width"], data["height"]) == (300, 150)
+    assert (
+        kind == "data:image/jpeg;base64" and image.size == (1200, 600) and (data["width"], data["height"]) == (300, 150)
+    )
     assert SCENE.photo.size == (3000, 1500)
 
 

@@ -54,7 +54,9 @@ def test_no_photo(store, tmp_path):
     assert (scene.photo, scene.width, scene.height, scene.note) == (None, 40, 80, "(the data set holds no photos)")
 
 
-@pytest.mark.parametrize("file, size, box", [("a.png", (20, 40), [5, 10, 15, 30]), ("", (1, 1), [0.25, 0.25, 0.75, 0.75])])
+@pytest.mark.parametrize(
+    "file, size, box", [("a.png", (20, 40), [5, 10, 15, 30]), ("", (1, 1), [0.25, 0.25, 0.75, 0.75])]
+)
 def test_boxes_as_fractions(store, file, size, box):
     scene = open_scene(store(file=file, size=(0, 0), boxes=[[0.25, 0.25, 0.75, 0.75]] * 3), 0)
     assert (scene.width, scene.height) == size and scene.boxes.tolist() == [box, box]

@@ -34,10 +34,23 @@ def test_state_of_a_model_and_of_its_optimizer(tmp_path, protocol):
     assert weights.keys() == {"weight", "bias"}
     assert (weights["weight"] == layer.weight.numpy()).all() and (weights["bias"] == layer.bias.numpy()).all()
 
-    scaler = {"scale": np.array([1024.0], "float32"), "incr_count": 3, "use": True, "ratio": 2.0, "nothing": None, "number": np.float64(3)}
+    scaler = {
+        "scale": np.array([1024.0], "float32"),
+        "incr_count": 3,
+        "use": True,
+        "ratio": 2.0,
+        "nothing": None,
+        "number": np.float64(3),
+    }
     paddle.save({"optimizer": optimizer.state_dict(), "scaler": scaler}, str(tmp_path / "training"), protocol=protocol)
     training = read_paddle_file(tmp_path / "training")
-    assert training["scaler"].pop("scale") == 1024 and training["scaler"] == {"incr_count": 3, "use": True, "ratio": 2.0, "nothing": None, "number": 3.0}
+    assert training["scaler"].pop("scale") == 1024 and training["scaler"] == {
+        "incr_count": 3,
+        "use": True,
+        "ratio": 2.0,
+        "nothing": None,
+        "number": 3.0,
+    }
     for name, tensor in optimizer.state_dict().items():
         kept, array = training["optimizer"][name]
         assert kept == tensor.name and (array == tensor.numpy()).all()
@@ -51,7 +64,13 @@ def test_bfloat16(tmp_path):
 
 
 def test_arrays_whatever_the_tensors_were_called(tmp_path):
-    content = {"named": paddle.ones([2], "float16"), "list": [1], "half": np.ones(2, "float16"), "number": 1, "none": ()}
+    content = {
+        "named": paddle.ones([2], "float16"),
+        "list": [1],
+        "half": np.ones(2, "float16"),
+        "number": 1,
+        "none": (),
+    }
     paddle.save({**content, "nested": {"a": paddle.ones([1])}}, str(tmp_path / "file"))
     found = arrays_of(read_paddle_file(tmp_path / "file"))
     assert {name: array.dtype for name, array in found.items()} == {"named": "float16", "half": "float16"}
@@ -60,7 +79,13 @@ def test_arrays_whatever_the_tensors_were_called(tmp_path):
 @protocols
 def test_shapes(tmp_path, protocol):
     fortran, big_endian = np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.arange(3, dtype=">i4")
-    arrays = {"fortran": fortran, "big": big_endian, "empty": np.zeros((0, 3)), "scalar": np.array(7.0), "none": np.zeros(0, "int8")}
+    arrays = {
+        "fortran": fortran,
+        "big": big_endian,
+        "empty": np.zeros((0, 3)),
+        "scalar": np.array(7.0),
+        "none": np.zeros(0, "int8"),
+    }
     (tmp_path / "file").write_bytes(pickle.dumps(arrays, protocol))
     found = read_paddle_file(tmp_path / "file")
     for name, array in arrays.items():
@@ -69,7 +94,11 @@ def test_shapes(tmp_path, protocol):
 
 
 def test_slices_of_a_large_array(tmp_path):
-    parts = {"a@@.0": np.arange(4), "a@@.1": np.arange(4, 6), "UnpackBigParamInfor@@": {"a": {"OriginShape": (2, 3), "slices": ["a@@.0", "a@@.1"]}}}
+    parts = {
+        "a@@.0": np.arange(4),
+        "a@@.1": np.arange(4, 6),
+        "UnpackBigParamInfor@@": {"a": {"OriginShape": (2, 3), "slices": ["a@@.0", "a@@.1"]}},
+    }
     (tmp_path / "file").write_bytes(pickle.dumps({**parts, "b": 1}, 2))
     found = read_paddle_file(tmp_path / "file")
     assert found.keys() == {"a", "b"} and found["a"].tolist() == [[0, 1, 2], [3, 4, 5]]
@@ -93,8 +122,15 @@ class Evil:
 @protocols
 def test_nothing_is_called(tmp_path, protocol):
     trap = tmp_path / "trap"
-    calls = [(os.system, (f"touch {trap}",)), (eval, (f"open({str(trap)!r}, 'w')", {})), (np.save, (str(trap), 1)), (np.fromfile, (str(trap),))]
-    (tmp_path / "file").write_bytes(pickle.dumps({"a": np.ones(2), **{str(n): Evil(call) for n, call in enumerate(calls)}}, protocol))
+    calls = [
+        (os.system, (f"touch {trap}",)),
+        (eval, (f"open({str(trap)!r}, 'w')", {})),
+        (np.save, (str(trap), 1)),
+        (np.fromfile, (str(trap),)),
+    ]
+    (tmp_path / "file").write_bytes(
+        pickle.dumps({"a": np.ones(2), **{str(n): Evil(call) for n, call in enumerate(calls)}}, protocol)
+    )
     try:
         found = read_paddle_file(tmp_path / "file")
         assert not any(isinstance(found[str(n)], np.ndarray) for n in range(4))
@@ -127,10 +163,23 @@ def test_arrays_that_are_not_what_they_say(tmp_path, thing, peak_memory):
         read_paddle_file(tmp_path / "file")
 
 
-@pytest.mark.parametrize("content", [b"", b"\x80\x02Nr\xff\xff\xff\x7f.", b"\x80\x04garbage", b"no pickle", pickle.dumps([1]), pickle.dumps({paddle_file._SLICES: 1})])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x80\x02Nr\xff\xff\xff\x7f.",
+        b"\x80\x04garbage",
+        b"no pickle",
+        pickle.dumps([1]),
+        pickle.dumps({paddle_file._SLICES: 1}),
+    ],
+)
 def test_damaged(tmp_path, content, peak_memory):
     (tmp_path / "file").write_bytes(content)
-    with peak_memory(at_most=1 << 20), pytest.raises(InputError, match="file: damaged or not written by Paddle") as caught:
+    with (
+        peak_memory(at_most=1 << 20),
+        pytest.raises(InputError, match="file: damaged or not written by Paddle") as caught,
+    ):
         read_paddle_file(tmp_path / "file")
     assert "\n" not in str(caught.value)
     for path, message in ((tmp_path / "nothing", "nothing: no such file"), (tmp_path, "damaged or not")):

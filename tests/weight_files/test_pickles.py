@@ -26,7 +26,10 @@ def load(data, functions={}, persistent=None):
 def test_plain_values(protocol):
     content = CONTENT if protocol == 4 else {key: value for key, value in CONTENT.items() if key != "sets"}
     assert load(pickle.dumps(content, protocol)) == content
-    assert protocol == 2 or load(pickle.dumps([b"", b"x" * 300, frozenset([1])] if protocol == 4 else [b"", b"x"], protocol))[0] == b""
+    assert (
+        protocol == 2
+        or load(pickle.dumps([b"", b"x" * 300, frozenset([1])] if protocol == 4 else [b"", b"x"], protocol))[0] == b""
+    )
 
 
 def test_what_is_there_twice_is_one_thing():
@@ -47,7 +50,9 @@ class Evil:
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
-@pytest.mark.parametrize("function, arguments", [(os.system, ("touch {}",)), (eval, ("open({!r}, 'w')",)), (open, ("{}", "w"))])
+@pytest.mark.parametrize(
+    "function, arguments", [(os.system, ("touch {}",)), (eval, ("open({!r}, 'w')",)), (open, ("{}", "w"))]
+)
 def test_nothing_is_called(tmp_path, protocol, function, arguments):
     trap = tmp_path / "trap"
     call = function, tuple(argument.format(str(trap)) for argument in arguments)
@@ -62,7 +67,11 @@ class Object:
 
 
 def test_objects_are_placeholders_whatever_is_done_to_them():
-    calls = [(Object, (), {"value": 1}), (collections.deque, (), None, iter([1, 2])), (collections.UserDict, (), None, None, iter([("a", 1)]))]
+    calls = [
+        (Object, (), {"value": 1}),
+        (collections.deque, (), None, iter([1, 2])),
+        (collections.UserDict, (), None, None, iter([("a", 1)])),
+    ]
     found = load(pickle.dumps([Object(), *map(Evil, calls)], 4))
     assert [type(thing) for thing in found] == [Placeholder] * 4
     assert [thing.name for thing in found[2:]] == ["collections.deque", "collections.UserDict"]
@@ -105,13 +114,32 @@ def test_claims_cost_nothing(data, peak_memory):
 
 def test_one_list_makes_one_dict(peak_memory):
     again = b"\x8c\x0bcollections\x8c\x0bOrderedDict\x93h\xff\x85R"
-    data = b"\x80\x04](" + pickle.dumps([(number, None) for number in range(10000)], 2)[2:-1] + b"q\xff" + again * 300 + b"e."
+    data = (
+        b"\x80\x04]("
+        + pickle.dumps([(number, None) for number in range(10000)], 2)[2:-1]
+        + b"q\xff"
+        + again * 300
+        + b"e."
+    )
     with peak_memory(at_most=1 << 24):
         found = load(data, {("collections", "OrderedDict"): take_pairs})
     assert len(found) == 301 and len(found[1]) == 10000 and not any(found[2:])
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80\x04", b"\x80\x04.", b"\x80\x04K", b"\x80\x04h\x00.", b"\x80\x04t.", b"not a pickle", b"\x80\x04]\x94(K\x01", b"\x82\x01."])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80\x04",
+        b"\x80\x04.",
+        b"\x80\x04K",
+        b"\x80\x04h\x00.",
+        b"\x80\x04t.",
+        b"not a pickle",
+        b"\x80\x04]\x94(K\x01",
+        b"\x82\x01.",
+    ],
+)
 def test_damaged(data):
     with pytest.raises((ValueError, KeyError, IndexError)):
         load(data)

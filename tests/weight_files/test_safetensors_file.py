@@ -17,7 +17,20 @@ def write_raw(path, header, numbers, length=None):
 
 
 def test_round_trip(tmp_path):
-    types = ["float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"]
+    types = [
+        "float64",
+        "float32",
+        "float16",
+        "int64",
+        "int32",
+        "int16",
+        "int8",
+        "uint64",
+        "uint32",
+        "uint16",
+        "uint8",
+        "bool",
+    ]
     arrays = {name: np.array([[0, 1, 7], [100, 3, 2]]).astype(name) for name in types}
     arrays |= {"scalar": np.array(3.5), "empty": np.zeros((0, 3), "float32")}
     write_safetensors(tmp_path / "file", arrays, {"step": "3"})

@@ -18,7 +18,10 @@ both_formats = pytest.mark.parametrize("save", [save_zip, save_legacy])
 @both_formats
 def test_dicts_lists_and_tensors(save, tmp_path):
     array = np.arange(6.0).reshape(2, 3)
-    save(tmp_path / "file", {"model": [collections.OrderedDict(a=contiguous(array))], "epoch": 3, "ids": {1, 2}, "pair": (1.5, None)})
+    save(
+        tmp_path / "file",
+        {"model": [collections.OrderedDict(a=contiguous(array))], "epoch": 3, "ids": {1, 2}, "pair": (1.5, None)},
+    )
     content = read_torch_file(tmp_path / "file")
     read = content["model"][0].pop("a")
     assert read.dtype == np.float32 and (read == array).all()
@@ -76,10 +79,17 @@ def test_strides_offsets_and_shared_memory(save, tmp_path):
 
 
 @both_formats
-@pytest.mark.parametrize("module, name", [("os", "system"), ("builtins", "eval"), ("subprocess", "check_call"), ("numpy", "save")])
+@pytest.mark.parametrize(
+    "module, name", [("os", "system"), ("builtins", "eval"), ("subprocess", "check_call"), ("numpy", "save")]
+)
 def test_no_other_function_is_called(save, module, name, tmp_path):
     trap = tmp_path / "trap"
-    call = {"os": f"touch {trap}", "builtins": f"open({str(trap)!r}, 'w')", "subprocess": ["touch", str(trap)], "numpy": str(trap)}[module]
+    call = {
+        "os": f"touch {trap}",
+        "builtins": f"open({str(trap)!r}, 'w')",
+        "subprocess": ["touch", str(trap)],
+        "numpy": str(trap),
+    }[module]
     save(tmp_path / "file", {"model": [], "opt": Call(module, name, call)})
     content = read_torch_file(tmp_path / "file")
     assert isinstance(content["opt"], Placeholder)
@@ -118,7 +128,12 @@ def test_truncated_file(save, tmp_path):
 @both_formats
 def test_tensor_beyond_its_storage(save, tmp_path):
     storage = Storage("FloatStorage", np.zeros(4, "float32"))
-    for wrong in (tensor(storage, (5,), (1,)), tensor(storage, (2,), (4,)), tensor(storage, (2,), (1,), offset=3), tensor(storage, (2,), (-1,))):
+    for wrong in (
+        tensor(storage, (5,), (1,)),
+        tensor(storage, (2,), (4,)),
+        tensor(storage, (2,), (1,), offset=3),
+        tensor(storage, (2,), (-1,)),
+    ):
         save(tmp_path / "file", wrong)
         with pytest.raises(InputError, match="truncated, or not a checkpoint"):
             read_torch_file(tmp_path / "file")
@@ -127,7 +142,9 @@ def test_tensor_beyond_its_storage(save, tmp_path):
 @both_formats
 def test_expanded_tensor_that_would_fill_the_memory(save, tmp_path):
     save(tmp_path / "file", tensor(Storage("FloatStorage", np.zeros(4, "float32")), (1 << 30, 4), (0, 1)))
-    with pytest.raises(InputError, match=r"file: truncated, or not a checkpoint .*a tensor \(1073741824, 4\) of only 4 numbers"):
+    with pytest.raises(
+        InputError, match=r"file: truncated, or not a checkpoint .*a tensor \(1073741824, 4\) of only 4 numbers"
+    ):
         read_torch_file(tmp_path / "file")
 
 
@@ -140,7 +157,10 @@ def test_storage_larger_than_the_file(save, tmp_path, peak_memory):
 
 def test_parts_that_grow_when_they_are_read(tmp_path, peak_memory):
     save_zip(tmp_path / "stored", tensor(Storage("FloatStorage", np.zeros(1 << 24, "float32")), (1 << 24,), (1,)))
-    with zipfile.ZipFile(tmp_path / "stored") as stored, zipfile.ZipFile(tmp_path / "file", "w", zipfile.ZIP_DEFLATED) as packed:
+    with (
+        zipfile.ZipFile(tmp_path / "stored") as stored,
+        zipfile.ZipFile(tmp_path / "file", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
         for name in stored.namelist():
             packed.writestr(name, stored.read(name))
     with peak_memory(at_most=1 << 25), pytest.raises(InputError, match="its parts are compressed"):

@@ -12,7 +12,9 @@ from .environment import one_thread
 from .table import Row, format_section
 
 
-def measure_clustering(images: int = 200, seed: int = 0, *, regions: int = 100, clusters: int = 32, dimension: int = 2048) -> dict:
+def measure_clustering(
+    images: int = 200, seed: int = 0, *, regions: int = 100, clusters: int = 32, dimension: int = 2048
+) -> dict:
     """Measure images per second and mean inertia of :func:`cluster_regions` and of scikit-learn, in turn on each
     image, on one thread.
 
@@ -39,7 +41,9 @@ def measure_clustering(images: int = 200, seed: int = 0, *, regions: int = 100, 
                 if number >= 0:
                     seconds[name] += elapsed
                     inertia[name] += inertia_of(features, centres)
-    found = {name: {"images_per_second": images / seconds[name], "inertia": inertia[name] / images} for name in contestants}
+    found = {
+        name: {"images_per_second": images / seconds[name], "inertia": inertia[name] / images} for name in contestants
+    }
     ours, peer = found["ours"], found.get("sklearn")
     return {
         "images": images,
@@ -69,14 +73,23 @@ def inertia_of(features: np.ndarray, centres: np.ndarray) -> float:
 
 
 def clustering_section(found: dict) -> str:
-    title = "clustering: {images} drawn images of {regions} regions, D = {dimension}, to {clusters} centres; one thread".format(**found)
+    title = "clustering: {images} drawn images of {regions} regions, D = {dimension}, to {clusters} centres; one thread".format(
+        **found
+    )
     ours, peer = found["ours"], found["sklearn"]
     if not peer:
-        rows = [Row("this package", ours["images_per_second"], "images/s"), Row("inertia", ours["inertia"], "mean of an image")]
+        rows = [
+            Row("this package", ours["images_per_second"], "images/s"),
+            Row("inertia", ours["inertia"], "mean of an image"),
+        ]
         return format_section(title, rows) + "\n  scikit-learn is not installed: left out (pip install scikit-learn)"
     rows = [
         Row("this package", ours["images_per_second"], "images/s"),
-        Row("scikit-learn KMeans, k-means++, n_init=1", peer["images_per_second"], f"images/s (max_iter={MAX_ITERATIONS}, as ours)"),
+        Row(
+            "scikit-learn KMeans, k-means++, n_init=1",
+            peer["images_per_second"],
+            f"images/s (max_iter={MAX_ITERATIONS}, as ours)",
+        ),
         Row("speed, ours / scikit-learn", found["speed_ratio"], "times (higher is better)"),
         Row("inertia, this package", ours["inertia"], "mean of an image"),
         Row("inertia, scikit-learn", peer["inertia"], "mean of an image"),
@@ -97,6 +110,10 @@ def _sklearn(seed: int):
         return None
 
     def cluster(features: np.ndarray, clusters: int) -> np.ndarray:
-        return KMeans(clusters, init="k-means++", n_init=1, max_iter=MAX_ITERATIONS, random_state=seed).fit(features).cluster_centers_
+        return (
+            KMeans(clusters, init="k-means++", n_init=1, max_iter=MAX_ITERATIONS, random_state=seed)
+            .fit(features)
+            .cluster_centers_
+        )
 
     return cluster

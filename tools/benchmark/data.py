@@ -38,7 +38,11 @@ class DataBenchmark:
 
 
 def measure_data(
-    amount: DataBenchmark, prepare: Sequence[str], images: str = "", extractor: ExtractorSettings | None = None, show: Callable[[str], None] = print
+    amount: DataBenchmark,
+    prepare: Sequence[str],
+    images: str = "",
+    extractor: ExtractorSettings | None = None,
+    show: Callable[[str], None] = print,
 ) -> dict:
     """Measure every section and hand each to ``show``, as text, as soon as it is known.
 

@@ -30,7 +30,10 @@ def environment(*more: str) -> dict:
         "processor": processor_name(),
         "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 2),
-        "versions": {"python": platform.python_version(), **{name: _version(names) for name, names in packages.items()}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(names) for name, names in packages.items()},
+        },
     }
 
 
@@ -64,7 +67,9 @@ def workspace():
             yield Path(directory)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"temporary files cannot be written: {reason}; set the variable TMPDIR to a directory with more space") from error
+        raise InputError(
+            f"temporary files cannot be written: {reason}; set the variable TMPDIR to a directory with more space"
+        ) from error
 
 
 def _version(distributions: tuple[str, ...]) -> str | None:

@@ -9,14 +9,17 @@ import numpy as np
 
 from inflate_shrink.data.clustering import cluster_regions
 from inflate_shrink.errors import InputError
+from inflate_shrink.extract.decode import open_photo
 from inflate_shrink.extract.extractor import Extractor
-from inflate_shrink.extract.photos import PhotoFolder, open_photo
+from inflate_shrink.extract.photos import PhotoFolder
 
 from .environment import one_thread
 from .table import Row, format_section
 
 
-def measure_extraction(folder: PhotoFolder, extractor: Extractor, seconds: float = 10.0, seed: int = 0, *, regions: int = 32) -> dict:
+def measure_extraction(
+    folder: PhotoFolder, extractor: Extractor, seconds: float = 10.0, seed: int = 0, *, regions: int = 32
+) -> dict:
     """Open, describe and cluster photos one after another, in an order drawn by ``seed``, as often as ``seconds``
     allow.
 
@@ -66,7 +69,9 @@ def extraction_section(found: dict | None) -> str:
     )
     names = {"open": "reading and decoding", "extract": "networks and RoIAlign", "cluster": "clustering"}
     rows = [Row("all together", found["photos_per_second"], "photos/s")]
-    return format_section(title, rows + [Row(text, found["milliseconds"][name], "ms a photo") for name, text in names.items()])
+    return format_section(
+        title, rows + [Row(text, found["milliseconds"][name], "ms a photo") for name, text in names.items()]
+    )
 
 
 def _describe(folder: PhotoFolder, extractor: Extractor, name: str, regions: int) -> tuple[np.ndarray, int]:

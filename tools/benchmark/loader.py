@@ -30,7 +30,14 @@ _IN_MEMORY = 4  # batches that the steps take in turn
 
 
 def measure_loader(
-    batches: int = 30, steps: int = 15, seed: int = 0, *, images: int = 320, regions: int = 32, dimension: int = 2048, batch_size: int = 128
+    batches: int = 30,
+    steps: int = 15,
+    seed: int = 0,
+    *,
+    images: int = 320,
+    regions: int = 32,
+    dimension: int = 2048,
+    batch_size: int = 128,
 ) -> dict:
     """Measure batches per second of a data set on disk, and training steps per second on such batches in memory.
 
@@ -74,7 +81,9 @@ def measure_loader(
 def write_store(directory: Path, images: int, regions: int, dimension: int, seed: int) -> None:
     """Write a data set of random regions, all of them valid, with five captions an image in the split ``train``."""
     generator = np.random.default_rng(seed)
-    with StoreWriter(directory, name="benchmark", made_by="tools/benchmark.py", seed=seed, regions=regions, dimension=dimension) as writer:
+    with StoreWriter(
+        directory, name="benchmark", made_by="tools/benchmark.py", seed=seed, regions=regions, dimension=dimension
+    ) as writer:
         for number in range(images):
             features = generator.random((regions, dimension), np.float32)
             writer.add_image(str(number), 640, 480, "", features, np.tile(np.float32([0, 0, 640, 480]), (regions, 1)))
@@ -115,7 +124,9 @@ def loader_section(found: dict) -> str:
     rows = [Row("loading, one thread ahead", found["batches_per_second"], "batches/s")]
     for name, model in found["models"].items():
         rows.append(Row(f"training F of {name} size, hidden {model['hidden']}", model["steps_per_second"], "steps/s"))
-        rows.append(Row("  loading / training", model["loader_ratio"], "times (above 1: training does not wait for data)"))
+        rows.append(
+            Row("  loading / training", model["loader_ratio"], "times (above 1: training does not wait for data)")
+        )
     return format_section(title, rows)
 
 

@@ -59,13 +59,20 @@ def write_collection(directory: Path, images: int, seed: int) -> None:
     """Write ``regions.tsv`` as bottom-up-attention does, ``captions.jsonl`` and ``vocab.txt``, one image at a time."""
     generator = np.random.default_rng([seed, images])
     boxes = base64.b64encode(np.tile(np.array([0, 0, 640, 480], "<f4"), (BOXES, 1)))
-    with open(directory / "regions.tsv", "wb") as regions, open(directory / "captions.jsonl", "w", encoding="utf-8") as captions:
+    with (
+        open(directory / "regions.tsv", "wb") as regions,
+        open(directory / "captions.jsonl", "w", encoding="utf-8") as captions,
+    ):
         for number in range(1, images + 1):
             features = base64.b64encode(generator.random((BOXES, DIMENSION), np.float32).astype("<f4"))
             regions.write(b"\t".join([b"img%06d" % number, b"640", b"480", b"%d" % BOXES, boxes, features]) + b"\n")
-            texts = [" ".join(_WORDS[word] for word in words) for words in generator.integers(0, len(_WORDS), (CAPTIONS, 10))]
+            texts = [
+                " ".join(_WORDS[word] for word in words) for words in generator.integers(0, len(_WORDS), (CAPTIONS, 10))
+            ]
             captions.write(json.dumps({"image": f"img{number:06d}", "captions": texts}) + "\n")
-    (directory / "vocab.txt").write_text("".join(f"{token}\n" for token in (*SPECIAL_TOKENS, *_WORDS)), encoding="utf-8")
+    (directory / "vocab.txt").write_text(
+        "".join(f"{token}\n" for token in (*SPECIAL_TOKENS, *_WORDS)), encoding="utf-8"
+    )
 
 
 def memory_section(found: dict) -> str:
@@ -78,7 +85,9 @@ def memory_section(found: dict) -> str:
         speed = f"{one['seconds']:.1f} s, {one['images_per_second']:.0f} images/s, start included"
         rows.append(Row(f"{one['images']} images", one["peak_mib"], f"MiB ({speed})"))
     if len({one["images"] for one in found["sizes"]}) > 1:
-        rows.append(Row("largest / smallest", found["ratio"], f"times ({found['kib_per_image']:.1f} KiB for each image more)"))
+        rows.append(
+            Row("largest / smallest", found["ratio"], f"times ({found['kib_per_image']:.1f} KiB for each image more)")
+        )
     return format_section(title, rows)
 
 
@@ -100,5 +109,11 @@ def _prepare(prepare: Sequence[str], directory: Path, size: int) -> dict:
     ]  # fmt: skip
     found = run_measured(command)
     if found["code"]:
-        raise InputError(f"{prepare[-1]} failed on a drawn collection of {size} images (exit code {found['code']}): {found['message']}")
-    return {"peak_mib": found["peak_bytes"] / 2**20, "seconds": found["seconds"], "images_per_second": size / found["seconds"]}
+        raise InputError(
+            f"{prepare[-1]} failed on a drawn collection of {size} images (exit code {found['code']}): {found['message']}"
+        )
+    return {
+        "peak_mib": found["peak_bytes"] / 2**20,
+        "seconds": found["seconds"],
+        "images_per_second": size / found["seconds"],
+    }

@@ -25,7 +25,12 @@ def main(command):
     seconds = time.perf_counter() - start
     code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
     lines = errors.decode("utf-8", "replace").strip().splitlines()
-    found = {"code": code, "peak_bytes": usage.ru_maxrss * 1024, "seconds": seconds, "message": lines[-1] if lines else ""}
+    found = {
+        "code": code,
+        "peak_bytes": usage.ru_maxrss * 1024,
+        "seconds": seconds,
+        "message": lines[-1] if lines else "",
+    }
     print(json.dumps(found))
 
 

@@ -32,7 +32,9 @@ FORMATS = {
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # Unicode's own line separators are among them
 
 
-def read_captions(sources: Sequence[str], format: str, bad: BadRecords, options: CaptionOptions = CaptionOptions()) -> list[Caption]:
+def read_captions(
+    sources: Sequence[str], format: str, bad: BadRecords, options: CaptionOptions = CaptionOptions()
+) -> list[Caption]:
     """Read the captions of some files, in their order.
 
     Args:

@@ -1,7 +1,7 @@
 """COCO captions JSON, as in ``captions_val2017.json``; the file names no splits.
 
-    {"images": [{"id": 9, "file_name": "000000000009.jpg", ...}, ...],
-     "annotations": [{"id": 661611, "image_id": 9, "caption": "A dog.", ...}, ...], ...}
+{"images": [{"id": 9, "file_name": "000000000009.jpg", ...}, ...],
+ "annotations": [{"id": 661611, "image_id": 9, "caption": "A dog.", ...}, ...], ...}
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         with open(path, "rb") as file:  # lines end at \n only: captions may hold other Unicode line separators
             for line, raw in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
                 if len(raw) > LONGEST_LINE:
-                    raise InputError(f"{path}: line {line}: more than the limit of {LONGEST_LINE} bytes a line; is it a file of captions?")
+                    raise InputError(
+                        f"{path}: line {line}: more than the limit of {LONGEST_LINE} bytes a line; is it a file of captions?"
+                    )
                 if line == 1 and raw.startswith(_BOM):
                     raw = raw[len(_BOM) :]
                 yield line, raw.decode("utf-8").rstrip("\r\n")
@@ -52,7 +54,9 @@ def read_json(path: Path) -> object:
     try:
         size = path.stat().st_size
         if size > LARGEST_JSON:
-            raise InputError(f"{path}: {size} bytes, more than the limit of {LARGEST_JSON} of a JSON file; use jsonl, which is read line by line")
+            raise InputError(
+                f"{path}: {size} bytes, more than the limit of {LARGEST_JSON} of a JSON file; use jsonl, which is read line by line"
+            )
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8 ({error.reason}); convert the file to UTF-8") from None
@@ -82,7 +86,9 @@ def read_json_lists(path: Path, keys: tuple[str, ...], like: str) -> list[list]:
     for key in keys:
         if not isinstance(document, dict) or not isinstance(document.get(key), list):
             found = ", ".join(map(shown, list(document)[:10])) if isinstance(document, dict) else shown(document)
-            raise InputError(f"{path}: expected a JSON object whose key {key!r} is a list, as in {like}; found {found or 'no keys'}")
+            raise InputError(
+                f"{path}: expected a JSON object whose key {key!r} is a list, as in {like}; found {found or 'no keys'}"
+            )
     return [document[key] for key in keys]
 
 

@@ -27,7 +27,7 @@ def read_list(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[
     records = read_json(path)
     if not isinstance(records, list):
         raise InputError(
-            f"{path}: expected a JSON list of {{\"image\": ..., \"captions\": [...]}}, found {shown(records)};"
+            f'{path}: expected a JSON list of {{"image": ..., "captions": [...]}}, found {shown(records)};'
             " COCO's files are of the format coco, Karpathy's of karpathy"
         )
     yield from _captions(((f"{path}: [{number}]", record) for number, record in enumerate(records)), bad)
@@ -57,7 +57,9 @@ def _captions(records: Iterable[tuple[str, object]], bad: BadRecords) -> Iterato
         if split is not None and not isinstance(split, str):
             bad.report(f"{where}: split: expected text, found {shown(split)}")
         elif image in first and "captions" in record:
-            bad.report(f"{where}: image {shown(image)} is already at {first[image]}; put all its captions into one list")
+            bad.report(
+                f"{where}: image {shown(image)} is already at {first[image]}; put all its captions into one list"
+            )
         else:
             first.setdefault(image, where)
             for number, text in enumerate(texts):

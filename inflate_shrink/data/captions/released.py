@@ -49,7 +49,9 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
         InputError: no ``options.vocab``, no such file, or a number of lines that is no multiple of five.
     """
     if not options.vocab:
-        raise InputError(f"{path}: holds WordPiece ids; say which vocabulary they belong to (bert-base-uncased's vocab.txt for the authors' files)")
+        raise InputError(
+            f"{path}: holds WordPiece ids; say which vocabulary they belong to (bert-base-uncased's vocab.txt for the authors' files)"
+        )
     words = read_vocabulary(options.vocab)
     tokenizer = CaptionTokenizer(options.vocab, length=32)
     ends, captions, changed = None, 0, []
@@ -70,7 +72,9 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
             changed.append(caption.where)
         yield caption._replace(text=text)
     if changed:
-        say(f"{path}: {len(changed)} of {captions} captions are cut into other ids than the file's, the first at {changed[0]}; they are kept")
+        say(
+            f"{path}: {len(changed)} of {captions} captions are cut into other ids than the file's, the first at {changed[0]}; they are kept"
+        )
     if ends:
         say(f"{path}: {ends}; tools/convert_released.py must be given the same")
 

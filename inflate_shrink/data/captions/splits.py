@@ -38,7 +38,9 @@ def assign_splits(
     if len(without) == len(captions):
         return split_by_proportion(captions, val, test, seed), 0
     if without:
-        raise InputError(f"{without[0].where}: image {shown(without[0].image_id)} has no split, but others have; give every image one")
+        raise InputError(
+            f"{without[0].where}: image {shown(without[0].image_id)} has no split, but others have; give every image one"
+        )
     check_one_split(captions)
     return list(captions), 0
 
@@ -75,9 +77,13 @@ def split_by_lists(captions: Sequence[Caption], lists: dict[str, Path], bad: Bad
     for name, line in listed.items():
         if name not in used:
             bad.report(f"{line.where}: image {shown(name)} has no captions")
-    chosen = [caption._replace(split=splits[caption.image_id]) for caption in captions if splits[caption.image_id] is not None]
+    chosen = [
+        caption._replace(split=splits[caption.image_id]) for caption in captions if splits[caption.image_id] is not None
+    ]
     if not chosen:
-        raise InputError(f"{', '.join(map(str, lists.values()))}: none of the {len(splits)} images with captions is listed; check the names")
+        raise InputError(
+            f"{', '.join(map(str, lists.values()))}: none of the {len(splits)} images with captions is listed; check the names"
+        )
     return chosen, sum(split is None for split in splits.values())
 
 
@@ -100,7 +106,9 @@ def split_by_proportion(captions: Sequence[Caption], val: float, test: float, se
     images = sorted({caption.image_id for caption in captions}, key=lambda image: _draw(image, seed))
     sizes = {split: max(1, round(share * len(images))) for split, share in (("val", val), ("test", test)) if share > 0}
     if len(images) <= len(sizes):
-        raise InputError(f"{len(images)} images are too few for train, {', '.join(sizes)}: expected at least {len(sizes) + 1}")
+        raise InputError(
+            f"{len(images)} images are too few for train, {', '.join(sizes)}: expected at least {len(sizes) + 1}"
+        )
     while sum(sizes.values()) >= len(images):
         sizes[max(sizes, key=sizes.__getitem__)] -= 1
     split_of = dict.fromkeys(images, "train")
@@ -122,7 +130,9 @@ def check_one_split(captions: Iterable[Caption]) -> None:
 def _check_same_split(image: str, lines: Sequence[_Listed]) -> None:
     for line in lines[1:]:
         if line.split != lines[0].split:
-            raise InputError(f"image {shown(image)} is in two splits: {lines[0].split} ({lines[0].where}) and {line.split} ({line.where}); keep it in one")
+            raise InputError(
+                f"image {shown(image)} is in two splits: {lines[0].split} ({lines[0].where}) and {line.split} ({line.where}); keep it in one"
+            )
 
 
 def _read_lists(lists: dict[str, Path]) -> dict[str, _Listed]:

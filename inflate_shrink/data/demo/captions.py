@@ -68,7 +68,9 @@ def _sample_caption(scene: list[Object], rng: np.random.Generator, spec: DemoSpe
     holding = sorted(relations(things[0], things[1])) if count > 1 else []
     relation = str(rng.choice(holding)) if holding else None
     if relation:  # their places too would be clumsy: "a star at the top above a ring at the bottom"
-        mentions[:2] = [{name: mention[name] for name in mention if name not in ("row", "column")} for mention in mentions[:2]]
+        mentions[:2] = [
+            {name: mention[name] for name in mention if name not in ("row", "column")} for mention in mentions[:2]
+        ]
     return Caption(_sentence(mentions, relation, rng), tuple(mentions), relation)
 
 

@@ -24,7 +24,9 @@ def check_shape(where: str, name: str, shape: Sequence[int]) -> None:
     rows, numbers = shape[0] if len(shape) else 1, math.prod(map(int, shape))
     for found, most, what in ((rows, MOST_REGIONS, "boxes"), (numbers, MOST_NUMBERS, "numbers")):
         if found > most:
-            raise InputError(f"{where}: {name}: {found} {what}, more than the limit of {most} an image; extract it with fewer")
+            raise InputError(
+                f"{where}: {name}: {found} {what}, more than the limit of {most} an image; extract it with fewer"
+            )
 
 
 @contextmanager
@@ -68,7 +70,9 @@ def base64_floats(where: str, name: str, text: bytes, rows: int, columns: int | 
     return np.frombuffer(data, "<f4").reshape(rows, -1).astype(np.float32)
 
 
-def regions(where: str, features: np.ndarray, boxes: np.ndarray | None = None, width: int = 0, height: int = 0, file: str = "") -> Regions:
+def regions(
+    where: str, features: np.ndarray, boxes: np.ndarray | None = None, width: int = 0, height: int = 0, file: str = ""
+) -> Regions:
     """Return regions with checked shapes and finite float32 numbers; zeros for boxes that are not known.
 
     Raises:
@@ -76,10 +80,14 @@ def regions(where: str, features: np.ndarray, boxes: np.ndarray | None = None, w
     """
     features = _numbers(where, "features", features)
     if features.ndim != 2 or features.size == 0:
-        raise InputError(f"{where}: expected features of shape (boxes, dimension), at least one box, found {features.shape}")
+        raise InputError(
+            f"{where}: expected features of shape (boxes, dimension), at least one box, found {features.shape}"
+        )
     boxes = np.zeros((len(features), 4), np.float32) if boxes is None else _numbers(where, "boxes", boxes)
     if boxes.shape != (len(features), 4):
-        raise InputError(f"{where}: expected boxes of shape ({len(features)}, 4), one a feature row, found {boxes.shape}")
+        raise InputError(
+            f"{where}: expected boxes of shape ({len(features)}, 4), one a feature row, found {boxes.shape}"
+        )
     return Regions(features, boxes, width, height, file)
 
 
@@ -89,7 +97,9 @@ def _numbers(where: str, name: str, array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         array = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(array).all():
-        raise InputError(f"{where}: {name} contain NaN, infinity or a number too large for float32; extract this image again")
+        raise InputError(
+            f"{where}: {name} contain NaN, infinity or a number too large for float32; extract this image again"
+        )
     return array
 
 

@@ -44,7 +44,9 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
         path, found = Path(path), 0
         if not os.path.exists(path):
             raise InputError(f"{path}: no such file or folder; give .npz files or a folder of them")
-        for found, (file, image_id) in enumerate(_files(path, bad) if os.path.isdir(path) else [(path, stem(path.name))], 1):
+        for found, (file, image_id) in enumerate(
+            _files(path, bad) if os.path.isdir(path) else [(path, stem(path.name))], 1
+        ):
             if usable_id(image_id, str(file), bad):
                 yield RegionItem(image_id, str(file), str(file))
         if not found:
@@ -69,7 +71,9 @@ def read(file, where: str) -> Regions:
     except OSError as error:
         raise InputError(f"{where}: cannot be read: {error.strerror or error}") from error
     except Exception as error:  # zipfile, zlib and the parser of NumPy's headers raise a dozen kinds for damaged files
-        raise InputError(f"{where}: not a readable .npz file ({str(error)[:200] or type(error).__name__}); copy or extract it again") from error
+        raise InputError(
+            f"{where}: not a readable .npz file ({str(error)[:200] or type(error).__name__}); copy or extract it again"
+        ) from error
 
 
 def _bottom_up(archive: zipfile.ZipFile, where: str) -> Regions:
@@ -91,16 +95,24 @@ def _array(archive: zipfile.ZipFile, key: str, where: str) -> np.ndarray:
     try:
         member = archive.getinfo(f"{key}.npy")
     except KeyError:
-        raise InputError(f"{where}: no key {key!r}; expected x, bbox, num_bbox, image_h, image_w, or features, norm_bb") from None
+        raise InputError(
+            f"{where}: no key {key!r}; expected x, bbox, num_bbox, image_h, image_w, or features, norm_bb"
+        ) from None
     if member.file_size > _LARGEST:
-        raise InputError(f"{where}: key {key!r} of {member.file_size} bytes, more than the limit of {_LARGEST} an image; extract it with fewer boxes")
+        raise InputError(
+            f"{where}: key {key!r} of {member.file_size} bytes, more than the limit of {_LARGEST} an image; extract it with fewer boxes"
+        )
     check_method(member, f"{where}: key {key!r}")
     with archive.open(member) as file:
         shape, _, dtype = parse_header(file)
     if dtype.hasobject:
-        raise InputError(f"{where}: key {key!r} holds Python objects, which are pickles and are not opened; save it as an array of numbers")
+        raise InputError(
+            f"{where}: key {key!r} holds Python objects, which are pickles and are not opened; save it as an array of numbers"
+        )
     if any(side < 0 for side in shape) or np.prod([float(side) for side in shape]) * dtype.itemsize > member.file_size:
-        raise InputError(f"{where}: key {key!r} claims shape {shape} but has only {member.file_size} bytes; copy or extract the file again")
+        raise InputError(
+            f"{where}: key {key!r} claims shape {shape} but has only {member.file_size} bytes; copy or extract the file again"
+        )
     check_shape(where, f"key {key!r}", shape)
     with archive.open(member) as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
@@ -110,13 +122,20 @@ def _array(archive: zipfile.ZipFile, key: str, where: str) -> np.ndarray:
 
 def _whole(archive: zipfile.ZipFile, key: str, where: str) -> int:
     array = _array(archive, key, where)
-    if array.size != 1 or array.dtype.kind not in "fiu" or not 0 < array.item() < 1e9 or array.item() != int(array.item()):
+    if (
+        array.size != 1
+        or array.dtype.kind not in "fiu"
+        or not 0 < array.item() < 1e9
+        or array.item() != int(array.item())
+    ):
         raise InputError(f"{where}: key {key!r} is {str(array.ravel()[:4])}, expected one whole number above 0")
     return int(array.item())
 
 
 def _files(folder: Path, bad: BadRecords) -> Iterator[tuple[Path, str]]:
-    for parent, folders, names in os.walk(folder, onerror=lambda error: bad.report(f"{error.filename}: cannot be read: {error.strerror}")):
+    for parent, folders, names in os.walk(
+        folder, onerror=lambda error: bad.report(f"{error.filename}: cannot be read: {error.strerror}")
+    ):
         folders.sort()
         for name in sorted(names):
             if name.lower().endswith(".npz"):

@@ -26,14 +26,20 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
     """Yield one item a line, which is its payload; raise InputError for a .pt file: a pickle, which can run code."""
     for path in paths:
         if Path(path).suffix in (".pt", ".pth"):
-            raise InputError(f"{path}: PyTorch files are pickles and are not opened; export the features as TSV (--regions-format oscar) or .npz")
+            raise InputError(
+                f"{path}: PyTorch files are pickles and are not opened; export the features as TSV (--regions-format oscar) or .npz"
+            )
     return line_items(paths, bad, range(2, 100), _NAMES)
 
 
 def decode(item: RegionItem) -> Regions:
     """Decode a line; raise InputError if JSON, base64 or byte count is wrong, or a feature not finite."""
     with fields_of(item) as fields:
-        count, text = _json_fields(item.where, fields[1]) if fields[1].lstrip().startswith(b"{") else _plain_fields(item.where, fields)
+        count, text = (
+            _json_fields(item.where, fields[1])
+            if fields[1].lstrip().startswith(b"{")
+            else _plain_fields(item.where, fields)
+        )
         numbers = base64_floats(item.where, "features", text, count, COLUMNS)
         return regions(item.where, numbers[:, :FEATURES], numbers[:, FEATURES : FEATURES + 4])
 
@@ -41,7 +47,9 @@ def decode(item: RegionItem) -> Regions:
 def _json_fields(where: str, text: bytes) -> tuple[int, bytes]:
     parts = sum(map(text.count, (b"[", b"{", b",")))
     if parts > _MOST_PARTS:  # a list or a number takes many times its text in memory
-        raise InputError(f"{where}: JSON of {parts} brackets and commas, more than the limit of {_MOST_PARTS}; expected num_boxes and features alone")
+        raise InputError(
+            f"{where}: JSON of {parts} brackets and commas, more than the limit of {_MOST_PARTS}; expected num_boxes and features alone"
+        )
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:

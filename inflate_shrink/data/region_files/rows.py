@@ -81,7 +81,9 @@ def _rows(array: Path, split: str, images: int, bad: BadRecords) -> Iterator[Reg
     row_size = shape[1] * shape[2] * dtype.itemsize
     expected, size = offset + shape[0] * row_size, os.path.getsize(array)
     if size > expected:
-        raise InputError(f"{array}: its header promises {expected} bytes, the file has {size}; it is damaged, copy it again")
+        raise InputError(
+            f"{array}: its header promises {expected} bytes, the file has {size}; it is damaged, copy it again"
+        )
     whole = (size - offset) // row_size
     if whole < shape[0]:
         bad.report(
@@ -101,10 +103,14 @@ def _arrays(layout: Layout, path: Path) -> list[Path]:
         with reading(path):
             found = sorted(file for file in path.iterdir() if _is_array(layout, file))
         if not found:
-            raise InputError(f"{path}: no file named {{split}}{layout.array} in this folder; give the folder of the arrays or one array")
+            raise InputError(
+                f"{path}: no file named {{split}}{layout.array} in this folder; give the folder of the arrays or one array"
+            )
         return found
     if not _is_array(layout, path):
-        raise InputError(f"{path}: expected a file named {{split}}{layout.array}, such as train{layout.array}, or a folder of such files")
+        raise InputError(
+            f"{path}: expected a file named {{split}}{layout.array}, such as train{layout.array}, or a folder of such files"
+        )
     return [path]
 
 

@@ -25,7 +25,13 @@ SHAPES = {  # rows of the items, fragments of the queries, dimension
     "ragged, d = 70": ([3, 0, 130, 1, 40, 0, 7, 128, 300, 2] * 3, [5, 32, 100, 1], 70),
     "odd, d = 33": ([7, 2, 1] * 20, [3], 33),
 }
-ALLOWED = {"float32": 1e-5, "float16": 1e-3, "bfloat16": 8e-3, "fused": 1e-4}  # a fragment's error, by the dtype of the products
+# A fragment's error, by the dtype of the products.
+ALLOWED = {
+    "float32": 1e-5,
+    "float16": 1e-3,
+    "bfloat16": 8e-3,
+    "fused": 1e-4,
+}
 _REPEATS = 10
 
 
@@ -40,12 +46,16 @@ def main(argv: list[str] | None = None) -> None:
     from ...kernel import PRECISIONS
 
     if not arguments.cpu and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
-        raise InputError("no GPU here, or a Paddle without CUDA: nothing was tested; --cpu tries Paddle's operators on the CPU")
+        raise InputError(
+            "no GPU here, or a Paddle without CUDA: nothing was tested; --cpu tries Paddle's operators on the CPU"
+        )
     paddle.set_device("cpu" if arguments.cpu else "gpu")
     print(f"{'CPU' if arguments.cpu else paddle.device.cuda.get_device_name()}, Paddle {paddle.__version__}")
     ways = _ways(arguments.cpu)
     failed = 0
-    print("\n| rows | products | items | stored | largest error of a fragment | allowed | |\n|---|---|---|---|---|---|---|")
+    print(
+        "\n| rows | products | items | stored | largest error of a fragment | allowed | |\n|---|---|---|---|---|---|---|"
+    )
     for name, (lengths, query_lengths, dim) in SHAPES.items():
         for precision in PRECISIONS:
             for way, make in ways.items():
@@ -54,7 +64,9 @@ def main(argv: list[str] | None = None) -> None:
                     failed += error > allowed
                     verdict = "FAILED" if error > allowed else "ok"
                     print(f"| {precision} | {way} | {name} | {stored} | {error:.1e} | {allowed:.0e} | {verdict} |")
-    print(f"\n{arguments.items} items of 32 fragments, d = {arguments.dim}, one query of 32\n\n| rows | products | ms |\n|---|---|---|")
+    print(
+        f"\n{arguments.items} items of 32 fragments, d = {arguments.dim}, one query of 32\n\n| rows | products | ms |\n|---|---|---|"
+    )
     for precision in PRECISIONS:
         rows, queries = _many(arguments.items, arguments.dim, precision)
         for way, make in ways.items():
@@ -63,10 +75,14 @@ def main(argv: list[str] | None = None) -> None:
             print(f"| {precision} | {way}{where} | {_milliseconds(partial(kept.scores, queries)):.2f} |")
             del kept
     if failed:
-        raise InputError(f"{failed} of the checks above failed: do not use this GPU path here, and please report the table")
+        raise InputError(
+            f"{failed} of the checks above failed: do not use this GPU path here, and please report the table"
+        )
 
 
-def largest_error(make: Callable, lengths: list[int], query_lengths: list[int], dim: int, precision: str, stored: str) -> float:
+def largest_error(
+    make: Callable, lengths: list[int], query_lengths: list[int], dim: int, precision: str, stored: str
+) -> float:
     """Return the largest error of a score against float64, for each of the fragments that are summed; NaN counts as
     infinite.
 

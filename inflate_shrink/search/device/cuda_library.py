@@ -49,13 +49,17 @@ def find_or_build(architectures: Sequence[str] = ()) -> Path:
     if VARIABLE in os.environ:
         path = Path(os.environ[VARIABLE])
         if not path.is_file():
-            raise InputError(f"{VARIABLE}: {path}: no such file; give the library of the fused kernel or unset the variable")
+            raise InputError(
+                f"{VARIABLE}: {path}: no such file; give the library of the fused kernel or unset the variable"
+            )
         return path
     if _BESIDE.is_file():
         return _BESIDE
     nvcc = find_nvcc()
     if nvcc is None:
-        raise InputError(f"the fused kernel needs nvcc (on PATH or in CUDA_HOME) or a built library named by {VARIABLE}; DeviceRows needs neither")
+        raise InputError(
+            f"the fused kernel needs nvcc (on PATH or in CUDA_HOME) or a built library named by {VARIABLE}; DeviceRows needs neither"
+        )
     sources = sorted(SOURCES.glob("late_interaction.cu*"))
     key = hex_digest(["".join(architectures).encode(), *sources, _run([nvcc, "--version"]).encode()])
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inflate_shrink"
@@ -86,7 +90,9 @@ def build(path: str | os.PathLike, architectures: Sequence[str] = (), flags: Seq
 
 def find_nvcc() -> str | None:
     """Find ``nvcc`` on PATH, in CUDA_HOME or in /usr/local/cuda."""
-    places = os.pathsep.join(str(Path(home) / "bin") for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if home)
+    places = os.pathsep.join(
+        str(Path(home) / "bin") for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if home
+    )
     return shutil.which("nvcc") or shutil.which("nvcc", path=places)
 
 

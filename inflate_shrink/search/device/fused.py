@@ -19,7 +19,8 @@ from .cuda_library import cuda_library
 from .rows import DeviceRows
 
 PRECISIONS = ("float16", "bfloat16", "int8")
-_MOST_ITEMS, _ROWS_OF_BLOCK, _BLOCKS = 128, 512, 512  # kMaxItems; four tiles of rows; at least so many thread blocks where there are items
+# kMaxItems; four tiles of rows; at least so many thread blocks where there are items.
+_MOST_ITEMS, _ROWS_OF_BLOCK, _BLOCKS = 128, 512, 512
 
 
 def cuda_scores(
@@ -47,7 +48,9 @@ def cuda_scores(
         InputError: an array is not on a GPU or not contiguous, or CUDA refuses.
     """
     if precision not in PRECISIONS or (scales is None) == (precision == "int8"):
-        raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, and int8 alone has scales; found {precision!r}")
+        raise InputError(
+            f"precision must be one of {', '.join(PRECISIONS)}, and int8 alone has scales; found {precision!r}"
+        )
     if values.shape[0] >= 1 << 31:
         raise InputError(f"the fused kernel counts rows in 31 bits, found {values.shape[0]} rows; score them in parts")
     pointer, integer, long = lambda array: ctypes.c_void_p(device_pointer(array)), ctypes.c_int, ctypes.c_int64
@@ -71,9 +74,13 @@ def device_pointer(array) -> int:
     elif hasattr(array, "__cuda_array_interface__"):
         interface = array.__cuda_array_interface__
         strides, itemsize = interface.get("strides"), int(interface["typestr"][2:])
-        if strides is None or list(strides) == [itemsize * math.prod(interface["shape"][i + 1 :]) for i in range(len(strides))]:
+        if strides is None or list(strides) == [
+            itemsize * math.prod(interface["shape"][i + 1 :]) for i in range(len(strides))
+        ]:
             return interface["data"][0]
-    raise InputError(f"the fused kernel takes contiguous arrays in a GPU's memory, found {type(array).__module__}.{type(array).__name__}")
+    raise InputError(
+        f"the fused kernel takes contiguous arrays in a GPU's memory, found {type(array).__module__}.{type(array).__name__}"
+    )
 
 
 class _Queries(NamedTuple):
@@ -100,7 +107,9 @@ class FusedRows(DeviceRows):
         if self.resident and rows.precision == "float32":
             self._values = self._as_fp16(self._values)
 
-    def scores(self, queries: Sequence[np.ndarray], items: np.ndarray | None = None, stored: str = "image") -> np.ndarray:
+    def scores(
+        self, queries: Sequence[np.ndarray], items: np.ndarray | None = None, stored: str = "image"
+    ) -> np.ndarray:
         """Score as :class:`.rows.DeviceRows` does.
 
         Raises InputError also for captions whose rows are centred, which the kernel does not know.
@@ -120,7 +129,9 @@ class FusedRows(DeviceRows):
         lengths = [len(query) for query in queries]
         vectors = np.zeros((sum(lengths), self._width), np.float16)
         vectors[:, : self.rows.dim] = np.concatenate(queries)
-        return _Queries(paddle.to_tensor(vectors), paddle.to_tensor(np.cumsum([0, *lengths], dtype=np.int64)), max(lengths))
+        return _Queries(
+            paddle.to_tensor(vectors), paddle.to_tensor(np.cumsum([0, *lengths], dtype=np.int64)), max(lengths)
+        )
 
     def _score(self, queries: _Queries, begins: np.ndarray, lengths: np.ndarray, stored: str) -> paddle.Tensor:
         positions = np.cumsum([0, *lengths], dtype=np.int64)
@@ -140,4 +151,8 @@ class FusedRows(DeviceRows):
     def _as_fp16(self, values: paddle.Tensor) -> paddle.Tensor:
         """Return the values in fp16, (R, w) with an even w."""
         halves = values.astype("float16")
-        return halves if halves.shape[1] == self._width else paddle.concat([halves, paddle.zeros([len(halves), 1], "float16")], axis=1)
+        return (
+            halves
+            if halves.shape[1] == self._width
+            else paddle.concat([halves, paddle.zeros([len(halves), 1], "float16")], axis=1)
+        )

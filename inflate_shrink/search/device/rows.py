@@ -28,7 +28,9 @@ class DeviceRows:
     on the CPU, each search reads them block by block from where they are, a memory map as a rule.
     """
 
-    def __init__(self, rows: StoredFragments, dtype: str = "float16", block_bytes: int = 0, resident: bool | None = None):
+    def __init__(
+        self, rows: StoredFragments, dtype: str = "float16", block_bytes: int = 0, resident: bool | None = None
+    ):
         """Keep the rows where they are, or copy them to the device.
 
         Args:
@@ -48,11 +50,16 @@ class DeviceRows:
         free = free_memory() if self.on_gpu else _CPU_BLOCK * _SHARE_OF_BLOCK
         self.resident = self.on_gpu and rows.values.nbytes <= free // _SHARE_OF_ROWS if resident is None else resident
         if self.resident:
-            self._values, self._scales = self._upload(rows.values), None if rows.scales is None else self._upload(rows.scales)
+            self._values, self._scales = (
+                self._upload(rows.values),
+                None if rows.scales is None else self._upload(rows.scales),
+            )
             free -= rows.values.nbytes if self.on_gpu else 0
         self.block_bytes = block_bytes or free // _SHARE_OF_BLOCK
 
-    def scores(self, queries: Sequence[np.ndarray], items: np.ndarray | None = None, stored: str = "image") -> np.ndarray:
+    def scores(
+        self, queries: Sequence[np.ndarray], items: np.ndarray | None = None, stored: str = "image"
+    ) -> np.ndarray:
         """Score every query with every item by late interaction, as :func:`inflate_shrink.kernel.scores` does.
 
         Args:
@@ -70,7 +77,9 @@ class DeviceRows:
         """
         for query in queries:
             if query.ndim != 2 or query.shape[1] != self.rows.dim:
-                raise InputError(f"a query has the shape {query.shape}, the index holds vectors of {self.rows.dim} dimensions")
+                raise InputError(
+                    f"a query has the shape {query.shape}, the index holds vectors of {self.rows.dim} dimensions"
+                )
         offsets = np.asarray(self.rows.offsets)
         begins, lengths = offsets[:-1], np.diff(offsets)
         if items is not None:
@@ -82,13 +91,17 @@ class DeviceRows:
             prepared, step = self._prepare([queries[q] for q in asked], stored), self._items_at_once(int(lengths.max()))
             blocks = [filled[begin : begin + step] for begin in range(0, len(filled), step)]
             # the results are fetched together: a GPU computes a block while the next is read from disk
-            scores = paddle.concat([self._score(prepared, begins[block], lengths[block], stored) for block in blocks], axis=1)
+            scores = paddle.concat(
+                [self._score(prepared, begins[block], lengths[block], stored) for block in blocks], axis=1
+            )
             out[np.ix_(asked, filled)] = scores.numpy()
         return out
 
     def _items_at_once(self, longest: int) -> int:
         """Return how many items of ``longest`` rows make a block: rows as stored, decoded, and two steps between."""
-        row = self.rows.values.shape[1] * self.rows.values.itemsize + 3 * self.rows.dim * (4 if self.dtype == "float32" else 2)
+        row = self.rows.values.shape[1] * self.rows.values.itemsize + 3 * self.rows.dim * (
+            4 if self.dtype == "float32" else 2
+        )
         return max(1, self.block_bytes // (row * longest))
 
     def _prepare(self, queries: list[np.ndarray], stored: str) -> Fragments:
@@ -106,9 +119,14 @@ class DeviceRows:
         adjoining = (begins[1:] == begins[:-1] + lengths[:-1]).all()
         where = slice(int(begins[0]), int(begins[-1] + lengths[-1])) if adjoining else _row_numbers(begins, lengths)
         if not self.resident:
-            return tuple(None if part is None else self._upload(part[where]) for part in (self.rows.values, self.rows.scales))
+            return tuple(
+                None if part is None else self._upload(part[where]) for part in (self.rows.values, self.rows.scales)
+            )
         chosen = where if adjoining else paddle.to_tensor(where)
-        return tuple(None if part is None else part[chosen] if adjoining else paddle.gather(part, chosen) for part in (self._values, self._scales))
+        return tuple(
+            None if part is None else part[chosen] if adjoining else paddle.gather(part, chosen)
+            for part in (self._values, self._scales)
+        )
 
     def _upload(self, part: np.ndarray) -> paddle.Tensor:
         """Copy an array to the device, to a GPU through pinned memory; bits of bf16 become a bf16 tensor."""

@@ -23,7 +23,9 @@ class _Encoder:
         self.directory = Path(directory)
         self.meta = read_meta(self.directory, verify)
         if self.meta["side"] != self.side:
-            raise InputError(f"{directory}: an encoder of {self.meta['side']}s, expected one of {self.side}s: tools/export.py --side {self.side}")
+            raise InputError(
+                f"{directory}: an encoder of {self.meta['side']}s, expected one of {self.side}s: tools/export.py --side {self.side}"
+            )
         self.dim, self.fingerprint = self.meta["dim"], self.meta["model"]["fingerprint"]
         self._run = open_graph(self.directory, self.meta, backend, threads)
 
@@ -56,7 +58,9 @@ class QueryEncoder(_Encoder):
     def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "", verify: bool = False):
         super().__init__(directory, threads, backend, verify)
         cut = self.meta["tokenizer"]
-        self.tokenizer = CaptionTokenizer(self.directory / VOCABULARY, cut["text_length"], cut["first_token"], cut["last_token"])
+        self.tokenizer = CaptionTokenizer(
+            self.directory / VOCABULARY, cut["text_length"], cut["first_token"], cut["last_token"]
+        )
 
     def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Return the fragments (l, D) float32 of each text, those that count.
@@ -66,7 +70,11 @@ class QueryEncoder(_Encoder):
         if not all(map(self.tokenizer.word_ids, texts)):
             raise InputError("the query is empty; give it words")
         ids = self.tokenizer(texts)
-        return [rows for start in range(0, len(ids), BATCH) for rows in self._fragments(self._trimmed(ids[start : start + BATCH]))]
+        return [
+            rows
+            for start in range(0, len(ids), BATCH)
+            for rows in self._fragments(self._trimmed(ids[start : start + BATCH]))
+        ]
 
     def _trimmed(self, ids: np.ndarray) -> np.ndarray:
         filled = np.flatnonzero(ids.any(axis=0)).max(initial=0) + 1
@@ -87,7 +95,9 @@ class ImageEncoder(_Encoder):
         """
         if regions.ndim != 3 or regions.shape[2] != self.meta["region_dim"] or counts.shape != regions.shape[:1]:
             expected = f"(n, m, {self.meta['region_dim']}) and (n,)"
-            raise InputError(f"{self.directory}: regions and counts of shapes {regions.shape} and {counts.shape}, expected {expected}")
+            raise InputError(
+                f"{self.directory}: regions and counts of shapes {regions.shape} and {counts.shape}, expected {expected}"
+            )
         regions, counts = regions.astype(np.float32, copy=False), counts.astype(np.int64, copy=False)
         parts = (slice(start, start + BATCH) for start in range(0, len(regions), BATCH))
         return [rows for part in parts for rows in self._fragments(regions[part], counts[part])]

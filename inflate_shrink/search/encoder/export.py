@@ -25,10 +25,15 @@ from .graph import open_graph
 
 TOLERANCE = 1e-4  # between a graph's fragments, which are unit vectors, and the model's
 _OPSET = 17
-_OTHER_WAYS = {"visual_sparta": "tools/index.py build makes an inverted index of it", "cross": "tools/rerank.py scores its pairs"}
+_OTHER_WAYS = {
+    "visual_sparta": "tools/index.py build makes an inverted index of it",
+    "cross": "tools/rerank.py scores its pairs",
+}
 
 
-def export_encoder(checkpoint: Checkpoint, directory: str | os.PathLike, side: str = "text", onnx: bool = False) -> dict:
+def export_encoder(
+    checkpoint: Checkpoint, directory: str | os.PathLike, side: str = "text", onnx: bool = False
+) -> dict:
     """Write the encoder of ``side`` (text or image) to a new directory, whole or not at all.
 
     Every graph is run and compared with the model before the directory gets its name.
@@ -46,17 +51,27 @@ def export_encoder(checkpoint: Checkpoint, directory: str | os.PathLike, side: s
     require_new(directory)
     config, scoring = checkpoint.config, checkpoint.config.model.scoring
     if scoring in _OTHER_WAYS:
-        raise InputError(f"{checkpoint.directory}: its model.scoring is {scoring}, which is not exported: {_OTHER_WAYS[scoring]}")
+        raise InputError(
+            f"{checkpoint.directory}: its model.scoring is {scoring}, which is not exported: {_OTHER_WAYS[scoring]}"
+        )
     if onnx:
         _require_paddle_3()
     tokenizer, model = checkpoint.tokenizer() if side == "text" else None, checkpoint.load_model()
     if tokenizer and tokenizer.vocab_size > model.vocab_size:
-        raise InputError(f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; it is of another model")
+        raise InputError(
+            f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; it is of another model"
+        )
     encoder = {"text": _Text, "image": _Image}[side](model)
     samples = [encoder.sample(length) for length in (config.data.text_length, 3)]
     with paddle.no_grad():
         expected = [[output.numpy() for output in encoder(*map(paddle.to_tensor, sample))] for sample in samples]
-    meta = {"side": side, "dim": config.model.hidden, "model": checkpoint.origin(), "paddle": paddle.__version__, **_inputs(checkpoint, side)}
+    meta = {
+        "side": side,
+        "dim": config.model.hidden,
+        "model": checkpoint.origin(),
+        "paddle": paddle.__version__,
+        **_inputs(checkpoint, side),
+    }
     with atomic_path(directory) as temporary:
         temporary.mkdir()
         graph = _save(encoder, temporary)
@@ -98,7 +113,9 @@ def add_onnx(directory: Path) -> None:
 
 def _require_paddle_3() -> None:
     if paddle.__version__.startswith("2."):
-        raise InputError(f"an ONNX file is made by paddle2onnx, which needs Paddle 3; this is Paddle {paddle.__version__}: export without it")
+        raise InputError(
+            f"an ONNX file is made by paddle2onnx, which needs Paddle 3; this is Paddle {paddle.__version__}: export without it"
+        )
 
 
 class _Text(nn.Layer):
@@ -127,7 +144,10 @@ class _Image(nn.Layer):
         return _with_mask(fragments.vectors, fragments.mask)
 
     def specs(self):
-        return [InputSpec([None, None, self.model.region_dim], "float32", "regions"), InputSpec([None], "int64", "counts")]
+        return [
+            InputSpec([None, None, self.model.region_dim], "float32", "regions"),
+            InputSpec([None], "int64", "counts"),
+        ]
 
     def sample(self, length: int) -> list[np.ndarray]:
         return _image_sample(self.model.region_dim, length)
@@ -169,20 +189,29 @@ def _convert(graph: Path, path: Path) -> None:
             with _output_in(log):
                 import paddle2onnx
 
-                paddle2onnx.export(str(graph), str(graph.with_name(WEIGHTS)), str(path), opset_version=_OPSET, optimize_tool="None")
+                paddle2onnx.export(
+                    str(graph), str(graph.with_name(WEIGHTS)), str(path), opset_version=_OPSET, optimize_tool="None"
+                )
         except Exception as error:
             log.seek(0)
-            said = [line.partition("Failed to convert")[2] for line in log if "Failed to convert" in line]  # names the operator
+            # Names the operator.
+            said = [line.partition("Failed to convert")[2] for line in log if "Failed to convert" in line]
             why = " ".join((said or [str(error)])[-1].split())[:300]
-            raise InputError(f"{ONNX}: paddle2onnx cannot make it with Paddle {paddle.__version__}: {why}; export without --onnx") from error
+            raise InputError(
+                f"{ONNX}: paddle2onnx cannot make it with Paddle {paddle.__version__}: {why}; export without --onnx"
+            ) from error
 
 
 def _difference(run, samples, expected, directory, name: str) -> float:
     """Return the greatest difference of a graph's vectors and masks from the model's."""
-    outputs = ((output, array) for sample, arrays in zip(samples, expected) for output, array in zip(run(*sample), arrays))
+    outputs = (
+        (output, array) for sample, arrays in zip(samples, expected) for output, array in zip(run(*sample), arrays)
+    )
     greatest = max(float(np.abs(output - array).max()) for output, array in outputs)
     if not greatest < TOLERANCE:
-        raise InputError(f"{directory}: {name} differs from the model by {greatest:.1e}, more than {TOLERANCE}; nothing was written")
+        raise InputError(
+            f"{directory}: {name} differs from the model by {greatest:.1e}, more than {TOLERANCE}; nothing was written"
+        )
     return greatest
 
 

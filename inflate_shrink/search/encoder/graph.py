@@ -13,7 +13,8 @@ from ...predictor import one_line, open_onnx, open_paddle
 from .files import GRAPHS, ONNX, WEIGHTS
 
 BACKENDS = ("paddle", "onnx")
-Run = Callable[..., "list[np.ndarray]"]  # (inputs in the graph's order) -> vectors (B, l, D) float32, mask (B, l) float32
+# (inputs in the graph's order) -> vectors (B, l, D) float32, mask (B, l) float32.
+Run = Callable[..., "list[np.ndarray]"]
 
 
 def open_graph(directory: Path, meta: dict, backend: str = "", threads: int = 0) -> Run:
@@ -55,7 +56,9 @@ def _open_paddle(directory: Path, meta: dict, threads: int) -> Run:
 
 def _open_onnx(path: Path, threads: int) -> Run:
     if not path.is_file():
-        raise InputError(f"{path}: there is no ONNX file; add it with tools/index.py onnx or tools/export.py --onnx, or use the backend paddle")
+        raise InputError(
+            f"{path}: there is no ONNX file; add it with tools/index.py onnx or tools/export.py --onnx, or use the backend paddle"
+        )
     try:
         return open_onnx(path, threads, spin=False).run  # idle threads would take the cores from scoring
     except Exception as error:  # onnxruntime raises kinds of its own

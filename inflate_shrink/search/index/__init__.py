@@ -24,4 +24,16 @@ from .settings import UINT16, FieldSettings, IndexSettings
 from .verify import verify_index
 from .writer import IndexWriter, create_index
 
-__all__ = ["UINT16", "MANIFEST", "FieldSettings", "Index", "IndexSettings", "IndexWriter", "Numbering", "Segment", "create_index", "open_index", "verify_index"]
+__all__ = [
+    "UINT16",
+    "MANIFEST",
+    "FieldSettings",
+    "Index",
+    "IndexSettings",
+    "IndexWriter",
+    "Numbering",
+    "Segment",
+    "create_index",
+    "open_index",
+    "verify_index",
+]

@@ -22,14 +22,18 @@ def format_lines(where: object, ids: Sequence[str], files: Sequence[str]) -> lis
             many files as ids.
     """
     if len(ids) != len(files):
-        raise InputError(f"{where}: {len(ids)} ids and {len(files)} files; each item has one of both (file \"\" for none)")
+        raise InputError(
+            f'{where}: {len(ids)} ids and {len(files)} files; each item has one of both (file "" for none)'
+        )
     wrong = [item for item in ids if not isinstance(item, str) or not item]
     if wrong:
         raise InputError(f"{where}: {wrong[0]!r} is no id; an id is a text that is not empty")
     try:
         return [format_row(row).encode("utf-8") for row in zip(ids, files)]
     except UnicodeEncodeError as error:
-        raise InputError(f"{where}: {error.object.strip()[:200]!r} is not Unicode text; use other ids and file names") from None
+        raise InputError(
+            f"{where}: {error.object.strip()[:200]!r} is not Unicode text; use other ids and file names"
+        ) from None
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

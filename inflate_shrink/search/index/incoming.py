@@ -25,7 +25,9 @@ class EncodedItems(NamedTuple):
     fields: dict[str, EncodedRows]
 
 
-def encode_items(where: object, settings: IndexSettings, ids: Sequence[str], files: Sequence[str], fields: dict) -> EncodedItems:
+def encode_items(
+    where: object, settings: IndexSettings, ids: Sequence[str], files: Sequence[str], fields: dict
+) -> EncodedItems:
     """Check and encode what :meth:`.writer.IndexWriter.add` is given.
 
     Raises InputError that begins with ``where`` and names the item.
@@ -34,20 +36,32 @@ def encode_items(where: object, settings: IndexSettings, ids: Sequence[str], fil
     if set(fields) != set(settings.fields):
         expected, found = ", ".join(settings.fields), ", ".join(fields) or "none"
         raise InputError(f"{where}: item {ids[0]!r}: expected the fields {expected}, found {found}")
-    return EncodedItems(list(ids), lines, {name: _encode(f"{where}: item", ids, name, kind, *fields[name]) for name, kind in settings.fields.items()})
+    return EncodedItems(
+        list(ids),
+        lines,
+        {name: _encode(f"{where}: item", ids, name, kind, *fields[name]) for name, kind in settings.fields.items()},
+    )
 
 
-def _encode(item: str, ids: Sequence[str], name: str, kind: FieldSettings, values: np.ndarray, lengths: Sequence[int]) -> EncodedRows:
+def _encode(
+    item: str, ids: Sequence[str], name: str, kind: FieldSettings, values: np.ndarray, lengths: Sequence[int]
+) -> EncodedRows:
     values, lengths = np.asarray(values), np.asarray(lengths)
     if lengths.shape != (len(ids),) or lengths.dtype.kind not in "iu":
-        raise InputError(f"{item} {ids[0]!r}: field {name}: expected the numbers of rows of {len(ids)} items, found {lengths.dtype} {lengths.shape}")
+        raise InputError(
+            f"{item} {ids[0]!r}: field {name}: expected the numbers of rows of {len(ids)} items, found {lengths.dtype} {lengths.shape}"
+        )
     lengths = lengths.astype(np.int64)
     if lengths.min() < 1:
         raise InputError(f"{item} {ids[int(lengths.argmin())]!r}: field {name}: has no rows")
     rows = int(lengths.sum())
-    shape, letters, words = ((rows,), "u", UINT16) if kind.precision == UINT16 else ((rows, kind.dim), "f", "floating-point numbers")
+    shape, letters, words = (
+        ((rows,), "u", UINT16) if kind.precision == UINT16 else ((rows, kind.dim), "f", "floating-point numbers")
+    )
     if values.shape != shape or values.dtype.kind not in letters or kind.precision == UINT16 and values.dtype != UINT16:
-        raise InputError(f"{item} {ids[0]!r}: field {name}: expected {shape} {words}, found {values.shape} {values.dtype}")
+        raise InputError(
+            f"{item} {ids[0]!r}: field {name}: expected {shape} {words}, found {values.shape} {values.dtype}"
+        )
     if kind.precision == UINT16:
         return EncodedRows(np.ascontiguousarray(values), None, lengths)
     with np.errstate(over="ignore"):

@@ -105,10 +105,16 @@ class Index:
             raise InputError(f"{self.directory}: another index has taken its place; open it again")
         check_files(self.directory, manifest.files)
         opened = {segment.entry.name: segment for segment in self.segments}
-        return manifest, tuple(self._open_segment(opened.get(entry.name), entry, manifest) for entry in manifest.segments)
+        return manifest, tuple(
+            self._open_segment(opened.get(entry.name), entry, manifest) for entry in manifest.segments
+        )
 
     def _open_segment(self, opened: Segment | None, entry: SegmentEntry, manifest: Manifest) -> Segment:
-        return opened if opened is not None and opened.entry == entry else Segment(self.directory, entry, manifest.settings)
+        return (
+            opened
+            if opened is not None and opened.entry == entry
+            else Segment(self.directory, entry, manifest.settings)
+        )
 
     def _stat(self) -> tuple:
         try:

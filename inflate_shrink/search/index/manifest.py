@@ -65,7 +65,9 @@ def read_manifest(directory: Path) -> Manifest:
     if kind != KIND:
         raise InputError(f"{path}: an index of kind {kind!r}, expected {KIND!r}; build the index again")
     if of_format > FORMAT:
-        raise InputError(f"{path}: of format {of_format}, this version reads up to {FORMAT}; use a newer version or build the index again")
+        raise InputError(
+            f"{path}: of format {of_format}, this version reads up to {FORMAT}; use a newer version or build the index again"
+        )
     return parse_manifest(kept)
 
 
@@ -112,4 +114,3 @@ def _remove(path: Path) -> None:
         path.unlink()
     except OSError:  # a directory; and what cannot be removed only takes room
         shutil.rmtree(path, ignore_errors=True)
-

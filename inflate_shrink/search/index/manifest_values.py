@@ -93,7 +93,11 @@ def _parse_segment(kept: JsonMapping, settings: IndexSettings) -> SegmentEntry:
 
 def _require_sizes(kept: JsonMapping, entry: SegmentEntry, settings: IndexSettings) -> None:
     """Compare the sizes of a segment's files with what they hold."""
-    sizes = {"ids.tsv": (len(HEADER) + 3 * entry.items, None), "ids.offsets": (8 * (entry.items + 1),) * 2, "ids.lookup": (16, 16 * entry.items)}
+    sizes = {
+        "ids.tsv": (len(HEADER) + 3 * entry.items, None),
+        "ids.offsets": (8 * (entry.items + 1),) * 2,
+        "ids.lookup": (16, 16 * entry.items),
+    }
     for field, kind in settings.fields.items():
         rows = entry.rows[field]
         sizes[f"{field}.rows"] = (rows * kind.row_bytes,) * 2

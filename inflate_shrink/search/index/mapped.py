@@ -21,8 +21,16 @@ class _Mapping:
     """What NumPy makes an array of, and keeps as long as there is a view of it."""
 
     def __init__(self, address: int, size: int):
-        self.__array_interface__ = {"version": 3, "data": (address, True), "shape": (size,), "typestr": "|u1"}  # True: read-only
-        weakref.finalize(self, _LIBC.munmap, address, size).atexit = False  # other threads may read until the process ends
+        # True: read-only.
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (address, True),
+            "shape": (size,),
+            "typestr": "|u1",
+        }
+        weakref.finalize(
+            self, _LIBC.munmap, address, size
+        ).atexit = False  # other threads may read until the process ends
 
 
 def map_file(path: Path, dtype) -> np.ndarray:

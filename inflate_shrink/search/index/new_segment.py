@@ -52,7 +52,9 @@ class NewSegment:
     def finish(self, commit: str) -> SegmentEntry:
         """Write the rest; all is on disk when this returns, but for the directories ``segments`` and ``deleted``."""
         self._append("ids.offsets", _offsets(len(HEADER), np.concatenate(self._lines)))
-        self._append("ids.lookup", make_lookup(id_bytes(list(self.numbers)), np.fromiter(self.numbers.values(), np.int64)))
+        self._append(
+            "ids.lookup", make_lookup(id_bytes(list(self.numbers)), np.fromiter(self.numbers.values(), np.int64))
+        )
         rows, rows_per_item = {}, {}
         for field, parts in self._lengths.items():
             lengths = np.concatenate(parts)

@@ -20,7 +20,10 @@ class Numbering:
     @cached_property
     def live(self) -> np.ndarray:
         """Return the numbers (L,) int64 of the items that are not deleted, ascending."""
-        live = [np.arange(len(segment)) if segment.deleted is None else np.flatnonzero(~segment.deleted) for segment in self.segments]
+        live = [
+            np.arange(len(segment)) if segment.deleted is None else np.flatnonzero(~segment.deleted)
+            for segment in self.segments
+        ]
         return np.concatenate([np.empty(0, np.int64), *(first + numbers for first, numbers in zip(self._firsts, live))])
 
     def numbers(self, found: np.ndarray) -> np.ndarray:

@@ -39,7 +39,9 @@ class Segment:
         check_files(directory, entry.files)
         self._stored = {name: self._map_stored(name, field) for name, field in settings.fields.items()}
         lookup = self._map("ids.lookup", np.uint64).reshape(2, -1)
-        self._table = IdTable(self._directory, self._map("ids.tsv", np.uint8), self._map("ids.offsets", np.int64), lookup)
+        self._table = IdTable(
+            self._directory, self._map("ids.tsv", np.uint8), self._map("ids.offsets", np.int64), lookup
+        )
         self.ids, self.files = self._table.ids, self._table.files
         self.deleted = self._read_deleted(directory / entry.deleted_file) if entry.deleted_file else None
 
@@ -92,7 +94,9 @@ class Segment:
             offsets = np.arange(entry.items + 1, dtype=np.int64) * entry.rows_per_item[name]
         else:
             offsets = self._map(f"{name}.offsets", np.int64)
-            if offsets[0] != 0 or offsets[-1] != entry.rows[name] or (offsets[1:] <= offsets[:-1]).any():  # they are used as addresses
+            if (
+                offsets[0] != 0 or offsets[-1] != entry.rows[name] or (offsets[1:] <= offsets[:-1]).any()
+            ):  # they are used as addresses
                 raise LISTED.changed(self._directory / f"{name}.offsets")
         values = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.rows[name]))
         scales = self._map(f"{name}.scales", np.float32) if field.precision == "int8" else None

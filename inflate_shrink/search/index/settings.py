@@ -71,13 +71,19 @@ class IndexSettings:
             if not name.isidentifier() or name == "ids":
                 raise InputError(f"{name!r} is no name for a field; use letters, such as fragments")
             if kind.precision not in (*PRECISIONS, UINT16):
-                raise InputError(f"field {name}: precision {kind.precision!r} is none of {', '.join((*PRECISIONS, UINT16))}")
+                raise InputError(
+                    f"field {name}: precision {kind.precision!r} is none of {', '.join((*PRECISIONS, UINT16))}"
+                )
             if kind.precision != UINT16:
                 _require_dimensions(name, kind)
             elif kind.dim != 1:
                 raise InputError(f"field {name}: {kind.dim} dimensions of {kind.precision}; expected 1")
-            if kind.center is not None and (kind.precision == UINT16 or len(kind.center) != kind.dim or not np.isfinite(kind.center).all()):
-                raise InputError(f"field {name}: a center has as many finite numbers as the vectors, {kind.dim}; found {len(kind.center)}")
+            if kind.center is not None and (
+                kind.precision == UINT16 or len(kind.center) != kind.dim or not np.isfinite(kind.center).all()
+            ):
+                raise InputError(
+                    f"field {name}: a center has as many finite numbers as the vectors, {kind.dim}; found {len(kind.center)}"
+                )
 
 
 def _require_dimensions(name: str, kind: FieldSettings) -> None:

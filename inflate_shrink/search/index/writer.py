@@ -42,7 +42,9 @@ LOCK = "lock"
 _MERGED = 1 << 30  # bytes that a commit merges at most, so that it neither takes minutes nor fills the disk
 
 
-def create_index(directory: str | os.PathLike, settings: IndexSettings, prepare: Callable[[Path], None] | None = None) -> None:
+def create_index(
+    directory: str | os.PathLike, settings: IndexSettings, prepare: Callable[[Path], None] | None = None
+) -> None:
     """Make an index without items, whole or not at all.
 
     Args:
@@ -101,7 +103,9 @@ class IndexWriter:
     def __exit__(self, *exception) -> None:
         self.close()
 
-    def add(self, ids: Sequence[str], files: Sequence[str], fields: dict[str, tuple[np.ndarray, Sequence[int]]]) -> None:
+    def add(
+        self, ids: Sequence[str], files: Sequence[str], fields: dict[str, tuple[np.ndarray, Sequence[int]]]
+    ) -> None:
         """Append n items.
 
         Args:
@@ -167,13 +171,22 @@ class IndexWriter:
         with self._all_or_closed():
             kept = [segment for segment in self._segments if segment.live]
             added = [self._new] if self._new and self._new.numbers else []
-            if added or [segment.live for segment in kept] != [entry.items - entry.deleted for entry in manifest.segments]:
+            if added or [segment.live for segment in kept] != [
+                entry.items - entry.deleted for entry in manifest.segments
+            ]:
                 first = _first_to_merge([(segment.live, segment.size) for segment in kept])
-                entries = [*map(self._entry, kept[:first]), *self._merge(kept[first:]), *(new.finish(self._name) for new in added)]
+                entries = [
+                    *map(self._entry, kept[:first]),
+                    *self._merge(kept[first:]),
+                    *(new.finish(self._name) for new in added),
+                ]
                 fsync(self.directory / SEGMENTS)
                 fsync(self.directory / DELETED)
                 named = (data,) if added and data is not None and data not in manifest.data else ()
-                write_manifest(self.directory, replace(manifest, commit=manifest.commit + 1, segments=tuple(entries), data=manifest.data + named))
+                write_manifest(
+                    self.directory,
+                    replace(manifest, commit=manifest.commit + 1, segments=tuple(entries), data=manifest.data + named),
+                )
             self._begin()
 
     def add_constant_files(self, names: Sequence[str]) -> None:
@@ -193,7 +206,8 @@ class IndexWriter:
             return
         try:
             self._drop_new()
-            remove_unnamed(self.directory, self._manifest, read_manifest(self.directory))  # both: a failed commit may have come through
+            # Both: a failed commit may have come through.
+            remove_unnamed(self.directory, self._manifest, read_manifest(self.directory))
         except (OSError, InputError):
             pass  # the next writer removes it
         finally:
@@ -242,7 +256,11 @@ class IndexWriter:
     def _entry(self, segment: Segment) -> SegmentEntry:
         """Return the entry of a segment in the next manifest."""
         deleted = 0 if segment.deleted is None else int(segment.deleted.sum())
-        return segment.entry if deleted == segment.entry.deleted else with_deleted(self.directory, segment.entry, segment.deleted, self._name)
+        return (
+            segment.entry
+            if deleted == segment.entry.deleted
+            else with_deleted(self.directory, segment.entry, segment.deleted, self._name)
+        )
 
     def _require_new(self, ids: list[str]) -> None:
         added, seen = self._new.numbers if self._new else {}, set()
@@ -252,7 +270,9 @@ class IndexWriter:
             seen.add(item)
         taken = np.flatnonzero(locate(self._segments, ids)[:, 0] >= 0)
         if len(taken):
-            raise InputError(f"{self.directory}: id {ids[taken[0]]!r} is in the index already; delete it first to replace it")
+            raise InputError(
+                f"{self.directory}: id {ids[taken[0]]!r} is in the index already; delete it first to replace it"
+            )
 
     @contextmanager
     def _all_or_closed(self):
@@ -261,7 +281,9 @@ class IndexWriter:
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
-                raise InputError(f"{self.directory}: cannot be written: {error.strerror or error}; the index is as it was") from error
+                raise InputError(
+                    f"{self.directory}: cannot be written: {error.strerror or error}; the index is as it was"
+                ) from error
             raise
 
     def _drop_new(self) -> None:

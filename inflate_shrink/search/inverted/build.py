@@ -20,7 +20,12 @@ from .writer import write_inverted_index
 
 
 def build_inverted_index(
-    checkpoint: Checkpoint, data_dir: str | os.PathLike, split: str, directory: str | os.PathLike, top: int = 0, dtype: str = "float32"
+    checkpoint: Checkpoint,
+    data_dir: str | os.PathLike,
+    split: str,
+    directory: str | os.PathLike,
+    top: int = 0,
+    dtype: str = "float32",
 ) -> None:
     """Write the index of a split's images, batch by batch.
 
@@ -37,14 +42,26 @@ def build_inverted_index(
         raise InputError(f"--top must be 0 or more, found {top}")
     scoring = checkpoint.config.model.scoring
     if scoring != "visual_sparta":
-        raise InputError(f"{checkpoint.directory}: its model.scoring is {scoring}; an inverted index takes visual_sparta only")
+        raise InputError(
+            f"{checkpoint.directory}: its model.scoring is {scoring}; an inverted index takes visual_sparta only"
+        )
     store = checkpoint.open_data(data_dir)
     rows = store.split(split).image_rows if split else np.arange(len(store.image_ids))
     tokenizer, model = checkpoint.tokenizer(), checkpoint.load_model()
     if tokenizer.vocab_size > model.vocab_size:
-        raise InputError(f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; it is of another model")
+        raise InputError(
+            f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; it is of another model"
+        )
     images = [(store.image_ids[row], store.image_files[row]) for row in rows]
-    write_inverted_index(directory, _piece_scores(model, store, rows), images, tokenizer.vocabulary, _origin(checkpoint, store, split), top, dtype)
+    write_inverted_index(
+        directory,
+        _piece_scores(model, store, rows),
+        images,
+        tokenizer.vocabulary,
+        _origin(checkpoint, store, split),
+        top,
+        dtype,
+    )
 
 
 def _piece_scores(model: DualEncoder, store: Store, rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -64,6 +81,11 @@ def _origin(checkpoint: Checkpoint, store: Store, split: str) -> dict:
     return {
         "tokenizer": {"text_length": text.text_length, "first_token": text.first_token, "last_token": text.last_token},
         "model": checkpoint.origin(),
-        "data": {"directory": str(store.directory), "split": split, "fingerprint": store.fingerprint(), "image_root": root},
+        "data": {
+            "directory": str(store.directory),
+            "split": split,
+            "fingerprint": store.fingerprint(),
+            "image_root": root,
+        },
         "paddle": paddle.__version__,
     }

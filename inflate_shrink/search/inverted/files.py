@@ -30,9 +30,13 @@ def check_files(directory: Path, names: Sequence[str], checksums: bool = False) 
         raise InputError(f"{directory}: {what}; tools/index.py build makes one")
     listed = {fields[0]: fields[1:] for _, fields in read_rows(directory / LIST, _HEADER)}
     if set(listed) != set(names):
-        raise InputError(f"{directory / LIST}: lists {', '.join(listed)}, expected {', '.join(names)}; it is damaged, build the index again")
+        raise InputError(
+            f"{directory / LIST}: lists {', '.join(listed)}, expected {', '.join(names)}; it is damaged, build the index again"
+        )
     for name, (size, _) in listed.items():
         if not (size.isascii() and size.isdecimal() and len(size) < 20):
-            raise InputError(f"{directory / LIST}: {name} has {size!r} bytes, expected a number; it is damaged, {_LISTED.again}")
+            raise InputError(
+                f"{directory / LIST}: {name} has {size!r} bytes, expected a number; it is damaged, {_LISTED.again}"
+            )
     entries = {name: FileEntry(int(size), checksum) for name, (size, checksum) in listed.items()}
     _LISTED.check_within(directory, entries, ALL if checksums else SMALL)

@@ -57,16 +57,28 @@ class InvertedIndex(Searchable):
         dtypes = ("int64", "int32", self.meta["dtype"])
         arrays = (open_npy(self.directory / name, *kind) for name, *kind in zip(postings.FILES, shapes, dtypes))
         self.offsets, self._images, self._scores = arrays
-        if self.offsets[0] != 0 or self.offsets[-1] != self.meta["postings"] or (self.offsets[1:] < self.offsets[:-1]).any():
-            raise InputError(f"{self.directory / postings.FILES[0]}: does not ascend from 0 to {self.meta['postings']} postings; build the index again")
+        if (
+            self.offsets[0] != 0
+            or self.offsets[-1] != self.meta["postings"]
+            or (self.offsets[1:] < self.offsets[:-1]).any()
+        ):
+            raise InputError(
+                f"{self.directory / postings.FILES[0]}: does not ascend from 0 to {self.meta['postings']} postings; build the index again"
+            )
         self._lines = _read_lines(self.directory / "images.tsv")
         found, expected = len(self._lines), self.meta["images"]
         if found != expected:
-            raise InputError(f"{self.directory / 'images.tsv'}: holds {found} images, meta.json says {expected}; build the index again")
+            raise InputError(
+                f"{self.directory / 'images.tsv'}: holds {found} images, meta.json says {expected}; build the index again"
+            )
         tokens = self.meta["tokenizer"]
-        self._tokenizer = CaptionTokenizer(self.directory / "vocab.txt", tokens["text_length"], tokens["first_token"], tokens["last_token"])
+        self._tokenizer = CaptionTokenizer(
+            self.directory / "vocab.txt", tokens["text_length"], tokens["first_token"], tokens["last_token"]
+        )
         if self._tokenizer.vocab_size > self.meta["pieces"]:
-            raise InputError(f"{self.directory / 'vocab.txt'}: {self._tokenizer.vocab_size} pieces, meta.json says {self.meta['pieces']}; build the index again")
+            raise InputError(
+                f"{self.directory / 'vocab.txt'}: {self._tokenizer.vocab_size} pieces, meta.json says {self.meta['pieces']}; build the index again"
+            )
         self._unknown = read_vocabulary(self.directory / "vocab.txt").index("[UNK]")
 
     def __len__(self) -> int:
@@ -112,7 +124,9 @@ class InvertedIndex(Searchable):
             raise InputError("the query is empty; give it words")
         pieces = counted_pieces(self.tokenizer([query])[0])
         if not any(piece != self._unknown and self.offsets[piece] < self.offsets[piece + 1] for piece in pieces):
-            raise InputError(f"{self.directory}: no image scores above 0 with a word of the query {query!r}; use other words, of its vocab.txt")
+            raise InputError(
+                f"{self.directory}: no image scores above 0 with a word of the query {query!r}; use other words, of its vocab.txt"
+            )
         return pieces
 
     def scores(self, pieces: np.ndarray) -> np.ndarray:
@@ -125,7 +139,9 @@ class InvertedIndex(Searchable):
                     raise IndexError
                 scores[self._images[part]] += np.multiply(self._scores[part], times, dtype=np.float32)
         except IndexError:
-            raise InputError(f"{self.directory}: a posting names no image of the index; tools/index.py info --verify names the damaged file") from None
+            raise InputError(
+                f"{self.directory}: a posting names no image of the index; tools/index.py info --verify names the damaged file"
+            ) from None
         return scores
 
     def describe(self) -> str:
@@ -169,14 +185,20 @@ def _read_meta(path: Path) -> dict:
     kept = parse_json(path.read_bytes(), path, "build the index again")
     kind = kept.value.get("format"), kept.value.get("kind")
     if kind != (FORMAT, KIND):
-        raise InputError(f"{path}: format and kind are {kind}, this version searches {(FORMAT, KIND)}; build the index again")
+        raise InputError(
+            f"{path}: format and kind are {kind}, this version searches {(FORMAT, KIND)}; build the index again"
+        )
     for name in ("images", "pieces", "postings"):
         kept.whole(name, 1)
     kept.whole("top")
     kept.text("dtype", ("float32", "float16"))
     tokens, model, data = kept.mapping("tokenizer"), kept.mapping("model"), kept.mapping("data")
     tokens.whole("text_length", 1, MOST_POSITIONS)
-    texts = ((tokens, ("first_token", "last_token")), (model, ("name", "fingerprint", "checkpoint")), (data, ("directory", "split", "fingerprint", "image_root")))
+    texts = (
+        (tokens, ("first_token", "last_token")),
+        (model, ("name", "fingerprint", "checkpoint")),
+        (data, ("directory", "split", "fingerprint", "image_root")),
+    )
     for part, names in texts:
         for name in names:
             part.text(name)

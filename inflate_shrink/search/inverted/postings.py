@@ -1,8 +1,8 @@
 """Posting lists: which images each vocabulary piece scores with, made of blocks of images in bounded memory.
 
-    offsets.npy         (V + 1,) int64: piece p has the postings offsets[p] to offsets[p + 1]
-    posting_images.npy  (P,) int32 images, ascending within a piece
-    posting_scores.npy  (P,) float32 or float16, above 0
+offsets.npy         (V + 1,) int64: piece p has the postings offsets[p] to offsets[p + 1]
+posting_images.npy  (P,) int32 images, ascending within a piece
+posting_scores.npy  (P,) float32 or float16, above 0
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class PostingsWriter:
             InputError: there is not a single posting.
         """
         if not self._blocks:
-            raise InputError("no piece of the vocabulary scores above 0 with any image: the model is not trained, or its training diverged")
+            raise InputError(
+                "no piece of the vocabulary scores above 0 with any image: the model is not trained, or its training diverged"
+            )
         offsets = np.concatenate([[0], np.cumsum(self._counts)])
         np.save(self._directory / FILES[0], offsets)
         count = int(offsets[-1])

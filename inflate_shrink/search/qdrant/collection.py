@@ -46,7 +46,15 @@ class QdrantCollection:
         InputError: the client is not installed; the directory is missing, something else, or in use.
     """
 
-    def __init__(self, to: str, collection: str, create: bool = False, api_key: str | None = None, grpc: bool = False, timeout: int = 60):
+    def __init__(
+        self,
+        to: str,
+        collection: str,
+        create: bool = False,
+        api_key: str | None = None,
+        grpc: bool = False,
+        timeout: int = 60,
+    ):
         self.to, self.name = str(to), collection
         self.embedded = "://" not in self.to
         self._layout: tuple[dict[str, int], bool] | None = None
@@ -81,7 +89,16 @@ class QdrantCollection:
         with self._one_line():
             return self._client.collection_exists(self.name)
 
-    def create(self, fields: dict[str, int], items: str, model: str, one_fragment: bool, shards: int = 1, replicas: int = 1, float16: bool = False) -> None:
+    def create(
+        self,
+        fields: dict[str, int],
+        items: str,
+        model: str,
+        one_fragment: bool,
+        shards: int = 1,
+        replicas: int = 1,
+        float16: bool = False,
+    ) -> None:
         """Make the collection.
 
         Args:
@@ -98,7 +115,10 @@ class QdrantCollection:
         }
         vectors = {
             name: m.VectorParams(
-                size=dim, distance=m.Distance.DOT, datatype=datatype, on_disk=name == FRAGMENTS and not one_fragment,
+                size=dim,
+                distance=m.Distance.DOT,
+                datatype=datatype,
+                on_disk=name == FRAGMENTS and not one_fragment,
                 **(max_sim if name == FRAGMENTS and not one_fragment else {}),
             )  # fmt: skip
             for name, dim in fields.items()
@@ -106,7 +126,12 @@ class QdrantCollection:
         about = {"inflate_shrink": _FORMAT, "items": items, "fingerprint": model, "fields": fields}
         with self._one_line():
             self._client.create_collection(
-                self.name, vectors, shard_number=shards, replication_factor=replicas, on_disk_payload=True, metadata=about
+                self.name,
+                vectors,
+                shard_number=shards,
+                replication_factor=replicas,
+                on_disk_payload=True,
+                metadata=about,
             )
             if not self.embedded:
                 self._client.create_payload_index(self.name, "source", m.PayloadSchemaType.KEYWORD)
@@ -124,7 +149,9 @@ class QdrantCollection:
         with self._one_line():
             about = self._client.get_collection(self.name).config.metadata or {}
         if about.get("inflate_shrink") != _FORMAT:
-            raise InputError(f"{self.to}: collection {self.name} is not of tools/push.py, or of another version; choose another name")
+            raise InputError(
+                f"{self.to}: collection {self.name} is not of tools/push.py, or of another version; choose another name"
+            )
         return about
 
     def layout(self) -> tuple[dict[str, int], bool]:
@@ -144,7 +171,9 @@ class QdrantCollection:
         about = self.about()
         if about["fingerprint"] != fingerprint(settings):
             held = ", ".join(f"{name} of {dim} dimensions" for name, dim in about["fields"].items())
-            asked = ", ".join(f"{name} of {kind.dim}" for name, kind in settings.fields.items() if name in (FRAGMENTS, VECTOR))
+            asked = ", ".join(
+                f"{name} of {kind.dim}" for name, kind in settings.fields.items() if name in (FRAGMENTS, VECTOR)
+            )
             raise InputError(
                 f"{self.to}: collection {self.name} was pushed from an index of another model"
                 f" ({about['items']}, {held}; the index has {settings.holds}, {asked}); choose another collection"
@@ -190,7 +219,9 @@ class QdrantCollection:
         unwanted, page = [], None
         while True:
             with self._one_line():
-                points, page = self._client.scroll(self.name, self._of(source), limit=_PAGE, offset=page, with_payload=["id"])
+                points, page = self._client.scroll(
+                    self.name, self._of(source), limit=_PAGE, offset=page, with_payload=["id"]
+                )
             if points:
                 ids = [point.payload["id"] for point in points]
                 unwanted += [id for id, keep in zip(ids, wanted(ids)) if not keep]
@@ -203,7 +234,12 @@ class QdrantCollection:
         return len(unwanted)
 
     def search(
-        self, query: np.ndarray, k: int = 10, vector: np.ndarray | None = None, candidates: int = CANDIDATES, only: Sequence[str] | None = None
+        self,
+        query: np.ndarray,
+        k: int = 10,
+        vector: np.ndarray | None = None,
+        candidates: int = CANDIDATES,
+        only: Sequence[str] | None = None,
     ) -> list[Hit]:
         """Find the k best items, in one request.
 
@@ -233,9 +269,18 @@ class QdrantCollection:
         with self._one_line():
             asked = query[0] if one_fragment else query
             answer = self._client.query_points(
-                self.name, asked.tolist(), using=FRAGMENTS, prefetch=prefetch, query_filter=kept, limit=k, with_payload=["id", "file"]
+                self.name,
+                asked.tolist(),
+                using=FRAGMENTS,
+                prefetch=prefetch,
+                query_filter=kept,
+                limit=k,
+                with_payload=["id", "file"],
             )
-        return [Hit(rank, point.score, point.payload["id"], point.payload["file"]) for rank, point in enumerate(answer.points, 1)]
+        return [
+            Hit(rank, point.score, point.payload["id"], point.payload["file"])
+            for rank, point in enumerate(answer.points, 1)
+        ]
 
     def _check(self, field: str, given: np.ndarray, axes: int, fields: dict[str, int]) -> None:
         if field not in fields:
@@ -247,7 +292,9 @@ class QdrantCollection:
             )
 
     def _point(self, item: Item, source: str, one_fragment: bool):
-        vectors = {name: (rows[0] if name == VECTOR or one_fragment else rows).tolist() for name, rows in item.vectors.items()}
+        vectors = {
+            name: (rows[0] if name == VECTOR or one_fragment else rows).tolist() for name, rows in item.vectors.items()
+        }
         payload = {"id": item.id, "file": item.file, "source": source, "digest": item.digest}
         return self._models.PointStruct(id=_point_ids([item.id])[0], vector=vectors, payload=payload)
 
@@ -270,14 +317,22 @@ class QdrantCollection:
         try:
             yield
         except ResponseHandlingException as error:
-            raise InputError(f"{self.to}: no answer from Qdrant: {error.source}; is it running, and is this its address?") from error
+            raise InputError(
+                f"{self.to}: no answer from Qdrant: {error.source}; is it running, and is this its address?"
+            ) from error
         except UnexpectedResponse as error:
-            raise InputError(f"{self.to}: Qdrant refused: {error.status_code} {error.reason_phrase} {error.content[:300]!r}") from error
+            raise InputError(
+                f"{self.to}: Qdrant refused: {error.status_code} {error.reason_phrase} {error.content[:300]!r}"
+            ) from error
         except RpcError as error:
             raise InputError(f"{self.to}: Qdrant by gRPC: {error.code().name}: {error.details()}") from error
         except OSError as error:
             raise InputError(f"{self.to}: cannot be read or written: {error.strerror or error}") from error
-        except (RuntimeError, ValueError, sqlite3.Error) as error:  # of embedded Qdrant: in use, disk full, a name it does not take
+        except (
+            RuntimeError,
+            ValueError,
+            sqlite3.Error,
+        ) as error:  # of embedded Qdrant: in use, disk full, a name it does not take
             raise InputError(f"{self.to}: collection {self.name}: {error}") from error
 
 

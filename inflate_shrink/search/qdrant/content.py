@@ -36,7 +36,9 @@ def pushed_fields(settings: IndexSettings) -> dict[str, int]:
     Raises InputError if the index has no fragments.
     """
     if FRAGMENTS not in settings.fields:
-        raise InputError(f"an index without the field {FRAGMENTS} cannot be pushed; it has {', '.join(settings.fields)}")
+        raise InputError(
+            f"an index without the field {FRAGMENTS} cannot be pushed; it has {', '.join(settings.fields)}"
+        )
     return {name: settings.fields[name].dim for name in (FRAGMENTS, VECTOR) if name in settings.fields}
 
 
@@ -79,7 +81,9 @@ def _decode(stored: EncodedItems, fields: dict[str, int], settings: IndexSetting
             rows: EncodedRows = stored.fields[name]
             part = slice(int(ends[name][number] - rows.lengths[number]), int(ends[name][number]))
             scales = None if rows.scales is None else rows.scales[part]
-            vectors[name] = decode_rows(rows.values[part], scales, settings.fields[name].precision, dim, settings.fields[name].center_vector)
+            vectors[name] = decode_rows(
+                rows.values[part], scales, settings.fields[name].precision, dim, settings.fields[name].center_vector
+            )
             contents += [rows.values[part].tobytes(), b"" if scales is None else scales.tobytes()]
         items.append(Item(id, file, vectors, _digest(*contents)))
     return items

@@ -21,7 +21,14 @@ class Pushed(NamedTuple):
     deleted: int
 
 
-def push_index(index: Index, collection: QdrantCollection, source: str = "", shards: int = 1, replicas: int = 1, float16: bool = False) -> Pushed:
+def push_index(
+    index: Index,
+    collection: QdrantCollection,
+    source: str = "",
+    shards: int = 1,
+    replicas: int = 1,
+    float16: bool = False,
+) -> Pushed:
     """Send the live items of an index to a collection, which is made if there is none.
 
     Several indexes of one model may share a collection: a push deletes only what an earlier push from the same
@@ -45,9 +52,19 @@ def push_index(index: Index, collection: QdrantCollection, source: str = "", sha
     if collection.exists():
         collection.require_model(index.settings)
         if collection.layout()[1] and not one_fragment:
-            raise InputError(f"{collection.to}: collection {collection.name} holds one fragment an item, {index.directory} more; choose another collection")
+            raise InputError(
+                f"{collection.to}: collection {collection.name} holds one fragment an item, {index.directory} more; choose another collection"
+            )
     elif len(index):
-        collection.create(pushed_fields(index.settings), index.settings.holds, fingerprint(index.settings), one_fragment, shards, replicas, float16)
+        collection.create(
+            pushed_fields(index.settings),
+            index.settings.holds,
+            fingerprint(index.settings),
+            one_fragment,
+            shards,
+            replicas,
+            float16,
+        )
     else:
         raise InputError(f"{index.directory}: is empty; there is nothing to push")
     source = source or index.directory.resolve().name
@@ -55,7 +72,9 @@ def push_index(index: Index, collection: QdrantCollection, source: str = "", sha
         return Pushed(0, 0, len(index), 0)
     collection.set_state(source, "", index.commit)
     new = changed = 0
-    with tqdm(total=len(index), desc="push", unit=index.settings.holds[:-1], disable=None, dynamic_ncols=True, leave=False) as bar:
+    with tqdm(
+        total=len(index), desc="push", unit=index.settings.holds[:-1], disable=None, dynamic_ncols=True, leave=False
+    ) as bar:
         for items in blocks(index):
             known = collection.known([item.id for item in items])
             to_send = [item for item in items if known.get(item.id) != (source, item.digest)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,15 +49,30 @@ class QdrantSearcher(Searchable):
         return self._find(self._encoders.encode(query, mode), k, candidates, only)
 
     def search_image(
-        self, regions: np.ndarray, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
+        self,
+        regions: np.ndarray,
+        k: int = 10,
+        mode: str = "",
+        candidates: int = CANDIDATES,
+        only: Sequence[str] | None = None,
     ) -> list[Hit]:
         """Return the ``k`` captions that fit an image best, given its regions (m, region_dim)."""
         return self._find(self._encoders.encode_image(regions, mode), k, candidates, only)
 
+    def describe_photo(self, file: str | os.PathLike, backbone: str = "", detector: str = "") -> np.ndarray:
+        """Describe a photo as the index's data set was, see :meth:`..searcher.Searcher.describe_photo`."""
+        return self._encoders.describe_photo(file, backbone, detector)
+
     def search_like(self, item: str, k: int = 10, **options) -> list[Hit]:
         """Raise InputError: fragments are not read back from Qdrant."""
-        raise InputError(f"{self._collection.to}: Qdrant is searched by texts and images; find what is like an image in its index")
+        raise InputError(
+            f"{self._collection.to}: Qdrant is searched by texts and images; find what is like an image in its index"
+        )
 
-    def _find(self, encoded: tuple[np.ndarray, np.ndarray | None], k: int, candidates: int, only: Sequence[str] | None) -> list[Hit]:
+    def _find(
+        self, encoded: tuple[np.ndarray, np.ndarray | None], k: int, candidates: int, only: Sequence[str] | None
+    ) -> list[Hit]:
         fragments, vector = encoded
-        return self._collection.search(fragments, k, vector if VECTOR in self._collection.layout()[0] else None, candidates, only)
+        return self._collection.search(
+            fragments, k, vector if VECTOR in self._collection.layout()[0] else None, candidates, only
+        )

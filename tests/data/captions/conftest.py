@@ -16,7 +16,11 @@ VALID = {
     "karpathy": json.dumps(
         {
             "images": [
-                {"filename": "1.jpg", "split": "restval", "sentences": [{"raw": "A dog.", "tokens": ["a", "dog"]}, {"raw": "A café."}]},
+                {
+                    "filename": "1.jpg",
+                    "split": "restval",
+                    "sentences": [{"raw": "A dog.", "tokens": ["a", "dog"]}, {"raw": "A café."}],
+                },
                 {"filename": "2.jpg", "split": "test", "sentences": [{"raw": "An owl."}]},
             ],
             "dataset": "mine",
@@ -35,7 +39,9 @@ VALID = {
     "csv": 'image,caption\n1.jpg,A dog.\n1.jpg,"A café."\n2.jpg,An owl.\n',
     "tsv": "image\tcaption\n1.jpg\tA dog.\n1.jpg\tA café.\n2.jpg\tAn owl.\n",
     "jsonl": '{"image": "1.jpg", "captions": ["A dog.", "A café."]}\n{"image": "2.jpg", "caption": "An owl.", "split": null}\n',
-    "json": json.dumps([{"image": "1.jpg", "captions": ["A dog.", "A café."], "split": None}, {"image": "2.jpg", "caption": "An owl."}]),
+    "json": json.dumps(
+        [{"image": "1.jpg", "captions": ["A dog.", "A café."], "split": None}, {"image": "2.jpg", "caption": "An owl."}]
+    ),
     "scan": "".join(f"A dog {i}.\n" for i in range(10)),
     "released": "".join(f"1 5 {6 + i % 3} 9\n" for i in range(10)),
 }
@@ -57,7 +63,9 @@ def read(tmp_path, vocab):
         path = tmp_path / (name or NAMES.get(format, f"captions.{format}"))
         path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         options.setdefault("vocab", vocab)
-        return read_captions([f"{split}={path}" if split else str(path)], format, BadRecords(skip), CaptionOptions(**options))
+        return read_captions(
+            [f"{split}={path}" if split else str(path)], format, BadRecords(skip), CaptionOptions(**options)
+        )
 
     return read
 

@@ -6,7 +6,11 @@ import pytest
 def test_one_or_several_captions(read):
     content = '{"image": "1.jpg", "captions": ["A dog.", "A cat."], "split": "val", "more": 1}\n\n{"caption": "An owl.", "image": "2.jpg"}'
     captions = read("jsonl", content)
-    assert [caption[:3] for caption in captions] == [("1.jpg", "A dog.", "val"), ("1.jpg", "A cat.", "val"), ("2.jpg", "An owl.", None)]
+    assert [caption[:3] for caption in captions] == [
+        ("1.jpg", "A dog.", "val"),
+        ("1.jpg", "A cat.", "val"),
+        ("2.jpg", "An owl.", None),
+    ]
     assert captions[1].where.endswith("captions.jsonl: line 1: captions[1]")
 
 
@@ -22,7 +26,10 @@ def test_one_or_several_captions(read):
         ('{"image": "2.jpg", "captions": "A dog."}', "line 2: captions: expected a list, found 'A dog.'"),
         ('{"image": "2.jpg", "captions": []}', "line 2: captions: empty"),
         ('{"image": "2.jpg", "caption": ["A dog."]}', "line 2: caption: expected text, found ['A dog.']"),
-        ('{"image": "2.jpg", "captions": ["A dog."], "caption": "A dog."}', "line 2: 'caption' and 'captions', expected one of them"),
+        (
+            '{"image": "2.jpg", "captions": ["A dog."], "caption": "A dog."}',
+            "line 2: 'caption' and 'captions', expected one of them",
+        ),
         ('{"image": "2.jpg", "caption": "A dog.", "split": 1}', "line 2: split: expected text, found 1"),
         ('{"image": "2.jpg", "captions": [null]}', "line 2: captions[0]: expected text, found None"),
         ('{"image": "1.jpg", "captions": ["A dog."]}', "line 2: image '1.jpg' is already at "),
@@ -43,5 +50,11 @@ def test_bad_records_of_a_list(bad_record, rejected):
     records = [{"image": "1.jpg", "captions": ["A cat."]}, {"image": "2.jpg"}, {"image": "1.jpg", "captions": ["No."]}]
     left = [("1.jpg", "A cat.")]
     bad_record("json", json.dumps(records[:2]), "captions.json: [1]: captions: missing, expected a list", left=left)
-    bad_record("json", json.dumps(records[::2]), "captions.json: [1]: image '1.jpg' is already at ", "captions.json: [0]", left=left)
+    bad_record(
+        "json",
+        json.dumps(records[::2]),
+        "captions.json: [1]: image '1.jpg' is already at ",
+        "captions.json: [0]",
+        left=left,
+    )
     rejected("json", '{"images": []}', "captions.json: expected a JSON list of", "Karpathy's of karpathy")

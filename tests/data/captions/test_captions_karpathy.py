@@ -4,7 +4,12 @@ import json
 import pytest
 
 IMAGES = [
-    {"filename": f"{n}.jpg", "filepath": "val2014", "split": split, "sentences": [{"raw": f"Dog {n}."}, {"raw": f"Cat {n}."}]}
+    {
+        "filename": f"{n}.jpg",
+        "filepath": "val2014",
+        "split": split,
+        "sentences": [{"raw": f"Dog {n}."}, {"raw": f"Cat {n}."}],
+    }
     for n, split in enumerate(["train", "restval", "val", "test"])
 ]
 
@@ -36,13 +41,37 @@ def images_with(change):
     [
         (lambda images: images[2].pop("filename"), "images[2].filename: missing, expected text", texts(0, 1, 3)),
         (lambda images: images[2].pop("split"), "images[2].split: missing, expected text", texts(0, 1, 3)),
-        (lambda images: images[2].update(sentences={}), "images[2].sentences: expected a list, found {}", texts(0, 1, 3)),
+        (
+            lambda images: images[2].update(sentences={}),
+            "images[2].sentences: expected a list, found {}",
+            texts(0, 1, 3),
+        ),
         (lambda images: images[2].update(sentences=[]), "images[2].sentences: empty", texts(0, 1, 3)),
-        (lambda images: images[3]["sentences"][0].pop("raw"), "images[3].sentences[0].raw: missing, expected text", texts(0, 1, 2) + texts(3)[1:]),
-        (lambda images: images[3]["sentences"][1].update(raw=5), "images[3].sentences[1].raw: expected text, found 5", texts(0, 1, 2, 3)[:7]),
-        (lambda images: images[3]["sentences"].append("x"), "images[3].sentences[2]: expected an object with the key 'raw'", texts(0, 1, 2, 3)),
-        (lambda images: images.insert(0, None), "images[0]: expected an object with the key 'filename', found None", texts(0, 1, 2, 3)),
-        (lambda images: images.append(images[1]), "images[4].filename: '1.jpg' is already images[1]", texts(0, 1, 2, 3)),
+        (
+            lambda images: images[3]["sentences"][0].pop("raw"),
+            "images[3].sentences[0].raw: missing, expected text",
+            texts(0, 1, 2) + texts(3)[1:],
+        ),
+        (
+            lambda images: images[3]["sentences"][1].update(raw=5),
+            "images[3].sentences[1].raw: expected text, found 5",
+            texts(0, 1, 2, 3)[:7],
+        ),
+        (
+            lambda images: images[3]["sentences"].append("x"),
+            "images[3].sentences[2]: expected an object with the key 'raw'",
+            texts(0, 1, 2, 3),
+        ),
+        (
+            lambda images: images.insert(0, None),
+            "images[0]: expected an object with the key 'filename', found None",
+            texts(0, 1, 2, 3),
+        ),
+        (
+            lambda images: images.append(images[1]),
+            "images[4].filename: '1.jpg' is already images[1]",
+            texts(0, 1, 2, 3),
+        ),
     ],
 )
 def test_bad_images(bad_record, change, message, left):
@@ -57,7 +86,10 @@ def test_bad_images(bad_record, change, message, left):
         ("{}", "found no keys"),
         ('{"images": {}}', "key 'images' is a list"),
         ('{"images": []}', "no usable caption"),
-        ('{"images": [\n{"filename": "1.j', "line 2 column 14: not valid JSON (Unterminated string starting at); the file is cut short"),
+        (
+            '{"images": [\n{"filename": "1.j',
+            "line 2 column 14: not valid JSON (Unterminated string starting at); the file is cut short",
+        ),
     ],
 )
 def test_other_json(rejected, content, message):

@@ -33,7 +33,9 @@ def test_every_format_has_an_example(valid):
 def test_the_same_captions_in_every_format(read, valid, format, mark, ends):
     captions = read(format, mark + valid[format].replace("\n", ends).encode())
     assert [caption[:2] for caption in captions] == THREE
-    assert [caption.split for caption in captions] == (["train", "train", "test"] if format == "karpathy" else [None] * 3)
+    assert [caption.split for caption in captions] == (
+        ["train", "train", "test"] if format == "karpathy" else [None] * 3
+    )
     assert len({caption.where for caption in captions}) == 3
 
 
@@ -45,7 +47,13 @@ def test_the_split_of_the_source_holds(read, valid, format):
 @pytest.mark.parametrize("format", ALL)
 @pytest.mark.parametrize(
     "content, message",
-    [(b"", "empty file"), (b"\xef\xbb\xbf", ""), (b" \n\n", ""), (b"\xe9\n" * 5, "not UTF-8"), (b"\xff\xfea\x00", "not UTF-8")],
+    [
+        (b"", "empty file"),
+        (b"\xef\xbb\xbf", ""),
+        (b" \n\n", ""),
+        (b"\xe9\n" * 5, "not UTF-8"),
+        (b"\xff\xfea\x00", "not UTF-8"),
+    ],
 )
 def test_no_such_file(rejected, format, content, message):
     rejected(format, content, "captions" if format in NAMED else "caps", message)
@@ -121,7 +129,9 @@ def test_clean_text(read, text, clean):
     assert read("jsonl", json.dumps({"image": "1.jpg", "caption": text}))[0].text == clean
 
 
-@pytest.mark.parametrize("image", ["a b.jpg", "собака 犬.jpg", "train2014/1.jpg", "..jpg", "a..b.jpg", "1:2.jpg", "./1.jpg", "1"])
+@pytest.mark.parametrize(
+    "image", ["a b.jpg", "собака 犬.jpg", "train2014/1.jpg", "..jpg", "a..b.jpg", "1:2.jpg", "./1.jpg", "1"]
+)
 def test_good_image(read, image):
     assert read("jsonl", json.dumps({"image": image, "caption": "A dog."}))[0].image_id == image
 
@@ -145,7 +155,9 @@ OUTSIDE = ["/etc/passwd", "..", "../1.jpg", "a/../../1.jpg", "..\\1.jpg", "\\1.j
     ],
 )
 def test_bad_record_of_any_format(bad_record, change, message):
-    first, second, third = ({"image": f"{n}.jpg", "caption": text} for n, text in ((1, "A dog."), (2, "An owl."), (3, "A cat.")))
+    first, second, third = (
+        {"image": f"{n}.jpg", "caption": text} for n, text in ((1, "A dog."), (2, "An owl."), (3, "A cat."))
+    )
     lines = "\n".join(map(json.dumps, [first, {**second, **change}, third]))
     bad_record("jsonl", lines, "captions.jsonl: line 2", message, left=[("1.jpg", "A dog."), ("3.jpg", "A cat.")])
 
@@ -172,7 +184,10 @@ def test_twenty_bad_records_are_listed(capsys):
     for number in range(30):
         bad.report(f"record {number}")
     lines = capsys.readouterr().err.splitlines()
-    assert bad.count == 30 and lines[19:] == ["skipped: record 19", "skipped: more than 20 records; the others are only counted"]
+    assert bad.count == 30 and lines[19:] == [
+        "skipped: record 19",
+        "skipped: more than 20 records; the others are only counted",
+    ]
 
 
 def test_duplicate_captions():
@@ -208,7 +223,9 @@ def test_values_of_the_wrong_type_are_read_or_refused(read, valid, format, value
                     assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("content", ["[" * 100000, '{"image":' * 100000, "9" * 5000, "NaN", '{"images": ' + "[" * 900 + "]" * 900 + "}"])
+@pytest.mark.parametrize(
+    "content", ["[" * 100000, '{"image":' * 100000, "9" * 5000, "NaN", '{"images": ' + "[" * 900 + "]" * 900 + "}"]
+)
 @pytest.mark.parametrize("format", ["karpathy", "coco", "jsonl", "json"])
 def test_extreme_json(rejected, format, content):
     rejected(format, content, f"captions.{format}")

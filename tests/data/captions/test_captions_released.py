@@ -48,7 +48,11 @@ def test_directory(tmp_path, vocab):
     for split in ("train", "dev", "test"):
         (tmp_path / f"{split}_caps.txt.bt").write_text("1 5 6\n" * 5)
     captions = read_captions([str(tmp_path)], "released", BadRecords(), CaptionOptions(vocab=vocab))
-    assert [(caption.image_id, caption.split) for caption in captions[::5]] == [("train-0", "train"), ("dev-0", "val"), ("test-0", "test")]
+    assert [(caption.image_id, caption.split) for caption in captions[::5]] == [
+        ("train-0", "train"),
+        ("dev-0", "val"),
+        ("test-0", "test"),
+    ]
 
 
 def test_vocabulary_is_needed(rejected, tmp_path):

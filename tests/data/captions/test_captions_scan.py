@@ -20,7 +20,11 @@ def test_directory(tmp_path):
     for name in ("train", "dev", "testall", "other"):
         (tmp_path / f"{name}_caps.txt").write_text(lines(5), encoding="utf-8")
     captions = read_captions([str(tmp_path)], "scan", BadRecords())
-    assert [(caption.image_id, caption.split) for caption in captions[::5]] == [("train-0", "train"), ("dev-0", "val"), ("testall-0", "testall")]
+    assert [(caption.image_id, caption.split) for caption in captions[::5]] == [
+        ("train-0", "train"),
+        ("dev-0", "val"),
+        ("testall-0", "testall"),
+    ]
 
 
 @pytest.mark.parametrize("number", [1, 9, 11])

@@ -31,14 +31,18 @@ def lists(tmp_path):
 
 def test_lists(lists):
     captions = captions_of("1.jpg", "é 2.png", "3", "4.jpg", "a/5.jpg", ".6", "7.jpg")
-    chosen, left_out = split_by_lists(captions, lists(train="1\r\n\né 2.png \n1.jpg\n1\n", test="3.jpg\na/5\n.6"), BadRecords())
+    chosen, left_out = split_by_lists(
+        captions, lists(train="1\r\n\né 2.png \n1.jpg\n1\n", test="3.jpg\na/5\n.6"), BadRecords()
+    )
     assert splits(chosen) == {"1.jpg": "train", "é 2.png": "train", "3": "test", "a/5.jpg": "test", ".6": "test"}
     assert [caption.text for caption in chosen[:5]] == ["1.jpg 0", "é 2.png 0", "3 0", "a/5.jpg 0", ".6 0"]
     assert len(chosen) == 10 and left_out == 2
 
 
 def test_other_extension_is_another_image(lists):
-    chosen, left_out = split_by_lists(captions_of("1.jpg", "1.png", "2.jpg"), lists(train="1.jpg\n", test="1.png\n"), BadRecords())
+    chosen, left_out = split_by_lists(
+        captions_of("1.jpg", "1.png", "2.jpg"), lists(train="1.jpg\n", test="1.png\n"), BadRecords()
+    )
     assert splits(chosen) == {"1.jpg": "train", "1.png": "test"} and left_out == 1
 
 
@@ -62,7 +66,11 @@ def test_listed_image_without_captions(lists, capsys):
 def test_unusable_lists(lists, tmp_path):
     with pytest.raises(InputError, match="train.txt: none of the 2 images with captions is listed"):
         split_by_lists(captions_of("1", "2"), lists(train="3"), BadRecords(skip=True))
-    unreadable = [({"val": tmp_path / "no"}, "no: no such file"), ({"val": tmp_path}, "is a directory"), (lists(val=""), "val.txt: empty file")]
+    unreadable = [
+        ({"val": tmp_path / "no"}, "no: no such file"),
+        ({"val": tmp_path}, "is a directory"),
+        (lists(val=""), "val.txt: empty file"),
+    ]
     for paths, message in unreadable:
         with pytest.raises(InputError, match=message):
             split_by_lists(captions_of("1"), paths, BadRecords())
@@ -96,7 +104,9 @@ def test_every_split_gets_an_image(images, val, test, sizes):
     assert tuple(found.count(split) for split in ("train", "val", "test")) == sizes
 
 
-@pytest.mark.parametrize("val, test", [(-0.1, 0.1), (0.1, -0.1), (1, 0), (0, 1.5), (0.5, 0.5), (float("nan"), 0), (0, float("inf"))])
+@pytest.mark.parametrize(
+    "val, test", [(-0.1, 0.1), (0.1, -0.1), (1, 0), (0, 1.5), (0.5, 0.5), (float("nan"), 0), (0, float("inf"))]
+)
 def test_proportions_out_of_range(val, test):
     with pytest.raises(InputError, match=f"val {val} and test {test}: expected two numbers from 0, together below 1"):
         split_by_proportion(captions_of("1", "2", "3"), val, test, seed=0)
@@ -110,7 +120,11 @@ def test_too_few_images(images, val, test):
 
 @pytest.mark.parametrize("second, shown", [("test", "'test'"), (None, "no split")])
 def test_one_split(second, shown):
-    captions = [Caption("1", "a", "train", "x: line 1"), Caption("2", "a", "test", "x: line 2"), Caption("1", "b", "train", "y: line 3")]
+    captions = [
+        Caption("1", "a", "train", "x: line 1"),
+        Caption("2", "a", "test", "x: line 2"),
+        Caption("1", "b", "train", "y: line 3"),
+    ]
     check_one_split(captions)
     with pytest.raises(InputError) as caught:
         check_one_split([*captions, Caption("1", "c", second, "y: line 4")])
@@ -119,7 +133,9 @@ def test_one_split(second, shown):
 
 def test_lists_before_own_splits_before_a_draw(lists):
     own = captions_of("1", "2", "3")
-    assert assign_splits(own, lists(val="1\n3"), 0.1, 0.1, 0, BadRecords()) == split_by_lists(own, lists(val="1\n3"), BadRecords())
+    assert assign_splits(own, lists(val="1\n3"), 0.1, 0.1, 0, BadRecords()) == split_by_lists(
+        own, lists(val="1\n3"), BadRecords()
+    )
     assert assign_splits(own, {}, 0.1, 0.1, 0, BadRecords()) == (own, 0)
     none = [caption._replace(split=None) for caption in own]
     assert assign_splits(none, {}, 0.1, 0.1, 7, BadRecords()) == (split_by_proportion(none, 0.1, 0.1, 7), 0)

@@ -22,7 +22,12 @@ def test_quotes_are_plain_in_tsv(read):
 def test_quote_that_is_never_closed_does_not_fill_the_memory(bad_record, monkeypatch):
     monkeypatch.setattr(table, "_LONGEST", 100)
     content = 'image,caption\n1.jpg,A cat.\n2.jpg,"A dog.\n' + "\n" * 100 + "3.jpg,An owl.\n"
-    bad_record("csv", content, "captions.csv: line 3: not a row (field larger than field limit (100)", left=[("1.jpg", "A cat."), ("3.jpg", "An owl.")])
+    bad_record(
+        "csv",
+        content,
+        "captions.csv: line 3: not a row (field larger than field limit (100)",
+        left=[("1.jpg", "A cat."), ("3.jpg", "An owl.")],
+    )
 
 
 def test_long_field(read):
@@ -55,7 +60,10 @@ def test_quote_that_is_never_closed(bad_record):
 @pytest.mark.parametrize(
     "header, message",
     [
-        ("images,caption", "captions.csv: line 1: no column 'image'; the columns are: 'images', 'caption'; did you mean 'images'?"),
+        (
+            "images,caption",
+            "captions.csv: line 1: no column 'image'; the columns are: 'images', 'caption'; did you mean 'images'?",
+        ),
         ("image,text", "no column 'caption'; the columns are: 'image', 'text'"),
         ("image\tcaption", "no column 'image'; the columns are: 'image\\tcaption'"),
         ("image,caption,image", "more than one column 'image'"),
@@ -66,7 +74,13 @@ def test_columns_that_are_not_there(rejected, header, message):
 
 
 def test_split_column_must_exist_and_be_filled(rejected, bad_record):
-    rejected("csv", "image,caption,Split\n1.jpg,A dog.,train\n", "no column 'split'", "did you mean 'Split'?", split_column="split")
+    rejected(
+        "csv",
+        "image,caption,Split\n1.jpg,A dog.,train\n",
+        "no column 'split'",
+        "did you mean 'Split'?",
+        split_column="split",
+    )
     content = "image,caption,split\n1.jpg,A dog.,train\n2.jpg,A cat.,\n"
     bad_record("csv", content, "line 3: the split is empty", left=[("1.jpg", "A dog.")], split_column="split")
 

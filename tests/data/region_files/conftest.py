@@ -74,13 +74,22 @@ def oscar_line():
 
 def bottom_up(n=2, **changes):
     """Keys of a .npz of bottom-up-attention.pytorch."""
-    keys = dict(x=np.arange(3 * n).reshape(n, 3), bbox=np.arange(4 * n).reshape(n, 4), num_bbox=n, image_h=480, image_w=640)
+    keys = dict(
+        x=np.arange(3 * n).reshape(n, 3), bbox=np.arange(4 * n).reshape(n, 4), num_bbox=n, image_h=480, image_w=640
+    )
     return {**keys, "info": np.array({"objects_id": 1}, object), **changes}
 
 
 def uniter(n=2, **changes):
     """Keys of a .npz of UNITER."""
-    return {**dict(features=np.ones((n, 3), np.float16), norm_bb=np.tile([0.1, 0.2, 0.3, 0.4, 0.2, 0.2], (n, 1)), conf=np.ones(n)), **changes}
+    return {
+        **dict(
+            features=np.ones((n, 3), np.float16),
+            norm_bb=np.tile([0.1, 0.2, 0.3, 0.4, 0.2, 0.2], (n, 1)),
+            conf=np.ones(n),
+        ),
+        **changes,
+    }
 
 
 @pytest.fixture
@@ -90,7 +99,9 @@ def npz_bytes():
     def _bytes(kind, n=2, compressed=True, **changes):
         keys = {"bottom_up": bottom_up, "uniter": uniter}[kind](n, **changes)
         file = io.BytesIO()
-        (np.savez_compressed if compressed else np.savez)(file, **{key: value for key, value in keys.items() if value is not None})
+        (np.savez_compressed if compressed else np.savez)(
+            file, **{key: value for key, value in keys.items() if value is not None}
+        )
         return file.getvalue()
 
     return _bytes

@@ -11,7 +11,10 @@ def write(tmp_path):
 
     def _write(values, folder=True):
         path = tmp_path / "features.lmdb"
-        with lmdb.open(str(path), map_size=1 << 22, subdir=folder, lock=False) as environment, environment.begin(write=True) as transaction:
+        with (
+            lmdb.open(str(path), map_size=1 << 22, subdir=folder, lock=False) as environment,
+            environment.begin(write=True) as transaction,
+        ):
             for key, value in values.items():
                 transaction.put(key.encode(), value)
         return path

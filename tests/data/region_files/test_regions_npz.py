@@ -31,7 +31,10 @@ def test_folder(read, folder):
 
 
 def test_files(read, folder):
-    assert list(read("npz", folder / "sub" / "flickr30k_000000012.npz", folder / "b.npz")[0]) == ["flickr30k_000000012", "b"]
+    assert list(read("npz", folder / "sub" / "flickr30k_000000012.npz", folder / "b.npz")[0]) == [
+        "flickr30k_000000012",
+        "b",
+    ]
 
 
 def test_seven_box_numbers(tmp_path, read, npz_bytes):
@@ -74,7 +77,13 @@ def test_truncated(read, refused, folder, npz_bytes, compressed, keep):
     assert len(read("npz", folder, skip=True)[0]) == 2
 
 
-@pytest.mark.parametrize("shape, says", [((1 << 24, 1), "'x': 16777216 boxes, more than the limit of 2048"), ((2, 1 << 24), "'x': 33554432 numbers, more than the limit of")])
+@pytest.mark.parametrize(
+    "shape, says",
+    [
+        ((1 << 24, 1), "'x': 16777216 boxes, more than the limit of 2048"),
+        ((2, 1 << 24), "'x': 33554432 numbers, more than the limit of"),
+    ],
+)
 def test_small_members_do_not_fill_the_memory(folder, refused, npz_bytes, shape, says):
     zeros = np.zeros(shape, np.uint8)
     (folder / "b.npz").write_bytes(npz_bytes("bottom_up", x=zeros, num_bbox=shape[0]))
@@ -92,7 +101,10 @@ def test_member_larger_than_any_array(folder, refused, npz_bytes, monkeypatch):
 
 @pytest.mark.parametrize("method, name", [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "lzma")])
 def test_methods_that_are_unpacked_without_bound_are_refused(folder, refused, npz_bytes, method, name):
-    with zipfile.ZipFile(io.BytesIO(npz_bytes("bottom_up"))) as source, zipfile.ZipFile(folder / "b.npz", "w", method) as target:
+    with (
+        zipfile.ZipFile(io.BytesIO(npz_bytes("bottom_up"))) as source,
+        zipfile.ZipFile(folder / "b.npz", "w", method) as target,
+    ):
         for member in source.namelist():
             target.writestr(member, source.read(member))
     refused("npz", folder / "b.npz", says=["b.npz: key 'x': packed by " + name, "pack it again by deflate"])

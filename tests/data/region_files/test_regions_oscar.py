@@ -24,10 +24,16 @@ BAD = {
     "count is a text": (lambda line: line("bad", 1, num_boxes="1"), "a whole number num_boxes"),
     "count is true": (lambda line: line("bad", 1, num_boxes=True), "a whole number num_boxes"),
     "no boxes": (lambda line: line("bad", 1, num_boxes=0), "num_boxes to be a whole number above 0"),
-    "another count": (lambda line: line("bad", 2, num_boxes=1), "features holds 16432 bytes, expected 8216 for 1 boxes"),
+    "another count": (
+        lambda line: line("bad", 2, num_boxes=1),
+        "features holds 16432 bytes, expected 8216 for 1 boxes",
+    ),
     "another count, plain": (lambda line: line("bad", 2, True).replace(b"\t2", b"\t3"), "expected 24648"),
     "base64": (lambda line: line("bad", 1, features="\u00e9\ud800"), "not valid base64"),
-    "NaN": (lambda line: line("bad", 1, features=base64.b64encode(b"\0\0\xc0\x7f" * 2054).decode()), "features contain NaN"),
+    "NaN": (
+        lambda line: line("bad", 1, features=base64.b64encode(b"\0\0\xc0\x7f" * 2054).decode()),
+        "features contain NaN",
+    ),
     "id": (lambda line: line("/bad", 1), "cannot be used"),
 }
 

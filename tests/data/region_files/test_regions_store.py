@@ -10,7 +10,8 @@ def test_rows(tmp_path, read, write_animals, dtype):
     found, _ = read("store", tmp_path / "animals")
     assert list(found) == ["cat", "dog", "owl"]
     regions = found["dog"]
-    assert regions.features.tolist() == [[7, 8, 9]] and regions.features.dtype == np.float32  # the empty slot is not given
+    # The empty slot is not given.
+    assert regions.features.tolist() == [[7, 8, 9]] and regions.features.dtype == np.float32
     assert regions.boxes.tolist() == [[0, 1, 2, 3]]
     assert regions[2:5] == (640, 480, "dog.jpg")
     centres, _ = cluster_regions(found["cat"].features, found["cat"].boxes)

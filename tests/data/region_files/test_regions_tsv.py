@@ -17,7 +17,10 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_parts_in_order(read, write, tsv_line, end):
-    parts = [write(tsv_line(7, 1), tsv_line("a/b", 2, 5), name="x.tsv.1", end=end), write(b"", tsv_line(9, 1), name="x.tsv.2", end=end)]
+    parts = [
+        write(tsv_line(7, 1), tsv_line("a/b", 2, 5), name="x.tsv.1", end=end),
+        write(b"", tsv_line(9, 1), name="x.tsv.2", end=end),
+    ]
     found, bad = read("tsv", *parts)
     assert list(found) == ["7", "a/b", "9"] and bad == 0
     regions = found["a/b"]
@@ -33,12 +36,21 @@ def test_last_line_without_line_end_is_read(read, write, tsv_line):
 
 
 BAD = {
-    "too few fields": (lambda line: line("bad", 1).rpartition(b"\t")[0], "expected 6 tab-separated fields (image_id image_w"),
+    "too few fields": (
+        lambda line: line("bad", 1).rpartition(b"\t")[0],
+        "expected 6 tab-separated fields (image_id image_w",
+    ),
     "too many fields": (lambda line: line("bad", 1) + b"\t1", "found 7"),
     "base64": (lambda line: line("bad", 1, features=b"@@@@"), "features is not valid base64"),
     "base64 length": (lambda line: line("bad", 1, boxes=b"AAA"), "boxes is not valid base64"),
-    "boxes of another count": (lambda line: line("bad", 2, count=b"1"), "boxes holds 32 bytes, expected 16 for 1 boxes"),
-    "features of another count": (lambda line: line("bad", 2, features=b"AAAA" * 5), "features holds 15 bytes, expected a multiple of 8"),
+    "boxes of another count": (
+        lambda line: line("bad", 2, count=b"1"),
+        "boxes holds 32 bytes, expected 16 for 1 boxes",
+    ),
+    "features of another count": (
+        lambda line: line("bad", 2, features=b"AAAA" * 5),
+        "features holds 15 bytes, expected a multiple of 8",
+    ),
     "no features": (lambda line: line("bad", 1, features=b""), "features holds 0 bytes"),
     "NaN": (lambda line: line("bad", 1, features=b"AADAfwAAwH8="), "features contain NaN"),
     "infinite box": (lambda line: line("bad", 1, boxes=b"AACAfwAAgH8AAIB/AACAfw=="), "boxes contain NaN, infinity"),
@@ -72,7 +84,9 @@ def test_truncated(read, refused, write, tsv_line, cut, says):
     assert list(read("tsv", path, skip=True)[0]) == ["1"]
 
 
-@pytest.mark.parametrize("data, says", [(b"PK\x03\x04..", "a zip archive; unpack it"), (b"\x1f\x8b..", "gzip"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    "data, says", [(b"PK\x03\x04..", "a zip archive; unpack it"), (b"\x1f\x8b..", "gzip"), (None, "cannot be read")]
+)
 def test_not_a_tsv_stops_before_the_first_item(tmp_path, write, tsv_line, data, says):
     if data:
         (tmp_path / "second").write_bytes(data)
@@ -103,7 +117,11 @@ def test_many_boxes_do_not_fill_the_memory(read, refused, write, tsv_line, count
 def test_many_numbers_a_box_do_not_fill_the_memory(refused, write, tsv_line, monkeypatch):
     monkeypatch.setattr(checks, "MOST_NUMBERS", 11)  # 2 boxes have 8 numbers, 6 features
     refused("tsv", write(tsv_line(1, 4)), says=["boxes: 16 numbers, more than the limit of 11 an image"])
-    refused("tsv", write(tsv_line(1, 2, features=tsv_line(1, 4).split(b"\t")[5])), says=["features: 12 numbers, more than the limit of 11 an image"])
+    refused(
+        "tsv",
+        write(tsv_line(1, 2, features=tsv_line(1, 4).split(b"\t")[5])),
+        says=["features: 12 numbers, more than the limit of 11 an image"],
+    )
 
 
 def test_line_without_end_does_not_fill_the_memory(read, write, tsv_line, monkeypatch):

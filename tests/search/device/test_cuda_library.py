@@ -64,7 +64,9 @@ def test_a_library_at_hand_is_taken(fake_nvcc, tmp_path, monkeypatch):
 
 def test_a_failed_build_is_one_line_and_leaves_nothing(fake_nvcc, monkeypatch):
     monkeypatch.setenv("FAIL", "1")
-    with pytest.raises(InputError, match=r"nvcc failed, the fused kernel was not built: x.cu\(3\): error: expected a ;"):
+    with pytest.raises(
+        InputError, match=r"nvcc failed, the fused kernel was not built: x.cu\(3\): error: expected a ;"
+    ):
         cuda_library.find_or_build()
     monkeypatch.delenv("FAIL")
     assert cuda_library.find_or_build().is_file()
@@ -92,7 +94,13 @@ class OnGpu:
 
     def __init__(self, shape, typestr, address, strides=None):
         self.shape = shape
-        self.__cuda_array_interface__ = {"shape": shape, "typestr": typestr, "data": (address, False), "strides": strides, "version": 3}
+        self.__cuda_array_interface__ = {
+            "shape": shape,
+            "typestr": typestr,
+            "data": (address, False),
+            "strides": strides,
+            "version": 3,
+        }
 
 
 def call(library, **changes):

@@ -32,7 +32,9 @@ def make_problem(precision, lengths=RAGGED, query_lengths=QUERIES, dim=33):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     values, scales = kernel.encode_rows(vectors[: sum(lengths)], precision)
     offsets = np.cumsum([0, *lengths], dtype=np.int64)
-    return kernel.StoredFragments(values, scales, offsets, precision, dim), np.split(vectors[sum(lengths) :], np.cumsum(query_lengths)[:-1])
+    return kernel.StoredFragments(values, scales, offsets, precision, dim), np.split(
+        vectors[sum(lengths) :], np.cumsum(query_lengths)[:-1]
+    )
 
 
 def by_hand(queries, rows, items, stored):
@@ -59,15 +61,18 @@ def test_scores_are_eq_5(precision, stored, block_bytes, resident):
     np.testing.assert_allclose(kept.scores(queries, items, stored), by_hand(queries, rows, items, stored), atol=2e-6)
 
 
+# The kernel rounds queries too.
 @pytest.mark.parametrize("stored", ["image", "text"])
-@pytest.mark.parametrize("precision, rounding", [("float32", 1e-6), ("bfloat16", 2e-3), ("int8", 4e-3)])  # the kernel rounds queries too
+@pytest.mark.parametrize("precision, rounding", [("float32", 1e-6), ("bfloat16", 2e-3), ("int8", 4e-3)])
 def test_scores_are_the_kernels(precision, rounding, stored):
     rows, queries = make_problem(precision, [4] * 20, [6] * 3)
     found = paddle_scores(queries, rows, stored=stored, dtype="float32")
     np.testing.assert_allclose(found, kernel.scores(queries, rows, stored=stored), atol=8 * rounding)
 
 
-@pytest.mark.parametrize("query_lengths, items", [([], None), ([0], None), ([2], np.array([], np.int64)), ([2], np.array([1, 5]))])
+@pytest.mark.parametrize(
+    "query_lengths, items", [([], None), ([0], None), ([2], np.array([], np.int64)), ([2], np.array([1, 5]))]
+)
 def test_nothing_to_score(query_lengths, items):
     rows, queries = make_problem("int8", query_lengths=query_lengths)
     queries = queries[: len(query_lengths)]
@@ -87,7 +92,9 @@ def test_rows_are_read_through_a_memory_map_of_read_only_files(tmp_path):
     mapped = replace(rows, values=np.load(tmp_path / "values.npy", mmap_mode="r"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        np.testing.assert_array_equal(paddle_scores(queries, mapped, dtype="float32"), paddle_scores(queries, rows, dtype="float32"))
+        np.testing.assert_array_equal(
+            paddle_scores(queries, mapped, dtype="float32"), paddle_scores(queries, rows, dtype="float32")
+        )
 
 
 def test_blocks_stay_below_their_bound():
@@ -120,6 +127,8 @@ def test_rows_that_are_centred(stored):
     offsets, queries = np.array([0, 5, 6, 12]), [random.normal(size=(4, 8)).astype(np.float32)]
     rows = kernel.StoredFragments(*kernel.encode_rows(vectors, "int8", center=center), offsets, "int8", 8, center)
     products = vectors @ queries[0].T
-    expected = [part.max(0).sum() if stored == "image" else part.max(1).sum() for part in np.split(products, offsets[1:-1])]
+    expected = [
+        part.max(0).sum() if stored == "image" else part.max(1).sum() for part in np.split(products, offsets[1:-1])
+    ]
     np.testing.assert_allclose(paddle_scores(queries, rows, stored=stored, dtype="float32")[0], expected, rtol=5e-3)
     np.testing.assert_allclose(kernel.scores(queries, rows, stored=stored)[0], expected, rtol=5e-3)

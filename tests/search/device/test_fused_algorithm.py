@@ -39,10 +39,24 @@ def emulate(tmp_path_factory):
         fragments = np.zeros((sum(lengths), width), np.float16)
         fragments[:, : rows.dim] = np.concatenate([*queries, np.empty((0, rows.dim), np.float32)])
         begins, positions = (rows.offsets[:-1], rows.offsets) if begins is None else (begins, positions)
-        settings = (len(queries), len(begins), len(fragments), len(rows.values), width, CODE[rows.precision], items_per_block)
-        numbers = np.array([*settings, stored == "text", m, shift, *np.cumsum([0, *lengths]), *begins, *positions], np.int64)
+        settings = (
+            len(queries),
+            len(begins),
+            len(fragments),
+            len(rows.values),
+            width,
+            CODE[rows.precision],
+            items_per_block,
+        )
+        numbers = np.array(
+            [*settings, stored == "text", m, shift, *np.cumsum([0, *lengths]), *begins, *positions], np.int64
+        )
         scales = b"" if rows.scales is None else rows.scales.tobytes()
-        answer = subprocess.run([str(program)], input=numbers.tobytes() + scales + fragments.tobytes() + rows.values.tobytes(), capture_output=True)
+        answer = subprocess.run(
+            [str(program)],
+            input=numbers.tobytes() + scales + fragments.tobytes() + rows.values.tobytes(),
+            capture_output=True,
+        )
         assert answer.returncode == 0, answer.stderr.decode()[:3000]
         return np.frombuffer(answer.stdout, np.float32).reshape(len(queries), len(begins))
 
@@ -62,7 +76,11 @@ def make_problem(lengths, query_lengths, dim, precision, seed=0):
         values[:, :dim] = stored
         return queries, StoredFragments(values, None, offsets, precision, dim), values[:, :dim].astype(np.float64)
     values, scales = encode_rows(stored, precision)
-    return queries, StoredFragments(values, scales, offsets, precision, dim), decode_rows(values, scales, precision, dim).astype(np.float64)
+    return (
+        queries,
+        StoredFragments(values, scales, offsets, precision, dim),
+        decode_rows(values, scales, precision, dim).astype(np.float64),
+    )
 
 
 def by_hand(queries, vectors, spans, stored):
@@ -112,7 +130,9 @@ def test_chosen_items_in_any_order_and_twice(emulate):
     items = np.array([8, 0, 2, 2, 1, 9])
     begins, lengths = rows.offsets[items], np.diff(rows.offsets)[items]
     found = emulate(queries, rows, "image", 4, begins=begins, positions=np.cumsum([0, *lengths]))
-    np.testing.assert_allclose(found, by_hand(queries, vectors, list(zip(begins, begins + lengths)), "image"), rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(
+        found, by_hand(queries, vectors, list(zip(begins, begins + lengths)), "image"), rtol=2e-6, atol=2e-6
+    )
 
 
 def test_bf16_from_the_smallest_to_the_largest_that_fp16_holds(emulate):
@@ -142,15 +162,31 @@ def pretended_gpu(emulate, monkeypatch):
     calls = []
 
     def late_interaction_scores(*given):
-        queries, query_offsets, n_queries, _, values, scales, precision, width, begins, positions, n, items_per_block, text, out, _ = (
-            getattr(argument, "value", argument) for argument in given
-        )
+        (
+            queries,
+            query_offsets,
+            n_queries,
+            _,
+            values,
+            scales,
+            precision,
+            width,
+            begins,
+            positions,
+            n,
+            items_per_block,
+            text,
+            out,
+            _,
+        ) = (getattr(argument, "value", argument) for argument in given)
         calls.append(n)
         ends, positions = memory_at(query_offsets, [n_queries + 1], np.int64), memory_at(positions, [n + 1], np.int64)
         begins = memory_at(begins, [n], np.int64)
         count = int((begins + np.diff(positions)).max())
         stored = memory_at(values, [count, width], [np.float16, np.uint16, np.uint8][precision])
-        rows = StoredFragments(stored, memory_at(scales, [count], np.float32) if scales else None, None, list(CODE)[precision], width)
+        rows = StoredFragments(
+            stored, memory_at(scales, [count], np.float32) if scales else None, None, list(CODE)[precision], width
+        )
         asked = np.split(memory_at(queries, [ends[-1], width], np.float16).astype(np.float32), ends[1:-1])
         found = emulate(asked, rows, "text" if text else "image", items_per_block, begins=begins, positions=positions)
         ctypes.memmove(out, found.ctypes.data, found.nbytes)
@@ -158,10 +194,14 @@ def pretended_gpu(emulate, monkeypatch):
 
     monkeypatch.setattr(paddle.device, "get_device", lambda: "gpu:0")
     monkeypatch.setattr(paddle.device.cuda, "get_device_capability", lambda: (8, 0))
-    monkeypatch.setattr(paddle.device, "current_stream", lambda: SimpleNamespace(stream_base=SimpleNamespace(cuda_stream=0)))
+    monkeypatch.setattr(
+        paddle.device, "current_stream", lambda: SimpleNamespace(stream_base=SimpleNamespace(cuda_stream=0))
+    )
     monkeypatch.setattr("inflate_shrink.search.device.rows.free_memory", lambda: 1 << 30)
     monkeypatch.setattr(DeviceRows, "_upload", lambda self, part: paddle.to_tensor(np.ascontiguousarray(part)))
-    monkeypatch.setattr(fused, "cuda_library", lambda architectures: SimpleNamespace(late_interaction_scores=late_interaction_scores))
+    monkeypatch.setattr(
+        fused, "cuda_library", lambda architectures: SimpleNamespace(late_interaction_scores=late_interaction_scores)
+    )
     monkeypatch.setattr(fused, "device_pointer", lambda tensor: tensor.data_ptr())
     return calls
 
@@ -171,12 +211,18 @@ def pretended_gpu(emulate, monkeypatch):
 @pytest.mark.parametrize("resident", [None, False])
 def test_fused_rows_hand_the_kernel_what_it_needs(pretended_gpu, precision, resident, stored):
     queries, rows, vectors = make_problem(RAGGED, [5, 0, 33], 35, precision)
-    tolerance = {"rtol": 1e-3, "atol": 1e-3} if precision == "float32" else {"rtol": 1e-5, "atol": 1e-5}  # Paddle 2.6 cuts fp16 on the CPU
+    # Paddle 2.6 cuts fp16 on the CPU.
+    tolerance = {"rtol": 1e-3, "atol": 1e-3} if precision == "float32" else {"rtol": 1e-5, "atol": 1e-5}
     kept = fused.FusedRows(rows, block_bytes=0 if resident is None else 150_000, resident=resident)
     assert kept.resident == (resident is None)
     items = np.array([8, 0, 4, 4, 1])
     for chosen in (None, items):
-        begins, ends = (rows.offsets[:-1], rows.offsets[1:]) if chosen is None else (rows.offsets[items], rows.offsets[items + 1])
-        found, expected = kept.scores(queries, chosen, stored), by_hand(queries, vectors, list(zip(begins, ends)), stored)
+        begins, ends = (
+            (rows.offsets[:-1], rows.offsets[1:]) if chosen is None else (rows.offsets[items], rows.offsets[items + 1])
+        )
+        found, expected = (
+            kept.scores(queries, chosen, stored),
+            by_hand(queries, vectors, list(zip(begins, ends)), stored),
+        )
         np.testing.assert_allclose(found, expected, **tolerance)
     assert len(pretended_gpu) == 2 if kept.resident else len(pretended_gpu) > 2  # blocks

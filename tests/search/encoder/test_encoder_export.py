@@ -48,8 +48,14 @@ def test_diverged_model_leaves_nothing(untrained, tmp_path):
 
 def test_graph_that_differs_leaves_nothing(untrained, tmp_path, monkeypatch):
     opened = export.open_graph
-    monkeypatch.setattr(export, "open_graph", lambda *arguments: lambda *arrays: [np.negative(array) for array in opened(*arguments)(*arrays)])
-    with pytest.raises(InputError, match="encoder: model.* differs from the model by .*, more than 0.0001; nothing was written"):
+    monkeypatch.setattr(
+        export,
+        "open_graph",
+        lambda *arguments: lambda *arrays: [np.negative(array) for array in opened(*arguments)(*arrays)],
+    )
+    with pytest.raises(
+        InputError, match="encoder: model.* differs from the model by .*, more than 0.0001; nothing was written"
+    ):
         export_encoder(untrained(), tmp_path / "encoder")
     assert not [*tmp_path.iterdir()]
 

@@ -40,7 +40,9 @@ def test_damaged_file(encoder, name):
     (encoder / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert f"{encoder / name}: its checksum is not the one in encoder.json" in refusal(QueryEncoder, encoder)
     (encoder / name).write_bytes(whole[:-1])
-    assert f"{encoder / name}: has {len(whole) - 1} bytes, encoder.json says {len(whole)}" in refusal(QueryEncoder, encoder)
+    assert f"{encoder / name}: has {len(whole) - 1} bytes, encoder.json says {len(whole)}" in refusal(
+        QueryEncoder, encoder
+    )
     (encoder / name).unlink()
     assert f"{encoder / name}: missing" in refusal(QueryEncoder, encoder)
 
@@ -59,7 +61,10 @@ def test_large_files_are_read_to_verify_only(encoder, monkeypatch):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda text: text.replace('"text_length": 6', '"text_length": 7'), r"encoder.json: damaged \(its checksum is wrong\)"),
+        (
+            lambda text: text.replace('"text_length": 6', '"text_length": 7'),
+            r"encoder.json: damaged \(its checksum is wrong\)",
+        ),
         (lambda text: text[:-3], r"encoder.json: is no JSON \(.*\); it is damaged, copy it"),
         (lambda text: "[]", r"encoder.json: its content: expected a mapping, found \[\]; it is damaged"),
     ],
@@ -74,8 +79,14 @@ def test_damaged_meta(encoder, change, message):
     "changes, message",
     [
         ({"tokenizer": 5}, "tokenizer: expected a mapping, found 5"),
-        ({"tokenizer": {"text_length": 10**12, "first_token": "", "last_token": ""}}, "tokenizer.text_length: expected a whole number from 1 to 65536, found 1000000000000"),
-        ({"tokenizer": {"text_length": 6, "first_token": 1, "last_token": ""}}, "tokenizer.first_token: expected a text, found 1"),
+        (
+            {"tokenizer": {"text_length": 10**12, "first_token": "", "last_token": ""}},
+            "tokenizer.text_length: expected a whole number from 1 to 65536, found 1000000000000",
+        ),
+        (
+            {"tokenizer": {"text_length": 6, "first_token": 1, "last_token": ""}},
+            "tokenizer.first_token: expected a text, found 1",
+        ),
         ({"positions": -7}, "positions: expected a whole number from 0 to 65536, found -7"),
         ({"side": "audio"}, "side: expected 'text' or 'image', found 'audio'"),
         ({"dim": "8"}, "dim: expected a whole number from 1, found '8'"),
@@ -102,7 +113,9 @@ def test_another_format(encoder):
 
 
 def test_no_encoder(tmp_path):
-    assert f"{tmp_path}: not an exported encoder: encoder.json is missing; tools/export.py makes an encoder" == refusal(QueryEncoder, tmp_path)
+    assert f"{tmp_path}: not an exported encoder: encoder.json is missing; tools/export.py makes an encoder" == refusal(
+        QueryEncoder, tmp_path
+    )
     assert "nowhere: no such directory" in refusal(QueryEncoder, tmp_path / "nowhere")
 
 
@@ -115,7 +128,10 @@ def test_backends(encoder):
     assert "there is no ONNX file; add it with tools/index.py onnx" in refusal(QueryEncoder, encoder, backend="onnx")
 
 
-@pytest.mark.parametrize("onnx, hint", [(False, "export it again with this version"), (True, "or use model.onnx beside it with the backend onnx")])
+@pytest.mark.parametrize(
+    "onnx, hint",
+    [(False, "export it again with this version"), (True, "or use model.onnx beside it with the backend onnx")],
+)
 def test_graph_of_another_paddle(encoder, monkeypatch, onnx, hint):
     for name in GRAPHS:
         (encoder / name).unlink(missing_ok=True)
@@ -125,14 +141,21 @@ def test_graph_of_another_paddle(encoder, monkeypatch, onnx, hint):
     write_again(encoder, paddle="3.3.1")
     monkeypatch.setattr(paddle, "__version__", "2.6.2")
     message = refusal(QueryEncoder, encoder, backend="paddle")
-    assert message.startswith(f"{encoder}/model.json: written by Paddle 3.3.1, cannot be opened by Paddle 2.6.2") and message.endswith(hint)
+    assert message.startswith(
+        f"{encoder}/model.json: written by Paddle 3.3.1, cannot be opened by Paddle 2.6.2"
+    ) and message.endswith(hint)
 
 
-@pytest.mark.skipif(paddle.__version__.startswith("2."), reason="Paddle 2 ends the process; damage is found by the checksum before")
+@pytest.mark.skipif(
+    paddle.__version__.startswith("2."), reason="Paddle 2 ends the process; damage is found by the checksum before"
+)
 def test_graph_that_cannot_be_opened(encoder):
     (encoder / "model.json").write_text("{}")
     write_again(encoder)
-    assert f"model.json: written by Paddle {paddle.__version__}, cannot be opened by Paddle {paddle.__version__}" in refusal(QueryEncoder, encoder)
+    assert (
+        f"model.json: written by Paddle {paddle.__version__}, cannot be opened by Paddle {paddle.__version__}"
+        in refusal(QueryEncoder, encoder)
+    )
 
 
 def test_onnx_file_that_cannot_be_opened(encoder):

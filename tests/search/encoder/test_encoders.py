@@ -13,11 +13,26 @@ from inflate_shrink.errors import InputError
 from inflate_shrink.search.encoder.encoders import BATCH, ImageEncoder, QueryEncoder
 
 PADDLE_3 = not paddle.__version__.startswith("2.")
-TEXTS = ["a dog", "a", "dogs in the snow. a dog", "in [PAD] snow", "été"]  # 2, 1, 4 (cut), 3 and 1 words' pieces between [CLS] and [SEP]
-SHAPES = {"F": {"fragments": 1}, "B3": {"fragments": 3}, "B": {"fragments": 6}, "I": {"codes": 2}, "k2l4": {"codes": 2, "fragments": 4}}
+# 2, 1, 4 (cut), 3 and 1 words' pieces between [CLS] and [SEP].
+TEXTS = [
+    "a dog",
+    "a",
+    "dogs in the snow. a dog",
+    "in [PAD] snow",
+    "été",
+]
+SHAPES = {
+    "F": {"fragments": 1},
+    "B3": {"fragments": 3},
+    "B": {"fragments": 6},
+    "I": {"codes": 2},
+    "k2l4": {"codes": 2, "fragments": 4},
+}
 
 
-@pytest.fixture(params=["paddle", pytest.param("onnx", marks=pytest.mark.skipif(not PADDLE_3, reason="paddle2onnx needs Paddle 3"))])
+@pytest.fixture(
+    params=["paddle", pytest.param("onnx", marks=pytest.mark.skipif(not PADDLE_3, reason="paddle2onnx needs Paddle 3"))]
+)
 def backend(request):
     return request.param
 
@@ -83,7 +98,11 @@ def test_many_and_none(exported):
 
 def test_what_is_cut(exported):
     encoder = QueryEncoder(exported()[1])
-    assert [encoder.tokenizer.is_cut(text) for text in ("a dogs.", "a dogs in", "a dogs in the")] == [False, False, True]
+    assert [encoder.tokenizer.is_cut(text) for text in ("a dogs.", "a dogs in", "a dogs in the")] == [
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\u200b\t"])

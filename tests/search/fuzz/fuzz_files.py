@@ -40,7 +40,28 @@ PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "##s"]
 TOKENIZER = {"text_length": 6, "first_token": "[CLS]", "last_token": "[SEP]"}
 ORIGIN = {"data": {"image_root": "photos", "directory": "data", "split": "", "fingerprint": "0"}}
 NUMBERS = (0, 1, -1, 2, 7, 8, 33, 1000, 10**9, 2**31 - 1, 2**31, 2**63 - 1, 2**63, -(2**63), 10**30, 10**400)
-OTHERS = (None, True, False, "", "x", "..", "../../etc/passwd", "/etc/passwd", "a\0b", "\ud800", [], {}, [1], {"a": 1}, 0.5, -0.0, 1e300, float("nan"), float("inf"), [[[]]])
+OTHERS = (
+    None,
+    True,
+    False,
+    "",
+    "x",
+    "..",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "a\0b",
+    "\ud800",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    0.5,
+    -0.0,
+    1e300,
+    float("nan"),
+    float("inf"),
+    [[[]]],
+)
 
 
 def unit(rng, *shape):
@@ -58,9 +79,17 @@ def make_index(directory, fields):
     create_index(directory, IndexSettings("images", fields, ORIGIN), prepare)
     with IndexWriter(directory) as writer:
         for segment in range(SEGMENTS):
-            lengths = {name: rng.integers(1, 5, IN_SEGMENT) if name != "vector" else np.ones(IN_SEGMENT, int) for name in fields}
+            lengths = {
+                name: rng.integers(1, 5, IN_SEGMENT) if name != "vector" else np.ones(IN_SEGMENT, int)
+                for name in fields
+            }
             lengths["codes"] = lengths["fragments"]
-            rows = {name: rng.integers(0, 12, lengths[name].sum()).astype(np.uint16) if kind.precision == UINT16 else unit(rng, lengths[name].sum(), DIM) for name, kind in fields.items()}
+            rows = {
+                name: rng.integers(0, 12, lengths[name].sum()).astype(np.uint16)
+                if kind.precision == UINT16
+                else unit(rng, lengths[name].sum(), DIM)
+                for name, kind in fields.items()
+            }
             names = [f"{segment}-{item}" for item in range(IN_SEGMENT)]
             writer.add(names, [f"{name}.jpg" for name in names], {name: (rows[name], lengths[name]) for name in fields})
             writer.commit()
@@ -97,15 +126,31 @@ def refuses_to_verify(directory):
 def make_faiss(directory):
     from inflate_shrink.search.faiss_build import build_faiss
 
-    make_index(directory, {"fragments": FieldSettings("float32", DIM), "vector": FieldSettings("int8", DIM, (0.1,) * DIM)})
+    make_index(
+        directory, {"fragments": FieldSettings("float32", DIM), "vector": FieldSettings("int8", DIM, (0.1,) * DIM)}
+    )
     build_faiss(open_index(directory), "vector", "flat")
 
 
 def make_encoder(directory):
     directory.mkdir()
-    for name, content in {"model.json": "{}", "model.pdiparams": "weights", "vocab.txt": "\n".join([*PIECES, ""])}.items():
+    for name, content in {
+        "model.json": "{}",
+        "model.pdiparams": "weights",
+        "vocab.txt": "\n".join([*PIECES, ""]),
+    }.items():
         (directory / name).write_text(content)
-    write_meta(directory, {"side": "text", "dim": DIM, "model": {"fingerprint": "0"}, "paddle": "3.3.1", "positions": 3, "tokenizer": TOKENIZER})
+    write_meta(
+        directory,
+        {
+            "side": "text",
+            "dim": DIM,
+            "model": {"fingerprint": "0"},
+            "paddle": "3.3.1",
+            "positions": 3,
+            "tokenizer": TOKENIZER,
+        },
+    )
 
 
 def use_encoder(directory):
@@ -118,7 +163,9 @@ def use_encoder(directory):
 def make_inverted(directory):
     scores = np.abs(unit(np.random.default_rng(3), 5, len(PIECES)))
     origin = {"tokenizer": TOKENIZER, "model": {"name": "", "fingerprint": "0", "checkpoint": "c"}, **ORIGIN}
-    write_inverted_index(directory, [scores], [(f"{n}", f"{n}.jpg") for n in range(5)], "\n".join([*PIECES, ""]).encode(), origin)
+    write_inverted_index(
+        directory, [scores], [(f"{n}", f"{n}.jpg") for n in range(5)], "\n".join([*PIECES, ""]).encode(), origin
+    )
 
 
 def use_inverted(directory):
@@ -165,9 +212,24 @@ def write_json(path, value):
 
 FRAGMENTS = FieldSettings("int8", DIM, (0.1,) * DIM)
 KINDS = {  # how to make one, to use it, to list its files anew; its JSON files, and how each is written
-    "codes": (lambda place: make_index(place, {"fragments": FRAGMENTS, "codes": FieldSettings(UINT16, 1)}), use_index, relist_manifest, {"manifest.json": write_manifest}),
-    "bfloat16": (lambda place: make_index(place, {"fragments": FieldSettings("bfloat16", DIM)}), use_index, relist_manifest, {"manifest.json": write_manifest}),
-    "faiss": (make_faiss, use_index, relist_manifest, {"manifest.json": write_manifest, "faiss/vector-4.json": write_sidecar}),
+    "codes": (
+        lambda place: make_index(place, {"fragments": FRAGMENTS, "codes": FieldSettings(UINT16, 1)}),
+        use_index,
+        relist_manifest,
+        {"manifest.json": write_manifest},
+    ),
+    "bfloat16": (
+        lambda place: make_index(place, {"fragments": FieldSettings("bfloat16", DIM)}),
+        use_index,
+        relist_manifest,
+        {"manifest.json": write_manifest},
+    ),
+    "faiss": (
+        make_faiss,
+        use_index,
+        relist_manifest,
+        {"manifest.json": write_manifest, "faiss/vector-4.json": write_sidecar},
+    ),
     "encoder": (make_encoder, use_encoder, relist_encoder, {"encoder.json": write_encoder_meta}),
     "inverted": (make_inverted, use_inverted, lambda place: write_file_list(place, FILES), {"meta.json": write_json}),
 }
@@ -189,7 +251,9 @@ def damage_json(draw, value):
         del part[key]
         return f"{where} deleted"
     if way < 0.25 and isinstance(part, dict):
-        part[draw.choice(("new", "..", "/etc/passwd", "\ud800", "segments/x"))] = part.pop(key) if draw.random() < 0.5 else part[key]
+        part[draw.choice(("new", "..", "/etc/passwd", "\ud800", "segments/x"))] = (
+            part.pop(key) if draw.random() < 0.5 else part[key]
+        )
         return f"{where} under another key"
     if type(part[key]) is int and way < 0.7:
         part[key] += draw.choice((-1, 1, 2, 8, 100_000, -100_000))
@@ -227,7 +291,14 @@ def damage_bytes(draw, path):
 
 def damage(draw, directory, relist, jsons):
     """What was done, and whether to a file that the manifest lists without listing it anew."""
-    name = draw.choice([*jsons] * 5 + sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file() and path.name != "lock"))
+    name = draw.choice(
+        [*jsons] * 5
+        + sorted(
+            path.relative_to(directory).as_posix()
+            for path in directory.rglob("*")
+            if path.is_file() and path.name != "lock"
+        )
+    )
     path = directory / name
     if name in jsons and draw.random() < 0.9:
         value = json.loads(path.read_text())

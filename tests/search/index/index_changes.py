@@ -15,7 +15,9 @@ from inflate_shrink.kernel import decode_rows
 from inflate_shrink.search.index import UINT16, FieldSettings, IndexSettings, IndexWriter, open_index, verify_index
 from inflate_shrink.search.index.manifest import read_manifest
 
-SETTINGS = IndexSettings("captions", {"fragments": FieldSettings("int8", 5), "codes": FieldSettings(UINT16, 1)}, {"model": "made up"})
+SETTINGS = IndexSettings(
+    "captions", {"fragments": FieldSettings("int8", 5), "codes": FieldSettings(UINT16, 1)}, {"model": "made up"}
+)
 
 
 def rows_of(number, k):
@@ -36,7 +38,10 @@ def names_of(number):
 
 
 def change(writer, number):
-    """Make commit ``number``: three items, one of them a replacement; one of the commit before goes; 3, 8, 13, ... compact, so that 6, 11, ... merge."""
+    """Make commit ``number``: three items, one of them a replacement; one of the commit before goes.
+
+    Commits 3, 8, 13, ... compact, so that 6, 11, ... merge.
+    """
     if number > 1:
         writer.delete([f"{number - 1}-0", "always"])
     writer.add(names_of(number), [f"{number}.jpg", "", "ü"], fields_of([(number, k) for k in range(3)]))
@@ -66,7 +71,11 @@ def snapshot(index):
             if segment.deleted is None or not segment.deleted[row]:
                 part = slice(fragments.offsets[row], fragments.offsets[row + 1])
                 assert segment.ids[row] not in items
-                items[segment.ids[row]] = segment.files[row], list(map(tuple, vectors[part].tolist())), codes.values[part].tolist()
+                items[segment.ids[row]] = (
+                    segment.files[row],
+                    list(map(tuple, vectors[part].tolist())),
+                    codes.values[part].tolist(),
+                )
     assert len(index) == len(items)
     return items
 
@@ -95,7 +104,9 @@ def before_each_step(act):
 
         return wrapped
 
-    steps = [(os, name) for name in ("fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")] + [(FileWriter, "write")]
+    steps = [(os, name) for name in ("fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")] + [
+        (FileWriter, "write")
+    ]
     before = [getattr(owner, name) for owner, name in steps]
     for (owner, name), function in zip(steps, before):
         setattr(owner, name, wrap(function))

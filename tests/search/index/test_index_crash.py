@@ -32,7 +32,9 @@ def test_killed_before_every_step(make_index, number):
 def test_killed_at_random(make_index):
     directory, chance = make_index(1), random.Random(0)
     for _ in range(5):
-        with subprocess.Popen([sys.executable, index_changes.__file__, "change", directory, "1000000"], stdout=subprocess.PIPE, text=True) as writer:
+        with subprocess.Popen(
+            [sys.executable, index_changes.__file__, "change", directory, "1000000"], stdout=subprocess.PIPE, text=True
+        ) as writer:
             promised = [int(writer.stdout.readline()) for _ in range(1 + chance.randrange(4))]
             try:
                 writer.wait(chance.uniform(0, 0.02))
@@ -98,8 +100,13 @@ def test_a_full_disk(tmp_path):
             change(writer, 1)
         before = files_in(directory)
         lengths = np.full(1000, 10)
-        fields = {"fragments": (np.ones((10000, 5), np.float32), lengths), "codes": (np.zeros(10000, np.uint16), lengths)}
-        with pytest.raises(InputError, match="index: cannot be written: No space left on device; the index is as it was"):
+        fields = {
+            "fragments": (np.ones((10000, 5), np.float32), lengths),
+            "codes": (np.zeros(10000, np.uint16), lengths),
+        }
+        with pytest.raises(
+            InputError, match="index: cannot be written: No space left on device; the index is as it was"
+        ):
             with IndexWriter(directory) as writer:
                 for block in range(100):
                     writer.add([f"{block} {i}" for i in range(1000)], [""] * 1000, fields)
@@ -123,7 +130,10 @@ def test_everything_is_on_disk_before_the_manifest_names_it(make_index, monkeypa
         rename(source, target)
         named.extend(named_in(directory) - before - {"manifest.json"})
         assert str(source) in synced
-        assert {str(directory / name) for name in named} | {str(directory / "segments"), str(directory / "deleted")} <= synced
+        assert {str(directory / name) for name in named} | {
+            str(directory / "segments"),
+            str(directory / "deleted"),
+        } <= synced
         synced.clear()
 
     before = named_in(directory)

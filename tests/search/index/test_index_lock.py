@@ -19,7 +19,9 @@ def test_the_second_writer_is_refused_by_name(make_index):
         with pytest.raises(InputError) as error:
             IndexWriter(directory, wait=0.1)
         holder = rf"process {os.getpid()} on {re.escape(socket.gethostname())} since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d"
-        assert re.fullmatch(rf"{directory}: is being written by {holder}; try again when that has ended", str(error.value))
+        assert re.fullmatch(
+            rf"{directory}: is being written by {holder}; try again when that has ended", str(error.value)
+        )
         assert snapshot(open_index(directory)) == content(1)
     with IndexWriter(directory, wait=0) as writer:
         change(writer, 2)

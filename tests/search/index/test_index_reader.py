@@ -94,7 +94,8 @@ def test_positions_of_ids(make_index, monkeypatch):
 def test_ids_of_one_hash_are_told_apart(make_index, monkeypatch):
     real = ids.hash_ids
     for module in (ids, segment):
-        monkeypatch.setattr(module, "hash_ids", lambda names: real([name[:1] for name in names]))  # "1-0", "1-1" and "1" share theirs
+        # "1-0", "1-1" and "1" share theirs.
+        monkeypatch.setattr(module, "hash_ids", lambda names: real([name[:1] for name in names]))
     directory = make_index(3)
     reader = open_index(directory)
     names = [*content(3)]
@@ -117,7 +118,9 @@ def test_ids_are_a_sequence(make_index):
 def test_readers_beside_a_writer_that_commits(make_index):
     directory = make_index(1)
     first, moving, seen = open_index(directory), open_index(directory), set()
-    with subprocess.Popen([sys.executable, index_changes.__file__, "change", directory, "21"], stdout=subprocess.DEVNULL) as writer:
+    with subprocess.Popen(
+        [sys.executable, index_changes.__file__, "change", directory, "21"], stdout=subprocess.DEVNULL
+    ) as writer:
         while writer.poll() is None:
             moving.refresh()
             for reader in (moving, open_index(directory)):

@@ -25,7 +25,15 @@ def all_files(directory):
 def test_one_changed_bit_in_any_file(make_index):
     directory = make_index(5)
     paths = all_files(directory)
-    kinds = {"manifest.json", "model", "ids.tsv", "fragments.rows", "fragments.scales", "fragments.offsets", "codes.rows"}
+    kinds = {
+        "manifest.json",
+        "model",
+        "ids.tsv",
+        "fragments.rows",
+        "fragments.scales",
+        "fragments.offsets",
+        "codes.rows",
+    }
     assert {path.name for path in paths} > kinds
     verify_index(directory)
     for path in paths:
@@ -107,7 +115,11 @@ def test_a_missing_segment_is_named(make_index):
 
 @pytest.mark.parametrize(
     "name, message",
-    [("none", "none: no such index"), ("", "not an index of fragments: manifest.json is missing"), ("file", "no such index")],
+    [
+        ("none", "none: no such index"),
+        ("", "not an index of fragments: manifest.json is missing"),
+        ("file", "no such index"),
+    ],
 )
 def test_no_index(tmp_path, name, message):
     (tmp_path / "file").touch()
@@ -119,7 +131,10 @@ def test_no_index(tmp_path, name, message):
 
 @pytest.mark.parametrize(
     "key, value, message",
-    [("format", 2, "of format 2, this version reads up to 1"), ("kind", "other", "an index of kind 'other', expected 'late_interaction'")],
+    [
+        ("format", 2, "of format 2, this version reads up to 1"),
+        ("kind", "other", "an index of kind 'other', expected 'late_interaction'"),
+    ],
 )
 def test_indexes_of_another_version_or_kind(make_index, key, value, message):
     path = make_index(1) / "manifest.json"

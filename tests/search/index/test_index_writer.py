@@ -118,7 +118,9 @@ def test_a_segment_loses_items_again_and_again(empty):
                 assert writer.delete([name]) == 1
             writer.commit()
             (only,) = open_index(empty).segments
-            assert [name for name, gone in zip(only.ids, only.deleted) if not gone] == left and only.live == len(open_index(empty)) == len(left)
+            assert [name for name, gone in zip(only.ids, only.deleted) if not gone] == left and only.live == len(
+                open_index(empty)
+            ) == len(left)
     assert files_in(empty) == named_in(empty)
 
 
@@ -143,14 +145,26 @@ def test_compaction_in_small_blocks_keeps_the_order(make_index, monkeypatch):
         assert writer.delete(["1-1"]) == 1  # of those that were copied
         writer.commit()
     index = open_index(directory)
-    assert len(index.segments) == 1 and snapshot(index) == {name: item for name, item in before.items() if name != "1-1"}
+    assert len(index.segments) == 1 and snapshot(index) == {
+        name: item for name, item in before.items() if name != "1-1"
+    }
     assert [name for name in index.segments[0].ids if name != "1-1"] == [name for name in before if name != "1-1"]
     assert files_in(directory) == named_in(directory)
 
 
 @pytest.mark.parametrize(
     "items, first",
-    [([], 0), ([9], 1), ([9, 4, 2, 1], 4), ([9, 4, 2, 1, 1], 1), ([10, 5, 2, 1, 1], 2), ([9, 5, 2, 1, 1], 0), ([9, 5, 1, 2], 2), ([1, 9], 0), ([4, 2, 1, 9, 1], 0)],
+    [
+        ([], 0),
+        ([9], 1),
+        ([9, 4, 2, 1], 4),
+        ([9, 4, 2, 1, 1], 1),
+        ([10, 5, 2, 1, 1], 2),
+        ([9, 5, 2, 1, 1], 0),
+        ([9, 5, 1, 2], 2),
+        ([1, 9], 0),
+        ([4, 2, 1, 9, 1], 0),
+    ],
 )
 def test_the_last_segments_that_outgrow_one_become_one(items, first):
     assert module._first_to_merge([(live, 10) for live in items]) == first
@@ -171,7 +185,12 @@ def test_merging_keeps_the_order(empty):
         change(writer, 6)
     index = open_index(empty)
     assert (list(map(len, before.segments)), list(map(len, index.segments))) == ([5, 3, 3], [5, 2, 3])
-    live = [item for segment in index.segments for row, item in enumerate(segment.ids) if segment.deleted is None or not segment.deleted[row]]
+    live = [
+        item
+        for segment in index.segments
+        for row, item in enumerate(segment.ids)
+        if segment.deleted is None or not segment.deleted[row]
+    ]
     assert live == ["3-1", "1-1", "2-1", "4-1", "5-1", "6-0", "6-1", "always"]
     assert snapshot(index) == content(6) and snapshot(before) == content(5)
     assert files_in(empty) == named_in(empty)
@@ -235,15 +254,39 @@ VECTORS = np.ones((2, 5), np.float32)
         (["a", "\ud800"], {}, "is not Unicode text"),
         (["a", "b", "c"], {}, "3 ids and 2 files"),
         (["a", "b"], {"fragments": None}, "item 'a': expected the fields fragments, codes, found codes"),
-        (["a", "b"], {"vector": (VECTORS, [1, 1])}, "item 'a': expected the fields fragments, codes, found fragments, codes, vector"),
-        (["a", "b"], {"fragments": (VECTORS[:, :4], [1, 1])}, r"'a': field fragments: expected \(2, 5\) floating-point .*, found \(2, 4\) float32"),
+        (
+            ["a", "b"],
+            {"vector": (VECTORS, [1, 1])},
+            "item 'a': expected the fields fragments, codes, found fragments, codes, vector",
+        ),
+        (
+            ["a", "b"],
+            {"fragments": (VECTORS[:, :4], [1, 1])},
+            r"'a': field fragments: expected \(2, 5\) floating-point .*, found \(2, 4\) float32",
+        ),
         (["a", "b"], {"fragments": (VECTORS, [1, 2])}, r"item 'a': field fragments: expected \(3, 5\)"),
-        (["a", "b"], {"fragments": (VECTORS.astype(int), [1, 1])}, "expected .* floating-point numbers, found .* int64"),
-        (["a", "b"], {"fragments": (VECTORS, [2])}, "item 'a': field fragments: expected the numbers of rows of 2 items"),
+        (
+            ["a", "b"],
+            {"fragments": (VECTORS.astype(int), [1, 1])},
+            "expected .* floating-point numbers, found .* int64",
+        ),
+        (
+            ["a", "b"],
+            {"fragments": (VECTORS, [2])},
+            "item 'a': field fragments: expected the numbers of rows of 2 items",
+        ),
         (["a", "b"], {"fragments": (VECTORS, [2, 0])}, "item 'b': field fragments: has no rows"),
-        (["a", "b"], {"fragments": (VECTORS * [[1], [np.nan]], [1, 1])}, "item 'b': field fragments: holds a number that is NaN"),
+        (
+            ["a", "b"],
+            {"fragments": (VECTORS * [[1], [np.nan]], [1, 1])},
+            "item 'b': field fragments: holds a number that is NaN",
+        ),
         (["a", "b"], {"fragments": (VECTORS * [[1], [1e300]], [1, 1])}, "item 'b': field fragments: .* too large"),
-        (["a", "b"], {"codes": (np.zeros(2, np.int64), [1, 1])}, r"item 'a': field codes: expected \(2,\) uint16, found \(2,\) int64"),
+        (
+            ["a", "b"],
+            {"codes": (np.zeros(2, np.int64), [1, 1])},
+            r"item 'a': field codes: expected \(2,\) uint16, found \(2,\) int64",
+        ),
     ],
 )
 def test_bad_items_are_refused_and_one_may_go_on(make_index, ids, fields, message):
@@ -276,7 +319,11 @@ def test_unknown_ids_are_named_and_nothing_is_deleted(make_index):
         ("images", {"ids": ("int8", 5)}, "no name for a field"),
         ("images", {"fragments": ("int4", 5)}, "'int4' is none of float32, bfloat16, int8, uint16"),
         ("images", {"fragments": ("int8", 0)}, "field fragments: rows in int8 have 1 to 132104 dimensions, found 0"),
-        ("images", {"fragments": ("int8", 132_105)}, "field fragments: rows in int8 have 1 to 132104 dimensions, found 132105"),
+        (
+            "images",
+            {"fragments": ("int8", 132_105)},
+            "field fragments: rows in int8 have 1 to 132104 dimensions, found 132105",
+        ),
         ("images", {"codes": (UINT16, 5)}, "5 dimensions of uint16; expected 1"),
     ],
 )

@@ -66,7 +66,10 @@ def one_row_each(count):
     "act, message",
     [
         (one_row_each(10**9), r"segments\[1\].rows_per_item: 3 items of 1000000000 rows are not 6, as rows says"),
-        (segment("items", lambda n: n + 100_000), r"segments\[1\]\.rows\.fragments: expected a whole number from 100003, found 6"),
+        (
+            segment("items", lambda n: n + 100_000),
+            r"segments\[1\]\.rows\.fragments: expected a whole number from 100003, found 6",
+        ),
         (segment("items", lambda n: n + 1), "has 32 bytes, which are not those of 4 items"),
         (segment("items", 10**400), r"segments\[1\].items: expected a whole number from 1, found 1000"),
         (segment("items", True), "items: expected a whole number from 1, found True"),
@@ -79,10 +82,22 @@ def one_row_each(count):
         (resize("ids.tsv", lambda n: 16), "ids.tsv has 16 bytes"),
         (resize("fragments.scales", lambda n: n * 2), "fragments.scales has 48 bytes"),
         (lambda manifest: manifest["settings"]["fields"]["fragments"].update(dim=9), "fragments.rows has 48 bytes"),
-        (lambda manifest: manifest["settings"]["fields"]["fragments"].update(dim=10**6), "settings.fields: field fragments: rows in int8 have 1 to 132104 dimensions"),
-        (lambda manifest: manifest["settings"]["fields"]["fragments"].update(center=[0, 1, 2, 3, "4"]), "fragments.center: expected a list of finite numbers"),
-        (lambda manifest: manifest["settings"]["fields"]["fragments"].update(center=[0, 1]), "a center has as many finite numbers as the vectors, 5; found 2"),
-        (lambda manifest: manifest["settings"]["fields"]["fragments"].update(new=1), "fragments.new: an unknown key; expected precision, dim, center"),
+        (
+            lambda manifest: manifest["settings"]["fields"]["fragments"].update(dim=10**6),
+            "settings.fields: field fragments: rows in int8 have 1 to 132104 dimensions",
+        ),
+        (
+            lambda manifest: manifest["settings"]["fields"]["fragments"].update(center=[0, 1, 2, 3, "4"]),
+            "fragments.center: expected a list of finite numbers",
+        ),
+        (
+            lambda manifest: manifest["settings"]["fields"]["fragments"].update(center=[0, 1]),
+            "a center has as many finite numbers as the vectors, 5; found 2",
+        ),
+        (
+            lambda manifest: manifest["settings"]["fields"]["fragments"].update(new=1),
+            "fragments.new: an unknown key; expected precision, dim, center",
+        ),
         (lambda manifest: manifest["settings"].pop("items"), "settings.items: it is missing"),
         (lambda manifest: manifest.update(new=1), "new: an unknown key"),
         (lambda manifest: manifest.pop("segments"), "segments: it is missing"),
@@ -94,12 +109,27 @@ def one_row_each(count):
         (segment("name", "../elsewhere"), r"segments\[1\].name: '../elsewhere' is no name of a directory"),
         (segment("name", ".."), "is no name of a directory"),
         (segment("name", "\ud800"), r"name: expected a text, found '\\ud800'"),
-        (segment("deleted_file", "../../etc/passwd"), r"segments\[1\].deleted: expected a whole number from 1 to 3, found 0"),
+        (
+            segment("deleted_file", "../../etc/passwd"),
+            r"segments\[1\].deleted: expected a whole number from 1 to 3, found 0",
+        ),
         (segment("files", {}), r"segments\[1\].files: they are not "),
-        (lambda manifest: manifest.update(files={"../secret": [1, "0" * 8]}), "'../secret' is not the path of a file within its directory"),
-        (lambda manifest: manifest.update(files={"/etc/passwd": [1, "0" * 8]}), "'/etc/passwd' is not the path of a file within its directory"),
-        (lambda manifest: manifest.update(files={"a/../b": [1, "0" * 8]}), "'a/../b' is not the path of a file within its directory"),
-        (lambda manifest: manifest.update(files={"a\0b": [1, "0" * 8]}), "is not the path of a file within its directory"),
+        (
+            lambda manifest: manifest.update(files={"../secret": [1, "0" * 8]}),
+            "'../secret' is not the path of a file within its directory",
+        ),
+        (
+            lambda manifest: manifest.update(files={"/etc/passwd": [1, "0" * 8]}),
+            "'/etc/passwd' is not the path of a file within its directory",
+        ),
+        (
+            lambda manifest: manifest.update(files={"a/../b": [1, "0" * 8]}),
+            "'a/../b' is not the path of a file within its directory",
+        ),
+        (
+            lambda manifest: manifest.update(files={"a\0b": [1, "0" * 8]}),
+            "is not the path of a file within its directory",
+        ),
         (lambda manifest: manifest.update(files={"x": [-1, "0" * 8]}), "files.x: no size and checksum"),
         (lambda manifest: manifest.update(files={"x": [1, "0"]}), "files.x: no size and checksum"),
         (lambda manifest: manifest.update(files={"x": 1}), "files.x: no size and checksum"),
@@ -110,10 +140,16 @@ def test_a_value_that_cannot_be(edit, act, message):
     for use in (open_index, IndexWriter):
         with pytest.raises(InputError, match=message) as error:
             use(directory)
-        assert str(error.value).startswith(f"{directory}/manifest.json: ") and "\n" not in str(error.value) and "damaged" in str(error.value)
+        assert (
+            str(error.value).startswith(f"{directory}/manifest.json: ")
+            and "\n" not in str(error.value)
+            and "damaged" in str(error.value)
+        )
 
 
-@pytest.mark.parametrize("content", [b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": ' + b"1" * 5000 + b"}"], ids=range(5))
+@pytest.mark.parametrize(
+    "content", [b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": ' + b"1" * 5000 + b"}"], ids=range(5)
+)
 def test_no_json(make_index, content):
     path = make_index(1) / "manifest.json"
     body = content
@@ -162,7 +198,14 @@ def test_a_pipe_is_no_file(make_index):
         open_index(directory)
 
 
-@pytest.mark.parametrize("name, offsets", [("fragments.offsets", [0, 2**63 - 1, -(2**63), 6]), ("fragments.offsets", [0, 2, 2, 6]), ("codes.offsets", [1, 2, 3, 6])])
+@pytest.mark.parametrize(
+    "name, offsets",
+    [
+        ("fragments.offsets", [0, 2**63 - 1, -(2**63), 6]),
+        ("fragments.offsets", [0, 2, 2, 6]),
+        ("codes.offsets", [1, 2, 3, 6]),
+    ],
+)
 def test_offsets_do_ascend(make_index, name, offsets):
     directory = make_index(2)
     path = next(directory.glob(f"segments/00000002*/{name}"))

@@ -1,6 +1,5 @@
 """The index of a trained model gives exactly the model's ranking."""
 
-
 import numpy as np
 import pytest
 
@@ -25,7 +24,9 @@ def checkpoint_of(trained, tmp_path_factory):
     def make(*overrides):
         first = open_checkpoint(trained(*overrides))
         model, directory = first.load_model(), tmp_path_factory.mktemp("checkpoints") / "step"
-        model.text_embedding.word.weight.set_value(np.random.default_rng(0).normal(size=(model.vocab_size, 16)).astype(np.float32))
+        model.text_embedding.word.weight.set_value(
+            np.random.default_rng(0).normal(size=(model.vocab_size, 16)).astype(np.float32)
+        )
         write_checkpoint(directory, model, first.config, first.vocab_file.read_bytes(), first.state)
         return open_checkpoint(directory)
 
@@ -83,4 +84,9 @@ def test_what_it_says_of_itself(build, checkpoint_of, store):
     meta = build(checkpoint=checkpoint).meta
     assert meta["model"]["checkpoint"] == str(checkpoint.directory)
     assert meta["model"]["fingerprint"] == checkpoint.fingerprint()[:16]
-    assert meta["data"] == {"directory": str(store.directory), "split": "test", "fingerprint": store.fingerprint(), "image_root": str(store.directory)}
+    assert meta["data"] == {
+        "directory": str(store.directory),
+        "split": "test",
+        "fingerprint": store.fingerprint(),
+        "image_root": str(store.directory),
+    }

@@ -18,7 +18,10 @@ def flip(path):
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("damage, message", [(flip, "its checksum is not"), (lambda path: os.truncate(path, 7), "has 7 bytes"), (os.remove, "missing")])
+@pytest.mark.parametrize(
+    "damage, message",
+    [(flip, "its checksum is not"), (lambda path: os.truncate(path, 7), "has 7 bytes"), (os.remove, "missing")],
+)
 def test_the_damaged_file_is_named(make_index, name, damage, message):
     path = make_index().directory / name
     damage(path)
@@ -27,7 +30,10 @@ def test_the_damaged_file_is_named(make_index, name, damage, message):
     assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("damage", [flip, lambda path: os.truncate(path, 7), lambda path: os.truncate(path, path.read_bytes()[:-1].rindex(b"\n") + 1)])
+@pytest.mark.parametrize(
+    "damage",
+    [flip, lambda path: os.truncate(path, 7), lambda path: os.truncate(path, path.read_bytes()[:-1].rindex(b"\n") + 1)],
+)
 def test_the_list_itself(make_index, damage):
     path = make_index().directory / files.LIST
     damage(path)

@@ -68,7 +68,12 @@ def test_a_long_query_is_cut_as_the_model_cuts_it(make_index):
 
 @pytest.mark.parametrize(
     "ids, expected",
-    [([2, 7, 8, 3, 0, 0], [7, 8]), ([2, 7, 8, 9, 10, 3], [7, 8, 9, 10]), ([1, 7, 3, 0, 0, 0], [7]), ([2, 3, 0, 0, 0, 0], [])],
+    [
+        ([2, 7, 8, 3, 0, 0], [7, 8]),
+        ([2, 7, 8, 9, 10, 3], [7, 8, 9, 10]),
+        ([1, 7, 3, 0, 0, 0], [7]),
+        ([2, 3, 0, 0, 0, 0], []),
+    ],
 )
 def test_pieces_that_count(ids, expected):
     assert counted_pieces(np.array(ids)).tolist() == expected
@@ -123,7 +128,9 @@ def test_what_the_model_does_not_read_is_said(make_index):
     index = make_index()
     assert index.remarks("red red") == []
     unknown, cut = index.remarks("Red zebra " * 20)
-    assert unknown == "not in the vocabulary, and read as an unknown word: zebra" and "longer than the 8 positions" in cut
+    assert (
+        unknown == "not in the vocabulary, and read as an unknown word: zebra" and "longer than the 8 positions" in cut
+    )
 
 
 @pytest.mark.parametrize("options", [{"mode": "cascade"}, {"only": ["a"]}, {"rerank": len}, {"candidates": 5}])
@@ -143,5 +150,8 @@ def test_describe_a_cut_index(make_index):
 
 
 def test_searching_loads_no_model():
-    code = "import sys, inflate_shrink.search.inverted.index; sys.exit(bool({'paddle', 'inflate_shrink.model', 'inflate_shrink.engine'} & {*sys.modules}))"
+    code = (
+        "import sys, inflate_shrink.search.inverted.index; "
+        "sys.exit(bool({'paddle', 'inflate_shrink.model', 'inflate_shrink.engine'} & {*sys.modules}))"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -29,7 +29,10 @@ def test_by_hand_however_many_are_sorted_at_once(tmp_path, at_once):
     assert (offsets, images, scores.tolist()) == ([0, 2, 3, 5], [1, 3, 0, 0, 3], [3, 4, 2, 1, 5])
 
 
-@pytest.mark.parametrize("top, expected", [(1, ([0, 1, 2, 3], [1, 0, 3])), (2, ([0, 2, 3, 5], [1, 3, 0, 0, 3])), (9, ([0, 2, 3, 5], [1, 3, 0, 0, 3]))])
+@pytest.mark.parametrize(
+    "top, expected",
+    [(1, ([0, 1, 2, 3], [1, 0, 3])), (2, ([0, 2, 3, 5], [1, 3, 0, 0, 3])), (9, ([0, 2, 3, 5], [1, 3, 0, 0, 3]))],
+)
 def test_best_pieces_of_each_image(tmp_path, top, expected):
     assert lists(tmp_path, BLOCKS, top=top)[:2] == expected
 

@@ -70,7 +70,9 @@ def test_only_these_ids(collection, make_index, query, vector):
     index = make_index(IDS)
     push_index(index, collection)
     rows = [3, 5, 50]
-    hits = collection.search(query, 10, query[0] if vector else None, 3, only=[*(IDS[row] for row in rows), "not there"])
+    hits = collection.search(
+        query, 10, query[0] if vector else None, 3, only=[*(IDS[row] for row in rows), "not there"]
+    )
     assert_same(hits, best(index, scores([query], index.segments[0].stored("fragments"))[0], 10, rows))
     assert collection.search(query, only=[]) == []
 
@@ -131,12 +133,20 @@ def server(collection):
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            requests.append((self.command, self.path.split("?")[0], json.loads(body or "null"), self.headers.get("api-key")))
+            requests.append(
+                (self.command, self.path.split("?")[0], json.loads(body or "null"), self.headers.get("api-key"))
+            )
             reply = replies.get(requests[-1][:2])
             self.send_response(403 if reply is None else 200)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            self.wfile.write(json.dumps({"status": {"error": "forbidden"}} if reply is None else {"result": reply, "status": "ok", "time": 0}).encode())
+            self.wfile.write(
+                json.dumps(
+                    {"status": {"error": "forbidden"}}
+                    if reply is None
+                    else {"result": reply, "status": "ok", "time": 0}
+                ).encode()
+            )
 
         do_GET = do_PUT = do_POST = answer
 
@@ -156,11 +166,18 @@ def test_what_a_server_is_asked_to_make(server):
     replies["PUT", "/collections/photos"] = True
     replies["PUT", "/collections/photos/index"] = {"status": "completed", "operation_id": 0}
     with QdrantCollection(address, "photos", api_key="secret") as collection:
-        collection.create({"fragments": 768, "vector": 256}, "images", "1234", one_fragment=False, shards=6, replicas=2, float16=True)
+        collection.create(
+            {"fragments": 768, "vector": 256}, "images", "1234", one_fragment=False, shards=6, replicas=2, float16=True
+        )
     (_, _, made, key), (_, _, index, _) = requests
     fragments, vector = made["vectors"]["fragments"], made["vectors"]["vector"]
     assert key == "secret" and (made["shard_number"], made["replication_factor"]) == (6, 2)
-    assert (fragments["size"], fragments["distance"], fragments["datatype"], fragments["on_disk"]) == (768, "Dot", "float16", True)
+    assert (fragments["size"], fragments["distance"], fragments["datatype"], fragments["on_disk"]) == (
+        768,
+        "Dot",
+        "float16",
+        True,
+    )
     assert (fragments["multivector_config"], fragments["hnsw_config"]["m"]) == ({"comparator": "max_sim"}, 0)
     assert (vector["size"], vector.get("multivector_config"), vector.get("hnsw_config")) == (256, None, None)
     assert made["metadata"]["fingerprint"] == "1234"
@@ -169,9 +186,15 @@ def test_what_a_server_is_asked_to_make(server):
 
 def test_server_that_refuses_or_is_not_there(server):
     address, _, _ = server
-    with QdrantCollection(address, "photos") as collection, pytest.raises(InputError, match="Qdrant refused: 403 Forbidden"):
+    with (
+        QdrantCollection(address, "photos") as collection,
+        pytest.raises(InputError, match="Qdrant refused: 403 Forbidden"),
+    ):
         collection.exists()
-    with QdrantCollection("http://127.0.0.1:1", "photos") as collection, pytest.raises(InputError, match="http://127.0.0.1:1: no answer from Qdrant"):
+    with (
+        QdrantCollection("http://127.0.0.1:1", "photos") as collection,
+        pytest.raises(InputError, match="http://127.0.0.1:1: no answer from Qdrant"),
+    ):
         collection.exists()
 
 

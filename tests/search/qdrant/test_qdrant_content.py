@@ -14,7 +14,11 @@ def origin(weights, data="photos", **first):
 
 
 def settings(**changes):
-    fields = {"fragments": FieldSettings("int8", 4), "codes": FieldSettings("uint16", 1), "vector": FieldSettings("int8", 4)}
+    fields = {
+        "fragments": FieldSettings("int8", 4),
+        "codes": FieldSettings("uint16", 1),
+        "vector": FieldSettings("int8", 4),
+    }
     return IndexSettings(**{"holds": "images", "fields": fields, "origin": origin("B"), **changes})
 
 
@@ -30,7 +34,10 @@ def test_live_items_as_they_are_stored(make_index, random_items, precision):
     rows = index.segments[0].stored("fragments")
     for item, number in zip(items, (0, 2, 3)):
         part = slice(rows.offsets[number], rows.offsets[number + 1])
-        assert {field: vectors.dtype for field, vectors in item.vectors.items()} == {"fragments": np.float32, "vector": np.float32}
+        assert {field: vectors.dtype for field, vectors in item.vectors.items()} == {
+            "fragments": np.float32,
+            "vector": np.float32,
+        }
         values, _ = encode_rows(item.vectors["fragments"], precision)  # decoded rows encode to the same
         np.testing.assert_array_equal(values, rows.values[part])
 
@@ -52,7 +59,12 @@ def test_digest_tells_every_change(make_index):
 def test_fingerprint_is_of_model_side_and_dimensions():
     same = fingerprint(settings())
     narrow = {"fragments": FieldSettings("int8", 3), "vector": FieldSettings("int8", 4)}
-    others = [settings(holds="captions"), settings(origin=origin("I")), settings(origin=origin("B", first={"fingerprint": "B-F"})), settings(fields=narrow)]
+    others = [
+        settings(holds="captions"),
+        settings(origin=origin("I")),
+        settings(origin=origin("B", first={"fingerprint": "B-F"})),
+        settings(fields=narrow),
+    ]
     assert len({same, *map(fingerprint, others)}) == 5
     finer = {"fragments": FieldSettings("float32", 4), "vector": FieldSettings("int8", 4)}
     assert fingerprint(settings(fields=finer)) == fingerprint(settings(origin=origin("B", "elsewhere"))) == same
@@ -75,7 +87,9 @@ def test_state_changes_with_each_commit_and_between_indexes(make_index):
 
 
 def test_files_have_their_directory(tmp_path):
-    create_index(tmp_path / "index", IndexSettings("images", {"fragments": FieldSettings("float32", 1)}, origin("B", "/photos")))
+    create_index(
+        tmp_path / "index", IndexSettings("images", {"fragments": FieldSettings("float32", 1)}, origin("B", "/photos"))
+    )
     with IndexWriter(tmp_path / "index") as writer:
         writer.add(["a", "b"], ["a.jpg", ""], {"fragments": (np.ones((2, 1), np.float32), [1, 1])})
         writer.commit()

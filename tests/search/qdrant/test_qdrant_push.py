@@ -121,7 +121,10 @@ def test_directory_is_there_in_the_next_process(collection, make_index, tmp_path
     "other, message",
     [
         ({"model": "I"}, "an index of another model"),
-        ({"holds": "captions", "most": 1}, "images, fragments of 6 dimensions, vector of 6 dimensions; the index has captions, fragments of 6"),
+        (
+            {"holds": "captions", "most": 1},
+            "images, fragments of 6 dimensions, vector of 6 dimensions; the index has captions, fragments of 6",
+        ),
         ({"vector": False}, "an index of another model"),
     ],
 )

@@ -17,7 +17,11 @@ def test_texts(collection, built, mode):
     pushed = QdrantSearcher(collection, searcher)
     found, expected = (index.search(QUERY, 5, mode=mode, candidates=42) for index in (pushed, searcher))
     assert [(hit.rank, hit.id, hit.file) for hit in found] == [(hit.rank, hit.id, hit.file) for hit in expected]
-    assert len(pushed) == len(searcher) == 42 and pushed.holds == "images" and "collection photos of 42 images" in pushed.describe()
+    assert (
+        len(pushed) == len(searcher) == 42
+        and pushed.holds == "images"
+        and "collection photos of 42 images" in pushed.describe()
+    )
     assert pushed.remarks("a xylophone") == searcher.remarks("a xylophone") != []
     with pytest.raises(InputError, match="find what is like an image in its index"):
         pushed.search_like(found[0].id)

@@ -45,7 +45,11 @@ class Encoded(NamedTuple):
 
 
 def measure_cascade(
-    amount: CascadeBenchmark, checkpoint: Checkpoint, first: Checkpoint | None, data_dir: str | Path, say: Callable[[str], None] = print
+    amount: CascadeBenchmark,
+    checkpoint: Checkpoint,
+    first: Checkpoint | None,
+    data_dir: str | Path,
+    say: Callable[[str], None] = print,
 ) -> dict:
     """Build indexes in a temporary directory and measure both first stages.
 
@@ -63,14 +67,29 @@ def measure_cascade(
     split = store.split(amount.split)
     images = amount.images or len(store.image_ids)
     if images < len(split.image_rows):
-        raise InputError(f"--images must be {len(split.image_rows)} or more, the images of {data_dir}'s split {amount.split}, or 0, found {images}")
-    photos = np.concatenate([split.image_rows, np.setdiff1d(np.arange(len(store.image_ids)), split.image_rows)])[:images]
+        raise InputError(
+            f"--images must be {len(split.image_rows)} or more, the images of {data_dir}'s split {amount.split}, or 0, found {images}"
+        )
+    photos = np.concatenate([split.image_rows, np.setdiff1d(np.arange(len(store.image_ids)), split.image_rows)])[
+        :images
+    ]
     chosen = np.random.default_rng(amount.seed).permutation(len(split.captions))[: amount.queries]
     relevant = [split.image_ids[split.caption_image[i]] for i in chosen]
     model = checkpoint.config.model
-    result = {"environment": environment(), "model": checkpoint.origin(), "dim": model.hidden, "photos": len(photos), "data": str(data_dir)}
+    result = {
+        "environment": environment(),
+        "model": checkpoint.origin(),
+        "dim": model.hidden,
+        "photos": len(photos),
+        "data": str(data_dir),
+    }
     result |= {"split": amount.split, "images": images, "queries": len(chosen), "k": K, "seed": amount.seed}
-    result |= {"threads": thread_count(amount.threads), "first": first.config.name if first else "", "stages": {}, "recall": {}}
+    result |= {
+        "threads": thread_count(amount.threads),
+        "first": first.config.name if first else "",
+        "stages": {},
+        "recall": {},
+    }
     encoded = _encode(checkpoint, first, store, photos, images - len(photos), amount.seed)
     with workspace() as directory:
         for stage, of_stage in (("centroids", None), *([("vector", first)] if first else [])):
@@ -81,16 +100,31 @@ def measure_cascade(
             result["recall"][stage] = {key: timed[key] for key in ("r1", "r10")}
             if "exact" not in result:
                 result["exact"] = timed
-                say(f"exact: {result['exact']['ms']:.2f} ms a query of {len(searcher)} images, R@1 {result['exact']['r1']:.1f}")
-                result["precision"] = _int8_against_fp32(encoded, [fragments for fragments, _ in queries], amount.threads)
-                say("int8's best {k} are fp32's in {agreement:.4f} of places, after rescoring {rescored} in {rescored_agreement:.4f}".format(**result["precision"]))
-                result["memory"] = memory_of_search(directory / stage, [fragments for fragments, _ in queries[:MEMORY_QUERIES]])
+                say(
+                    f"exact: {result['exact']['ms']:.2f} ms a query of {len(searcher)} images, R@1 {result['exact']['r1']:.1f}"
+                )
+                result["precision"] = _int8_against_fp32(
+                    encoded, [fragments for fragments, _ in queries], amount.threads
+                )
+                say(
+                    "int8's best {k} are fp32's in {agreement:.4f} of places, after rescoring {rescored} in {rescored_agreement:.4f}".format(
+                        **result["precision"]
+                    )
+                )
+                result["memory"] = memory_of_search(
+                    directory / stage, [fragments for fragments, _ in queries[:MEMORY_QUERIES]]
+                )
             say(f"first stage by {stage}:")
-            result["stages"][stage] = [_row(searcher, queries, relevant, exact, result["exact"]["ms"], candidates, say) for candidates in amount.candidates]
+            result["stages"][stage] = [
+                _row(searcher, queries, relevant, exact, result["exact"]["ms"], candidates, say)
+                for candidates in amount.candidates
+            ]
     return result
 
 
-def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store: Store, photos: np.ndarray, made: int, seed: int) -> Encoded:
+def _encode(
+    checkpoint: Checkpoint, first: Checkpoint | None, store: Store, photos: np.ndarray, made: int, seed: int
+) -> Encoded:
     """Encode the ``photos``, rows of the store, and ``made`` collages."""
     ids = [store.image_ids[row] for row in photos] + [f"collage-{number}" for number in range(made)]
 
@@ -101,7 +135,9 @@ def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store: Store, phot
                 yield rows_that_count(model.encode_image(paddle.to_tensor(regions), paddle.to_tensor(counts)))
 
     def rows(model: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
-        with tqdm(total=len(ids), desc=f"encode with {model.config.name}", unit="image", disable=None, leave=False) as bar:
+        with tqdm(
+            total=len(ids), desc=f"encode with {model.config.name}", unit="image", disable=None, leave=False
+        ) as bar:
             parts = []
             for part in encoded(model.load_model()):
                 parts.append(part)
@@ -113,9 +149,20 @@ def _encode(checkpoint: Checkpoint, first: Checkpoint | None, store: Store, phot
 
 def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark) -> None:
     vectors, lengths = encoded.exact
-    settings = BuildSettings(centroids=0 if models.first else amount.centroids if amount.centroids > 0 else centroid_count(len(vectors)), seed=amount.seed)
-    chosen = np.sort(np.random.default_rng(amount.seed).permutation(len(vectors))[: max(CENTER_SAMPLE, settings.centroids * SAMPLE)])
-    create_empty(directory, models, {"image_root": ""}, settings, [vectors[chosen], *([encoded.first[0]] if models.first else [])])
+    settings = BuildSettings(
+        centroids=0 if models.first else amount.centroids if amount.centroids > 0 else centroid_count(len(vectors)),
+        seed=amount.seed,
+    )
+    chosen = np.sort(
+        np.random.default_rng(amount.seed).permutation(len(vectors))[: max(CENTER_SAMPLE, settings.centroids * SAMPLE)]
+    )
+    create_empty(
+        directory,
+        models,
+        {"image_root": ""},
+        settings,
+        [vectors[chosen], *([encoded.first[0]] if models.first else [])],
+    )
     fields = {FRAGMENTS: encoded.exact}
     if models.first:
         fields[VECTOR] = encoded.first
@@ -132,7 +179,10 @@ def _int8_against_fp32(encoded: Encoded, queries: list[np.ndarray], threads: int
     vectors, lengths = encoded.exact
     offsets = np.cumsum([0, *lengths])
     centers = {"float32": None, "int8": vectors.mean(0)}
-    rows = {name: StoredFragments(*encode_rows(vectors, name, center=center), offsets, name, vectors.shape[1], center) for name, center in centers.items()}
+    rows = {
+        name: StoredFragments(*encode_rows(vectors, name, center=center), offsets, name, vectors.shape[1], center)
+        for name, center in centers.items()
+    }
     wanted, direct, rescored = [], [], []
     for query in queries:
         of_each = {precision: scores([query], rows[precision], threads=threads)[0] for precision in rows}
@@ -140,13 +190,22 @@ def _int8_against_fp32(encoded: Encoded, queries: list[np.ndarray], threads: int
         wanted.append(best(of_each["float32"], K))
         direct.append(best(of_each["int8"], K))
         rescored.append(some[best(scores([query], rows["float32"], some, threads=threads)[0], K)])
-    return {"k": K, "agreement": overlap(wanted, direct), "rescored": RESCORED, "rescored_agreement": overlap(wanted, rescored)}
+    return {
+        "k": K,
+        "agreement": overlap(wanted, direct),
+        "rescored": RESCORED,
+        "rescored_agreement": overlap(wanted, rescored),
+    }
 
 
 def _row(searcher: Searcher, queries, relevant, exact, exact_ms: float, candidates: int, say) -> dict:
     row, found = _run(searcher, queries, relevant, "cascade", candidates)
     row = {"candidates": candidates, **row, "speedup": exact_ms / row["ms"], "agreement": overlap(exact, found)}
-    say("  {candidates:5d} candidates: {ms:7.3f} ms, {speedup:5.1f} times faster, {agreement:.4f} of the exact ten, R@1 {r1:.1f}".format(**row))
+    say(
+        "  {candidates:5d} candidates: {ms:7.3f} ms, {speedup:5.1f} times faster, {agreement:.4f} of the exact ten, R@1 {r1:.1f}".format(
+            **row
+        )
+    )
     return row
 
 

@@ -8,7 +8,11 @@ from inflate_shrink.atomic import atomic_path
 from inflate_shrink.formatting import markdown_table
 
 _MARKERS = {"centroids": ("s", "#5f5f5f"), "vector": ("^", "#0072b2")}
-_LABELS = {"centroids": ((-4, -4), "right", "top"), "vector": ((5, 1), "left", "bottom")}  # each stage's on the side where the other's line is not
+# Each stage's on the side where the other's line is not.
+_LABELS = {
+    "centroids": ((-4, -4), "right", "top"),
+    "vector": ((5, 1), "left", "bottom"),
+}
 
 
 def cascade_markdown(result: dict, command: str) -> str:
@@ -35,16 +39,41 @@ def cascade_markdown(result: dict, command: str) -> str:
         header = ("candidates", "ms", "times faster", "of the exact ten", "R@1", "R@10")
         whole = result["recall"][stage]
         cells = [("all: exact", "", "", "", f"{whole['r1']:.1f}", f"{whole['r10']:.1f}")]
-        cells += [(f"{r['candidates']:,}", f"{r['ms']:.3f}", f"{r['speedup']:.1f}", f"{r['agreement']:.4f}", f"{r['r1']:.1f}", f"{r['r10']:.1f}") for r in rows]
+        cells += [
+            (
+                f"{r['candidates']:,}",
+                f"{r['ms']:.3f}",
+                f"{r['speedup']:.1f}",
+                f"{r['agreement']:.4f}",
+                f"{r['r1']:.1f}",
+                f"{r['r10']:.1f}",
+            )
+            for r in rows
+        ]
         lines += [f"## First stage by {stage}", "", markdown_table(header, cells), ""]
     cells = [(f"{r['queries']:,}", f"{r['own_mib']:.0f}", f"{r['mapped_mib']:.0f}") for r in result["memory"]]
-    lines += ["## Memory of a process that searches exactly", "", markdown_table(("queries", "its own, MiB", "of mapped files, MiB"), cells), ""]
-    return "\n".join([*lines, "Mapped files are the index itself and the libraries; the system takes their pages back when it needs them.", ""])
+    lines += [
+        "## Memory of a process that searches exactly",
+        "",
+        markdown_table(("queries", "its own, MiB", "of mapped files, MiB"), cells),
+        "",
+    ]
+    return "\n".join(
+        [
+            *lines,
+            "Mapped files are the index itself and the libraries; the system takes their pages back when it needs them.",
+            "",
+        ]
+    )
 
 
 def _distractors(result: dict) -> str:
     made = result["images"] - result["photos"]
-    return f" and {made:,} collages of two of them each, as distractors" if made else ", those of other splits as distractors"
+    return (
+        f" and {made:,} collages of two of them each, as distractors"
+        if made
+        else ", those of other splits as distractors"
+    )
 
 
 def draw_cascade(result: dict, path: str | os.PathLike) -> None:
@@ -56,11 +85,19 @@ def draw_cascade(result: dict, path: str | os.PathLike) -> None:
     axes = figure.subplots()
     for stage, rows in result["stages"].items():
         marker, colour = _MARKERS[stage]
-        axes.plot([row["speedup"] for row in rows], [row["agreement"] for row in rows], marker=marker, color=colour, label=f"first stage by {stage}")
+        axes.plot(
+            [row["speedup"] for row in rows],
+            [row["agreement"] for row in rows],
+            marker=marker,
+            color=colour,
+            label=f"first stage by {stage}",
+        )
         offset, horizontal, vertical = _LABELS[stage]
         for row in rows:
             point, text = (row["speedup"], row["agreement"]), f"{row['candidates']:,}"
-            axes.annotate(text, point, offset, textcoords="offset points", ha=horizontal, va=vertical, fontsize=7, color=colour)
+            axes.annotate(
+                text, point, offset, textcoords="offset points", ha=horizontal, va=vertical, fontsize=7, color=colour
+            )
     axes.set_xscale("log")  # the slow half of the points would lie on each other
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
@@ -69,6 +106,8 @@ def draw_cascade(result: dict, path: str | os.PathLike) -> None:
     axes.set_xlabel(f"times faster than exact int8 ({result['exact']['ms']:.1f} ms for {result['images']:,} images)")
     axes.set_ylabel("share of the exact ten that is found")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower left", title="numbers: candidates", alignment="left", fontsize=8, title_fontsize=8)
+    axes.legend(
+        frameon=False, loc="lower left", title="numbers: candidates", alignment="left", fontsize=8, title_fontsize=8
+    )
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150, format=str(path).rpartition(".")[2])

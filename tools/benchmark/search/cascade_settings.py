@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CascadeBenchmark:
-    """images: in the index, photos and then collages, 0: all photos and no collage; queries: captions of the split; candidates: the sizes of the second stage."""
+    """What a benchmark of a cascade asks.
+
+    images: in the index, photos and then collages, 0: all photos and no collage; queries: captions of the split;
+    candidates: the sizes of the second stage.
+    """
 
     split: str = "val"
     images: int = 30_000

@@ -22,7 +22,12 @@ from .worker import Worker, WorkerError, load
 
 CHUNKS = (16, 64, 256, 1024)  # images at a time that a chunked peer tries, besides all
 TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-2, "int8": 2e-2}  # of the largest score: wrong beyond
-TARGET = {"float32": (2.0, 3.0), "bfloat16": (2.0, 3.0), "int8": (1.6, 1.6)}  # times faster than the fastest peer, d > 256 and d <= 256
+# Times faster than the fastest peer, d > 256 and d <= 256.
+TARGET = {
+    "float32": (2.0, 3.0),
+    "bfloat16": (2.0, 3.0),
+    "int8": (1.6, 1.6),
+}
 _CHECKED = 64  # images compared with float64
 _PAUSE = 0.3  # seconds in which the OpenMP threads of the one before fall asleep
 
@@ -52,8 +57,14 @@ class Contestant:
         error = np.abs(found[sample] - expected).max() / np.abs(expected).max() if found.shape == (images,) else np.inf
         difference = float(error) if np.isfinite(error) else None
         if difference is None or difference > TOLERANCE[peer.precision]:
-            found = "are no scores" if difference is None else f"differ from float64's by {difference:.2g} of the largest"
-            return {"status": "wrong", "difference": difference, "reason": f"its scores {found}, allowed is {TOLERANCE[peer.precision]:g}"}
+            found = (
+                "are no scores" if difference is None else f"differ from float64's by {difference:.2g} of the largest"
+            )
+            return {
+                "status": "wrong",
+                "difference": difference,
+                "reason": f"its scores {found}, allowed is {TOLERANCE[peer.precision]:g}",
+            }
         if len(chunks) > 1:
             chunks.sort(key=lambda chunk: min(milliseconds(lambda: peer.score(query, chunk), 10, 0.5)))
         self.call = lambda: peer.score(query, chunks[0])
@@ -77,8 +88,12 @@ def choose_peers(names: Sequence[str]) -> list[str]:
             peers = peers or [load(name)]
         except (ImportError, AttributeError, ValueError):
             pass
-        if not all(isinstance(peer, type) and issubclass(peer, Peer) and peer.precision in TARGET for peer in peers or [None]):
-            raise InputError(f"--peers: {name!r} is none of {', '.join(map(repr, dict.fromkeys(known)))}, and no MODULE:CLASS of a peer with a precision")
+        if not all(
+            isinstance(peer, type) and issubclass(peer, Peer) and peer.precision in TARGET for peer in peers or [None]
+        ):
+            raise InputError(
+                f"--peers: {name!r} is none of {', '.join(map(repr, dict.fromkeys(known)))}, and no MODULE:CLASS of a peer with a precision"
+            )
         chosen += map(path_of, peers)
     return chosen
 
@@ -111,10 +126,15 @@ def measure_contests(
             workers = {}
             for path, entry in entries.items():
                 if entry["status"] == "installed":
-                    worker = Worker(path_of(Contestant), threads, {"target": path, "threads": threads}, load(path).environment)
+                    worker = Worker(
+                        path_of(Contestant), threads, {"target": path, "threads": threads}, load(path).environment
+                    )
                     workers[path] = stack.enter_context(worker)
             # all hold a collection, one of them twice while it is drawn; memory of the one before is used again
-            fits = {dim: items_that_fit(images, (len(workers) + 2) * stored_bytes(1, fragments, dim, "float32")) for dim in dims}
+            fits = {
+                dim: items_that_fit(images, (len(workers) + 2) * stored_bytes(1, fragments, dim, "float32"))
+                for dim in dims
+            }
             for dim, fit in fits.items():
                 found = {path: dict(entry) for path, entry in entries.items()}
                 size = {"images": fit, "fragments": fragments, "dim": dim, "seed": seed}
@@ -124,7 +144,14 @@ def measure_contests(
                 show(f"peers, {ours.precision}, d = {dim}: measuring")
                 _time(workers, found, rounds, seconds)
                 shape = {"images": fit, "images_wanted": images, "fragments": fragments, "threads": threads}
-                contests.append({"precision": ours.precision, "dim": dim, **shape, **compare(list(found.values()), ours.precision, dim)})
+                contests.append(
+                    {
+                        "precision": ours.precision,
+                        "dim": dim,
+                        **shape,
+                        **compare(list(found.values()), ours.precision, dim),
+                    }
+                )
     return contests
 
 
@@ -141,7 +168,13 @@ def compare(contestants: list[dict], precision: str, dim: int) -> dict:
         rival["ratio"] = rival["ms"] / ours["ms"]
     fastest = min(measured, key=lambda rival: rival["ms"], default=None)
     target, ratio = TARGET[precision][dim <= 256], fastest and fastest["ratio"]
-    return {"contestants": contestants, "fastest": fastest and fastest["name"], "ratio": ratio, "target": target, "met": fastest and ratio >= target}
+    return {
+        "contestants": contestants,
+        "fastest": fastest and fastest["name"],
+        "ratio": ratio,
+        "target": target,
+        "met": fastest and ratio >= target,
+    }
 
 
 def _describe(peer: type) -> dict:

@@ -13,7 +13,9 @@ _POOL_ROWS = 1 << 16  # really drawn; a larger collection repeats these items in
 _OF_FREE_MEMORY = 0.8
 
 
-def draw_rows(items: int, fragments: int, dim: int, precision: str, seed: int, file: Path | None = None) -> StoredFragments:
+def draw_rows(
+    items: int, fragments: int, dim: int, precision: str, seed: int, file: Path | None = None
+) -> StoredFragments:
     """Draw ``items`` items of ``fragments`` normalised fragments.
 
     Args:
@@ -67,7 +69,11 @@ def stored_bytes(items: int, fragments: int, dim: int, precision: str) -> int:
 def free_memory() -> int:
     """Return the bytes that this process may still use without swapping, as the kernel and the container's limit
     say."""
-    free = [int(line.split()[1]) * 1024 for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable")]
+    free = [
+        int(line.split()[1]) * 1024
+        for line in Path("/proc/meminfo").read_text().splitlines()
+        if line.startswith("MemAvailable")
+    ]
     limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
     if limit.is_file() and limit.read_text().strip() != "max":
         free.append(int(limit.read_text()) - int(used.read_text()))

@@ -50,7 +50,11 @@ class Encoding:
             with self.paddle.no_grad():
                 eager = milliseconds(lambda: model.encode_text(ids).vectors.numpy(), _REPEATS)
             exported = milliseconds(lambda: encoder([text]), _REPEATS)
-        return {"eager": best_and_median(eager[2:]), "exported": best_and_median(exported[2:])}  # the first two choose kernels
+        # The first two choose kernels.
+        return {
+            "eager": best_and_median(eager[2:]),
+            "exported": best_and_median(exported[2:]),
+        }
 
     def pairs(self, config: str, pairs: int, seconds: float = 3.0) -> dict:
         """Measure a cross-BERT that scores so many candidates with one query: ``ms_per_pair``, the median."""

@@ -30,7 +30,12 @@ class LatencyBenchmark:
     seed: int = 0
 
     def __post_init__(self):
-        least = {"candidates": (min(self.candidates), 1), "pairs": (self.pairs, 1), "threads": (self.threads, 0), "seed": (self.seed, 0)}
+        least = {
+            "candidates": (min(self.candidates), 1),
+            "pairs": (self.pairs, 1),
+            "threads": (self.threads, 0),
+            "seed": (self.seed, 0),
+        }
         for option, (value, smallest) in least.items():
             if value < smallest:
                 raise InputError(f"--{option} must be {smallest} or more, found {value}")
@@ -56,7 +61,12 @@ def measure_latency(amount: LatencyBenchmark, show: Callable[[str], None], progr
         _shape(amount.cross, cross=True)
     found = environment("paddlepaddle-gpu")
     threads = amount.threads or found["cores"]
-    result: dict = {"environment": found, "seed": amount.seed, "threads": threads, "candidates": list(amount.candidates)}
+    result: dict = {
+        "environment": found,
+        "seed": amount.seed,
+        "threads": threads,
+        "candidates": list(amount.candidates),
+    }
     progress("encoding: starting Paddle")
     with Worker("benchmark.search.encoding:Encoding", threads, {"threads": threads, "seed": amount.seed}) as worker:
         result["device"] = worker.call("device")
@@ -69,11 +79,21 @@ def measure_latency(amount: LatencyBenchmark, show: Callable[[str], None], progr
             result["encoding"].append({**shape._asdict(), **times, "paper": table3.get(shape.model, [None])[0]})
         if amount.cross:
             progress(f"encoding: {amount.pairs} pairs of the cross-BERT")
-        result["cross"] = extrapolate(worker.call("pairs", config=amount.cross, pairs=amount.pairs), amount.candidates) if amount.cross else None
+        result["cross"] = (
+            extrapolate(worker.call("pairs", config=amount.cross, pairs=amount.pairs), amount.candidates)
+            if amount.cross
+            else None
+        )
     show("\n" + encoding_text(result))
-    result["scoring"] = _with_paper(measure_scoring(list(shapes.values()), amount.candidates, threads, amount.seed, show=progress))
+    result["scoring"] = _with_paper(
+        measure_scoring(list(shapes.values()), amount.candidates, threads, amount.seed, show=progress)
+    )
     on_gpu = result["device"].startswith("gpu")
-    of_device = measure_scoring_on_device(list(shapes.values()), amount.candidates, threads, amount.seed, show=progress) if on_gpu else None
+    of_device = (
+        measure_scoring_on_device(list(shapes.values()), amount.candidates, threads, amount.seed, show=progress)
+        if on_gpu
+        else None
+    )
     result["on_device"] = of_device and _with_paper(of_device)
     show("\n" + scoring_text(result))
     return result
@@ -84,17 +104,26 @@ def extrapolate(sample: dict, candidates) -> dict:
     and ``paper``'s."""
     table3 = published_table("table3")
     paper = dict(zip(table3["candidates"], table3["ms"][CROSS_OF_PAPER]))
-    times = [{"candidates": count, "ms": count * sample["ms_per_pair"], "paper": paper.get(count)} for count in candidates]
+    times = [
+        {"candidates": count, "ms": count * sample["ms_per_pair"], "paper": paper.get(count)} for count in candidates
+    ]
     return {**sample, "extrapolated": f"extrapolated from {sample['pairs']} pairs", "times": times}
 
 
 def _with_paper(entries: list[dict]) -> list[dict]:
     table4, candidates = published_table("table4"), 100_000
-    return [{**one, "paper": table4.get(one["model"], {}).get("ms") if one["candidates"] == candidates else None} for one in entries]
+    return [
+        {**one, "paper": table4.get(one["model"], {}).get("ms") if one["candidates"] == candidates else None}
+        for one in entries
+    ]
 
 
 def _shape(path: str, cross: bool) -> Shape:
     config = load_config(path)
     if (config.model.scoring == "cross") != cross:
-        raise InputError(f"{path}: model.scoring is {config.model.scoring}; give a cross-BERT to --cross, the others to --models")
-    return Shape(config.name or path, config.model.fragments_of(min(config.data.text_length, REGIONS)), config.model.hidden)
+        raise InputError(
+            f"{path}: model.scoring is {config.model.scoring}; give a cross-BERT to --cross, the others to --models"
+        )
+    return Shape(
+        config.name or path, config.model.fragments_of(min(config.data.text_length, REGIONS)), config.model.hidden
+    )

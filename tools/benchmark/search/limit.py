@@ -20,7 +20,14 @@ _OTHER_PATHS = 20  # other paths than the best score a part of the collection, o
 
 
 def measure_limit(
-    images: int, threads: int, seed: int, *, dim: int = 768, fragments: int = 32, rounds: int = 4, show: Callable[[str], None] = lambda text: None
+    images: int,
+    threads: int,
+    seed: int,
+    *,
+    dim: int = 768,
+    fragments: int = 32,
+    rounds: int = 4,
+    show: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:
     """Measure scoring ``images`` by one query of ``fragments`` fragments, for each precision and path, best path first.
 
@@ -39,7 +46,12 @@ def measure_limit(
         for number, path in enumerate(kernel.paths()):
             show(f"limit, {precision}: {path}")
             part = rows if number == 0 else first_items(rows, max(1, len(rows) // _OTHER_PATHS))
-            entry = {"precision": precision, "path": path, "images_wanted": images if number == 0 else len(part), "images": len(part)}
+            entry = {
+                "precision": precision,
+                "path": path,
+                "images_wanted": images if number == 0 else len(part),
+                "images": len(part),
+            }
             entry.update(_measure(part, path, query, threads, rounds))
             target = TARGET[precision] if number == 0 and entry["limit"] else None
             found.append({**entry, "target": target, "met": target and entry["share"] >= target})
@@ -54,7 +66,12 @@ def paper_bound(found: list[dict]) -> dict | None:
     if best is None or best["images"] != PAPER_IMAGES:
         return None
     paper = published_table("table4")["B"]["ms"]
-    return {"ms": best["ms"], "paper_ms": paper, "target_ms": PAPER_TIMES * paper, "met": best["ms"] <= PAPER_TIMES * paper}
+    return {
+        "ms": best["ms"],
+        "paper_ms": paper,
+        "target_ms": PAPER_TIMES * paper,
+        "met": best["ms"] <= PAPER_TIMES * paper,
+    }
 
 
 def _measure(rows: kernel.StoredFragments, path: str, query, threads: int, rounds: int) -> dict:

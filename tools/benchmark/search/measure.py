@@ -44,7 +44,9 @@ class SearchBenchmark:
             if value < smallest:
                 raise InputError(f"--{option} must be {smallest} or more, found {value}")
         if any(dim % 8 for dim in self.dims):
-            raise InputError(f"--dims must be multiples of 8, which some peers need, found {', '.join(map(str, self.dims))}")
+            raise InputError(
+                f"--dims must be multiples of 8, which some peers need, found {', '.join(map(str, self.dims))}"
+            )
 
 
 def measure_search(amount: SearchBenchmark, show: Callable[[str], None], progress: Callable[[str], None]) -> dict:
@@ -66,7 +68,9 @@ def measure_search(amount: SearchBenchmark, show: Callable[[str], None], progres
     show(describe(result))
     measures = {
         "limit": lambda: measure_limit(amount.images, threads, amount.seed, rounds=amount.rounds, show=progress),
-        "peers": lambda: measure_contests(peers, amount.dims, amount.peer_images, threads, amount.seed, rounds=amount.rounds, show=progress),
+        "peers": lambda: measure_contests(
+            peers, amount.dims, amount.peer_images, threads, amount.seed, rounds=amount.rounds, show=progress
+        ),
         "nearest": lambda: measure_nearest(amount.vectors, threads, amount.seed, rounds=amount.rounds, show=progress),
     }
     for name, measure in measures.items():

@@ -24,7 +24,9 @@ def memory_of_search(index: Path, fragments: Sequence[np.ndarray]) -> list[dict]
     given = io.BytesIO()
     np.savez(given, *fragments)
     command = [sys.executable, "-m", __name__, str(Path(index).resolve())]
-    return json.loads(subprocess.run(command, input=given.getvalue(), stdout=subprocess.PIPE, check=True, **new_process()).stdout)
+    return json.loads(
+        subprocess.run(command, input=given.getvalue(), stdout=subprocess.PIPE, check=True, **new_process()).stdout
+    )
 
 
 def _main(index: str) -> None:

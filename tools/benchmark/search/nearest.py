@@ -50,11 +50,17 @@ class Nearest:
     def recall(self, method: str) -> float:
         """Part of the exact ten best that is found, mean of the queries."""
         found = [self.search[method](query[None]) for query in self.queries]
-        return float(np.mean([len(exact.intersection(np.ravel(row).tolist())) / len(exact) for exact, row in zip(self.exact, found)]))
+        return float(
+            np.mean(
+                [len(exact.intersection(np.ravel(row).tolist())) / len(exact) for exact, row in zip(self.exact, found)]
+            )
+        )
 
     def _scan(self, precision: str) -> Callable[[np.ndarray], np.ndarray]:
         count, dim = self.vectors.shape
-        rows = kernel.StoredFragments(*kernel.encode_rows(self.vectors, precision), np.arange(count + 1, dtype=np.int64), precision, dim)
+        rows = kernel.StoredFragments(
+            *kernel.encode_rows(self.vectors, precision), np.arange(count + 1, dtype=np.int64), precision, dim
+        )
 
         def search(query: np.ndarray) -> np.ndarray:
             scores = kernel.scores([query], rows, threads=self.threads)[0]
@@ -95,7 +101,13 @@ class Nearest:
 
 
 def measure_nearest(
-    items: Sequence[int], threads: int, seed: int, *, dim: int = 768, rounds: int = 4, show: Callable[[str], None] = lambda text: None
+    items: Sequence[int],
+    threads: int,
+    seed: int,
+    *,
+    dim: int = 768,
+    rounds: int = 4,
+    show: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:
     """Measure milliseconds a query and recall@10 of each method on collections of these sizes.
 
@@ -121,7 +133,16 @@ def measure_nearest(
                     times[method].append(worker.call("time", method=method))
             for method, of_method in times.items():
                 entries[method].update(best_and_median(of_method[1:]), recall=worker.call("recall", method=method))
-        found.append({"items": count, "items_wanted": wanted, "dim": dim, "queries": QUERIES, "faiss": faiss, "methods": list(entries.values())})
+        found.append(
+            {
+                "items": count,
+                "items_wanted": wanted,
+                "dim": dim,
+                "queries": QUERIES,
+                "faiss": faiss,
+                "methods": list(entries.values()),
+            }
+        )
     return found
 
 

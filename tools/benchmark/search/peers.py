@@ -65,7 +65,9 @@ class Ours(Peer):
     def __init__(self, vectors: np.ndarray, threads: int):
         count, fragments, dim = vectors.shape
         offsets = np.arange(count + 1, dtype=np.int64) * fragments
-        self.rows = kernel.StoredFragments(*kernel.encode_rows(vectors.reshape(-1, dim), self.precision), offsets, self.precision, dim)
+        self.rows = kernel.StoredFragments(
+            *kernel.encode_rows(vectors.reshape(-1, dim), self.precision), offsets, self.precision, dim
+        )
         self.threads = threads
 
     def score(self, query: np.ndarray, chunk: int) -> np.ndarray:
@@ -113,7 +115,9 @@ class Paddle(Peer):
 
         with paddle.no_grad():
             products = chunk * len(query) * self.vectors.shape[1]
-            return late_interaction(Fragments(paddle.to_tensor(query[None])), Fragments(self.vectors), products)[:, 0].numpy()
+            return late_interaction(Fragments(paddle.to_tensor(query[None])), Fragments(self.vectors), products)[
+                :, 0
+            ].numpy()
 
 
 class Torch(ChunkedPeer):

@@ -53,10 +53,22 @@ def _size(entry: dict, unit: str = "images") -> str:
 def _limit_text(result: dict) -> str:
     rows = []
     for entry in result["limit"]:
-        rows.append(Row(f"{_SHORT[entry['precision']]} {entry['path']}", entry["ms"], f"ms (median {entry['median_ms']:.1f}), {_size(entry)}"))
+        rows.append(
+            Row(
+                f"{_SHORT[entry['precision']]} {entry['path']}",
+                entry["ms"],
+                f"ms (median {entry['median_ms']:.1f}), {_size(entry)}",
+            )
+        )
         if entry["limit"]:
             target = f"; target {100 * entry['target']:.0f}: {verdict(entry['met'])}" if entry["target"] else ""
-            rows.append(Row("  share of the arithmetic limit", 100 * entry["share"], f"% of {entry['limit'] / 1e9:.0f} Gop/s{target}"))
+            rows.append(
+                Row(
+                    "  share of the arithmetic limit",
+                    100 * entry["share"],
+                    f"% of {entry['limit'] / 1e9:.0f} Gop/s{target}",
+                )
+            )
     paper = result["paper"]
     if paper:
         unit = f"ms; the paper's V100 {paper['paper_ms']:g}, target {paper['target_ms']:.1f}: {verdict(paper['met'])}"
@@ -67,7 +79,9 @@ def _limit_text(result: dict) -> str:
 def _peers_text(result: dict) -> str:
     sections = []
     for contest in result["peers"]:
-        title = "peers: {}, d = {dim}, {}, {fragments} x {fragments}, {threads} threads".format(_SHORT[contest["precision"]], _size(contest), **contest)
+        title = "peers: {}, d = {dim}, {}, {fragments} x {fragments}, {threads} threads".format(
+            _SHORT[contest["precision"]], _size(contest), **contest
+        )
         rows, others = [], []
         for one in contest["contestants"]:
             if one["status"] == "measured":
@@ -88,8 +102,15 @@ def _nearest_text(result: dict) -> str:
     for entry in result["nearest"]:
         title = f"nearest: {_size(entry, 'items')} of one vector, d = {entry['dim']}, drawn in clusters; faiss {entry['faiss'] or '(not installed)'}"
         measured = [one for one in entry["methods"] if one["status"] == "measured"]
-        others = [f"  {one['name']:<44} {one['status']}: {one['reason']}" for one in entry["methods"] if one["status"] != "measured"]
-        rows = [Row(one["name"], one["ms"], f"ms a query (median {one['median_ms']:.2f}), recall@10 {one['recall']:.3f}") for one in measured]
+        others = [
+            f"  {one['name']:<44} {one['status']}: {one['reason']}"
+            for one in entry["methods"]
+            if one["status"] != "measured"
+        ]
+        rows = [
+            Row(one["name"], one["ms"], f"ms a query (median {one['median_ms']:.2f}), recall@10 {one['recall']:.3f}")
+            for one in measured
+        ]
         sections.append("\n".join([format_section(title, rows), *others]))
     return "\n\n".join(sections)
 
@@ -99,11 +120,26 @@ def _limit_table(result: dict) -> list[str]:
     for entry in result["limit"]:
         limit, share = (f"{entry['limit'] / 1e9:.0f}", f"{100 * entry['share']:.1f} %") if entry["limit"] else ("", "")
         target = f"{100 * entry['target']:.0f} %: {verdict(entry['met'])}" if entry["target"] else ""
-        cells = [_SHORT[entry["precision"]], f"`{entry['path']}`", _size(entry), f"{entry['ms']:.1f}", f"{entry['median_ms']:.1f}", limit, share, target]
+        cells = [
+            _SHORT[entry["precision"]],
+            f"`{entry['path']}`",
+            _size(entry),
+            f"{entry['ms']:.1f}",
+            f"{entry['median_ms']:.1f}",
+            limit,
+            share,
+            target,
+        ]
         rows.append(cells)
     header = ["precision", "path", "collection", "ms", "median", "limit, Gop/s", "share", "target"]
     without = f"{' and '.join(f'`{path}`' for path in WITHOUT_LIMIT)} have no limit that could be measured."
-    lines = ["## Share of the arithmetic limit", "", f"One query of 32 fragments, 32 fragments an image, d = 768. {without}", "", markdown_table(header, rows)]
+    lines = [
+        "## Share of the arithmetic limit",
+        "",
+        f"One query of 32 fragments, 32 fragments an image, d = 768. {without}",
+        "",
+        markdown_table(header, rows),
+    ]
     paper = result["paper"]
     if paper:
         against = f"the paper's V100 takes {paper['paper_ms']:g} ms; target {paper['target_ms']:.1f} ms: {verdict(paper['met'])}"
@@ -120,21 +156,42 @@ def _least_ms(result: dict, precision: str, images: int, dim: int, fragments: in
 
 
 def _peers_table(result: dict) -> list[str]:
-    lines = ["## Beside exact peers", "", "In turn, the best of all calls of each; ratios are of the peer's time to ours at the same precision."]
+    lines = [
+        "## Beside exact peers",
+        "",
+        "In turn, the best of all calls of each; ratios are of the peer's time to ours at the same precision.",
+    ]
     for contest in result["peers"]:
         rows = []
         for one in contest["contestants"]:
             measured = one["status"] == "measured"
-            ms, median = (f"{one['ms']:.2f}", f"{one['median_ms']:.2f}") if measured else (f"{one['status']}: {one['reason']}", "")
-            rows.append([_named(one), ms, median, f"{one['ratio']:.2f}" if "ratio" in one else "", str(one.get("chunk") or "")])
+            ms, median = (
+                (f"{one['ms']:.2f}", f"{one['median_ms']:.2f}")
+                if measured
+                else (f"{one['status']}: {one['reason']}", "")
+            )
+            rows.append(
+                [_named(one), ms, median, f"{one['ratio']:.2f}" if "ratio" in one else "", str(one.get("chunk") or "")]
+            )
         title = f"{_SHORT[contest['precision']]}, d = {contest['dim']}, {_size(contest)}"
         ratio = contest["ratio"]
-        target = f"Fastest peer / ours: {ratio:.2f}, target {contest['target']:g}: {verdict(contest['met'])}." if ratio else "No peer was measured."
+        target = (
+            f"Fastest peer / ours: {ratio:.2f}, target {contest['target']:g}: {verdict(contest['met'])}."
+            if ratio
+            else "No peer was measured."
+        )
         least = _least_ms(result, contest["precision"], contest["images"], contest["dim"], contest["fragments"])
         if ratio and least:
             fastest = next(one["ms"] for one in contest["contestants"] if one["name"] == contest["fastest"])
             target += f" The arithmetic limit is {least:.2f} ms: nothing that makes all products can have a ratio above {fastest / least:.2f}."
-        lines += ["", f"### {title}", "", markdown_table(["", "ms", "median", "ratio", "images at a time"], rows), "", target]
+        lines += [
+            "",
+            f"### {title}",
+            "",
+            markdown_table(["", "ms", "median", "ratio", "images at a time"], rows),
+            "",
+            target,
+        ]
     return lines
 
 
@@ -147,9 +204,18 @@ def _nearest_table(result: dict) -> list[str]:
         rows = []
         for one in entry["methods"]:
             measured = one["status"] == "measured"
-            cells = [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}", f"{one['recall']:.3f}"] if measured else [f"{one['status']}: {one['reason']}", "", ""]
+            cells = (
+                [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}", f"{one['recall']:.3f}"]
+                if measured
+                else [f"{one['status']}: {one['reason']}", "", ""]
+            )
             rows.append([one["name"], *cells])
-        lines += ["", f"### {_size(entry, 'items')}, d = {entry['dim']}", "", markdown_table(["", "ms a query", "median", "recall@10"], rows)]
+        lines += [
+            "",
+            f"### {_size(entry, 'items')}, d = {entry['dim']}",
+            "",
+            markdown_table(["", "ms a query", "median", "recall@10"], rows),
+        ]
     return lines
 
 
@@ -158,4 +224,8 @@ def _named(one: dict) -> str:
 
 
 _TEXTS: dict[str, Callable[[dict], str]] = {"limit": _limit_text, "peers": _peers_text, "nearest": _nearest_text}
-_TABLES: dict[str, Callable[[dict], list[str]]] = {"limit": _limit_table, "peers": _peers_table, "nearest": _nearest_table}
+_TABLES: dict[str, Callable[[dict], list[str]]] = {
+    "limit": _limit_table,
+    "peers": _peers_table,
+    "nearest": _nearest_table,
+}

@@ -27,7 +27,13 @@ class Shape(NamedTuple):
 
 
 def measure_scoring(
-    shapes: Sequence[Shape], candidates: Sequence[int], threads: int, seed: int, *, seconds: float = 1.5, show: Callable[[str], None] = lambda text: None
+    shapes: Sequence[Shape],
+    candidates: Sequence[int],
+    threads: int,
+    seed: int,
+    *,
+    seconds: float = 1.5,
+    show: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:
     """Measure every model, precision and number of candidates on the CPU.
 
@@ -45,7 +51,9 @@ def measure_scoring(
     return found
 
 
-def _of_precision(shape: Shape, precision: str, candidates: list[int], threads: int, seed: int, seconds: float, show) -> list[dict]:
+def _of_precision(
+    shape: Shape, precision: str, candidates: list[int], threads: int, seed: int, seconds: float, show
+) -> list[dict]:
     model, fragments, dim = shape
     sizes = {count: stored_bytes(count, fragments, dim, precision) for count in candidates}
     fit = items_that_fit(max(candidates), stored_bytes(1, fragments, dim, precision))
@@ -85,7 +93,9 @@ def _no_file(precision: str, size: int) -> str:
         return f"{gigabytes}; only {ON_DISK} is measured from disk"
     with workspace() as directory:
         free = shutil.disk_usage(directory).free
-    return "" if size + _DISK_LEFT <= free else f"{gigabytes}, nor on disk ({free / 1e9:.1f} GB free; TMPDIR says where)"
+    return (
+        "" if size + _DISK_LEFT <= free else f"{gigabytes}, nor on disk ({free / 1e9:.1f} GB free; TMPDIR says where)"
+    )
 
 
 class OnDevice:
@@ -107,7 +117,13 @@ class OnDevice:
 
 
 def measure_scoring_on_device(
-    shapes: Sequence[Shape], candidates: Sequence[int], threads: int, seed: int, *, seconds: float = 1.5, show: Callable[[str], None] = lambda text: None
+    shapes: Sequence[Shape],
+    candidates: Sequence[int],
+    threads: int,
+    seed: int,
+    *,
+    seconds: float = 1.5,
+    show: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:
     """Measure the same by Paddle's operators and by the fused kernel, on Paddle's device; ``way`` is in place of
     ``precision``."""
@@ -123,7 +139,14 @@ def measure_scoring_on_device(
                     continue
                 try:  # a process each: memory of the device is given back
                     with Worker(f"{__name__}:{OnDevice.__name__}", threads, {"seed": seed}) as worker:
-                        measured = worker.call("time", fused=way == "fused kernel", candidates=count, fragments=shape.fragments, dim=shape.dim, seconds=seconds)
+                        measured = worker.call(
+                            "time",
+                            fused=way == "fused kernel",
+                            candidates=count,
+                            fragments=shape.fragments,
+                            dim=shape.dim,
+                            seconds=seconds,
+                        )
                 except WorkerError as error:
                     measured = {"stored": None, "reason": str(error)}
                 found.append({**entry, **measured})

@@ -38,7 +38,8 @@ class Worker:
     """
 
     def __init__(self, target: str, threads: int, arguments: dict, environment: dict | None = None):
-        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # ninja, of PyTorch's extensions
+        # Ninja, of PyTorch's extensions.
+        programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         variables = {**dict.fromkeys(_THREADS, str(threads)), "PATH": programs, **(environment or {})}
         command = [sys.executable, "-m", __name__, target]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
