@@ -63,7 +63,8 @@ def main(argv):
     if arguments.captions_per_image:
         before, captions = len(captions), first_captions(captions, arguments.captions_per_image)
         say(
-            f"{before - len(captions)} captions are beyond the first {arguments.captions_per_image} of their image and are left out"
+            f"{before - len(captions)} captions are beyond the first {arguments.captions_per_image} of their image and "
+            "are left out"
         )
     repeated = duplicate_captions(captions)
     if repeated:
@@ -88,7 +89,8 @@ def main(argv):
     resumed = f" ({done.resumed} of them in an earlier call)" if done.resumed else ""
     seconds = time.perf_counter() - start
     say(
-        f"{arguments.out}: {done.images} images{resumed}, {len(done.captions)} captions, {bad.count} records left out, {seconds:.0f} s"
+        f"{arguments.out}: {done.images} images{resumed}, {len(done.captions)} captions, {bad.count} records left out, "
+        f"{seconds:.0f} s"
     )
     if done.without:
         say(f"{done.without} images with regions have no captions and are left out")

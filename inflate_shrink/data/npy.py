@@ -22,7 +22,8 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     found_shape, found_dtype, _ = read_header(path)
     if found_shape != tuple(shape) or found_dtype != np.dtype(dtype):
         raise InputError(
-            f"{path}: holds {found_dtype} {found_shape}, but meta.json says {dtype} {tuple(shape)}; the files belong to different builds"
+            f"{path}: holds {found_dtype} {found_shape}, but meta.json says {dtype} {tuple(shape)}; "
+            "the files belong to different builds"
         )
     return map_npy(path)
 
@@ -37,7 +38,8 @@ def map_npy(path: Path) -> np.ndarray:
     size = os.path.getsize(path)
     if size != expected_size:
         raise InputError(
-            f"{path}: its header promises {expected_size} bytes, the file has {size}; it is damaged, copy or build it again"
+            f"{path}: its header promises {expected_size} bytes, the file has {size}; it is damaged, "
+            "copy or build it again"
         )
     if dtype.hasobject:
         raise InputError(f"{path}: holds Python objects, which are pickles and are not opened")

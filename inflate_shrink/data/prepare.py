@@ -138,7 +138,8 @@ def prepare(
         fill_store(writer, items, len(wanted), _decoder, arguments, task="prepare", workers=workers, bad=bad)
         if not len(writer):
             raise InputError(
-                f"{_names(source)}: none of the {len(wanted)} images with captions has usable regions; nothing was written"
+                f"{_names(source)}: none of the {len(wanted)} images with captions has usable regions; "
+                "nothing was written"
             )
         kept = [caption for caption in captions if caption.image_id in writer]
         for caption in kept:
@@ -179,7 +180,8 @@ def _match(
     for image_id, where in first_caption.items():
         if image_id not in found:
             bad.report(
-                f"{where}: image {image_id!r} has no regions in {_names(source)}; extract them or leave its captions out"
+                f"{where}: image {image_id!r} has no regions in {_names(source)}; "
+                "extract them or leave its captions out"
             )
     if not found:
         raise InputError(f"no image of the captions has regions in {_names(source)}; do both name their images alike?")

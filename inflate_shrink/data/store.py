@@ -93,7 +93,8 @@ class Store:
             existing = ", ".join(dict.fromkeys(self.caption_splits)) or "none"
             if not self.captions:
                 raise InputError(
-                    f"{self.directory}: holds regions but no captions; tools/prepare_data.py --regions {self.directory} adds them"
+                    f"{self.directory}: holds regions but no captions; tools/prepare_data.py --regions "
+                    f"{self.directory} adds them"
                 )
             raise InputError(
                 f"{self.directory / 'captions.tsv'}: no caption of split {name!r}; its splits are: {existing}"
@@ -137,7 +138,8 @@ class Store:
             if not np.isfinite(regions[suspect]).all():
                 row = rows[suspect]
                 raise InputError(
-                    f"{self.directory / 'regions.npy'}: row {row} (image {self.image_ids[row]}) contains NaN or infinity;"
+                    f"{self.directory / 'regions.npy'}: row {row} (image {self.image_ids[row]}) contains NaN or "
+                    "infinity;"
                     " extract this image again and rebuild the data set"
                 )
 
@@ -170,7 +172,8 @@ def open_store(directory: str | os.PathLike) -> Store:
     directory = Path(directory)
     if not directory.is_dir():
         raise InputError(
-            f"{directory}: no such data set directory; tools/prepare_data.py makes one of your data, tools/make_demo_data.py the demo's"
+            f"{directory}: no such data set directory; tools/prepare_data.py makes one of your data, "
+            "tools/make_demo_data.py the demo's"
         )
     for name in ("meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy"):
         if not (directory / name).is_file():
@@ -245,7 +248,8 @@ def _read_images(path: Path, expected: int) -> tuple[list[str], np.ndarray, list
         files.append(file)
     if len(files) != expected:
         raise InputError(
-            f"{path}: {len(files)} images, but regions.npy and meta.json have {expected}; the files belong to different builds"
+            f"{path}: {len(files)} images, but regions.npy and meta.json have {expected}; "
+            "the files belong to different builds"
         )
     return list(line_of), np.array(sizes, np.int64).reshape(-1, 2), files
 

@@ -64,7 +64,8 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
     captions = len(data.train.split.captions)
     if captions < batch_size:
         raise InputError(
-            f"{config.dir}: split '{config.train_split}' has {captions} captions, fewer than optim.batch_size ({batch_size}); lower it"
+            f"{config.dir}: split '{config.train_split}' has {captions} captions, "
+            f"fewer than optim.batch_size ({batch_size}); lower it"
         )
     return data
 

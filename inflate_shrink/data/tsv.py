@@ -26,7 +26,8 @@ def read_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[int, list[s
                     continue
                 if len(fields) != len(header):
                     raise InputError(
-                        f"{path}: line {line}: expected {len(header)} tab-separated fields ({_show(header)}), found {len(fields)}"
+                        f"{path}: line {line}: expected {len(header)} tab-separated fields ({_show(header)}), "
+                        f"found {len(fields)}"
                     )
                 yield line, fields
     except UnicodeDecodeError as error:

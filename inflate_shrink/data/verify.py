@@ -33,7 +33,8 @@ def verify_store(directory: str | os.PathLike) -> Store:
                 checksum = zlib.crc32(regions[:count], checksum)
                 if regions[count:].view(np.uint8).any():
                     raise InputError(
-                        f"{path}: row {row} (image {store.image_ids[row]}) has numbers after its {count} regions; it is damaged, {LISTED.again}"
+                        f"{path}: row {row} (image {store.image_ids[row]}) has numbers after its {count} regions; "
+                        f"it is damaged, {LISTED.again}"
                     )
             bar.update(min(_ROWS, len(store.regions) - first))
     if checksum != store.meta.get("regions_crc32", checksum):

@@ -240,12 +240,14 @@ class StoreWriter:
         count, dimension = regions.shape if regions.ndim == 2 else (0, 0)
         if not (1 <= count <= self.slots and dimension and boxes.shape == (count, 4)):
             raise InputError(
-                f"{self._target}: image {image_id!r}: expected regions (n, {expected}) and boxes (n, 4) with n from 1 to {self.slots},"
+                f"{self._target}: image {image_id!r}: expected regions (n, {expected}) and boxes (n, "
+                f"4) with n from 1 to {self.slots},"
                 f" found {regions.shape} and {boxes.shape}"
             )
         if dimension != (self._dimension or dimension):
             raise InputError(
-                f"{self._target}: image {image_id!r}: its regions have dimension {dimension}, the data set's have {expected};"
+                f"{self._target}: image {image_id!r}: its regions have dimension {dimension}, "
+                f"the data set's have {expected};"
                 " regions of different extractors do not mix"
             )
 
@@ -254,7 +256,8 @@ class StoreWriter:
             return format_row(fields).encode("utf-8")
         except UnicodeEncodeError as error:
             raise InputError(
-                f"{self._target}: {error.object.strip()[:200]!r} is not Unicode text; rename the file or correct the text"
+                f"{self._target}: {error.object.strip()[:200]!r} is not Unicode text; "
+                "rename the file or correct the text"
             ) from error
 
     def _finish(self) -> None:

@@ -81,7 +81,8 @@ def extract_collection(
         fill_store(writer, items, len(folder.names), _PhotoReader, arguments, task="extract", workers=workers, bad=bad)
         if not len(writer):
             raise InputError(
-                f"{folder.source}: none of its {len(folder.names)} files is a photo that can be described; nothing was written"
+                f"{folder.source}: none of its {len(folder.names)} files is a photo that can be described; "
+                "nothing was written"
             )
     reused = np.isin(_file_hashes(open_store(directory)), _file_hashes(open_store(reuse))).sum() if reuse else 0
     return Collected(len(writer), writer.resumed, int(reused))
@@ -129,7 +130,8 @@ def _file_hashes(store: Store) -> np.ndarray:
     path = store.directory / FILE_HASHES
     if not path.is_file():
         raise InputError(
-            f"{path}: missing, so it is not known which photos are unchanged: the data set is of an earlier version or not of"
+            f"{path}: missing, so it is not known which photos are unchanged: "
+            "the data set is of an earlier version or not of"
             " tools/extract_regions.py; describe all photos again without --reuse"
         )
     return open_npy(path, store.region_counts.shape, "uint64")

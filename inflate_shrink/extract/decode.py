@@ -72,14 +72,16 @@ def open_photo(data: bytes, where: str, max_pixels: int = MAX_PIXELS, min_side: 
             image = Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in Image.OPEN])
             if image.width * image.height > max_pixels:
                 raise InputError(
-                    f"{where}: {image.width} x {image.height} pixels, more than the limit of {max_pixels}; make it smaller or leave it out"
+                    f"{where}: {image.width} x {image.height} pixels, more than the limit of {max_pixels}; "
+                    "make it smaller or leave it out"
                 )
             return _decode(image, min_side)
     except InputError:
         raise
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{where}: not an image of a kind that can be read, or damaged at its start; convert it to JPEG or PNG, or leave it out"
+            f"{where}: not an image of a kind that can be read, or damaged at its start; convert it to JPEG or PNG, "
+            "or leave it out"
         ) from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{where}: too many pixels: {in_one_line(error)}; make it smaller or leave it out") from error

@@ -89,7 +89,8 @@ class Extractor:
         outputs = self.backbone(_input(photo.image.resize((width, height), Image.BICUBIC), pixels))
         if outputs[0].ndim != 4 or len(outputs[0]) != 1 or outputs[0].size == 0:
             raise InputError(
-                f"{self.backbone.path}: expected a feature map (1, C, h, w), found {outputs[0].shape}; give a network without its classifier"
+                f"{self.backbone.path}: expected a feature map (1, C, h, w), found {outputs[0].shape}; "
+                "give a network without its classifier"
             )
         return outputs[0][0]
 

@@ -28,7 +28,8 @@ class Network:
         graph = (_open_onnx if self.path.suffix == ".onnx" else _open_paddle)(self.path, threads)
         if len(graph.inputs) != 1:
             raise InputError(
-                f"{path}: expected a network with one input, the image; found {len(graph.inputs)}: {', '.join(graph.inputs)}"
+                f"{path}: expected a network with one input, the image; found {len(graph.inputs)}: "
+                f"{', '.join(graph.inputs)}"
             )
         self._run, (self.input_shape,) = graph.run, graph.inputs.values()
 
@@ -47,7 +48,8 @@ class Network:
         for output in outputs:
             if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
                 raise InputError(
-                    f"{self.path}: expected arrays of numbers as outputs, found {getattr(output, 'dtype', type(output).__name__)}"
+                    f"{self.path}: expected arrays of numbers as outputs, "
+                    f"found {getattr(output, 'dtype', type(output).__name__)}"
                 )
         return outputs
 

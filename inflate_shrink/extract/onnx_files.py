@@ -36,7 +36,8 @@ def external_files(path: Path) -> list[Path]:
     for name in names:
         if not name or "\\" in name or "\0" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
             raise InputError(
-                f"{path}: its weights are to be read from {name[:100]!r}, which leads out of its folder; export it again"
+                f"{path}: its weights are to be read from {name[:100]!r}, which leads out of its folder; "
+                "export it again"
             )
         if not (path.parent / name).is_file():
             raise InputError(f"{path}: its weights are in {name[:100]!r}, which is not beside it; copy it too")

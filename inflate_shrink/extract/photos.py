@@ -159,7 +159,8 @@ class PhotoFolder:
                 self._archive = os.getpid(), zipfile.ZipFile(self.source)
             except Exception as error:  # zipfile lets many kinds through
                 raise InputError(
-                    f"{self.source}: neither a directory nor a whole .zip archive ({in_one_line(error)}); give one of them, or copy it again"
+                    f"{self.source}: neither a directory nor a whole .zip archive ({in_one_line(error)}); "
+                    "give one of them, or copy it again"
                 ) from error
         return self._archive[1]
 

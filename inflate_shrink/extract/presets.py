@@ -62,7 +62,8 @@ def decode_boxes(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.n
 def _single(outputs: list[np.ndarray], preset: str) -> np.ndarray:
     if outputs[0].ndim != 3 or len(outputs[0]) != 1:
         raise InputError(
-            f"{preset}: expected one output of three dimensions for one image, found {outputs[0].shape}; is this the right preset?"
+            f"{preset}: expected one output of three dimensions for one image, found {outputs[0].shape}; "
+            "is this the right preset?"
         )
     return outputs[0][0]
 

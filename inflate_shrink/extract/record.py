@@ -69,7 +69,8 @@ class PhotoDescriber:
         found = describe_extractor(settings)
         if not extractor or not same_extractor(found, extractor):
             raise InputError(
-                f"{where}: its photos were described by {extractor!r}, here are {found!r}; give the same networks as --backbone and --detector"
+                f"{where}: its photos were described by {extractor!r}, here are {found!r}; "
+                "give the same networks as --backbone and --detector"
             )
         self._extractor = Extractor(settings)  # of one thread each, as when the data set was made: more round otherwise
 

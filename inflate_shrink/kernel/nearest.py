@@ -98,7 +98,8 @@ def centroid_scores(
     """
     if not isinstance(nearest, np.ndarray) or nearest.dtype != np.uint16:
         raise InputError(
-            f"numbers of centroids are an array (..) of uint16, found {getattr(nearest, 'dtype', type(nearest).__name__)}"
+            "numbers of centroids are an array (..) of uint16, found "
+            f"{getattr(nearest, 'dtype', type(nearest).__name__)}"
         )
     nearest, offsets, number = (
         array_of("numbers of centroids", nearest, np.uint16, None),

@@ -66,11 +66,13 @@ class Models:
                 )
         if first is not None and first.config.model.fragments != 1:
             raise InputError(
-                f"{first.directory}: keeps {first.config.model.fragments} fragments; the first stage takes a model with one, such as B-F"
+                f"{first.directory}: keeps {first.config.model.fragments} fragments; "
+                "the first stage takes a model with one, such as B-F"
             )
         if first is not None and first.tokenizer().key != exact.tokenizer().key:
             raise InputError(
-                f"{exact.directory} and {first.directory} have different vocabularies, text lengths or tokens; take models of the same data"
+                f"{exact.directory} and {first.directory} have different vocabularies, text lengths or tokens; "
+                "take models of the same data"
             )
 
     def all(self) -> list[Checkpoint]:
@@ -112,7 +114,8 @@ def build_index(
     require_new(directory)
     if settings.centroids and (settings.holds == "captions" or models.first):
         raise InputError(
-            "centroids are the first stage of an index of images without an F: leave out --centroids, or --first and --items captions"
+            "centroids are the first stage of an index of images without an F: leave out --centroids, "
+            "or --first and --items captions"
         )
     if settings.photos and settings.holds == "captions":
         raise InputError("an index of captions is searched by a photo as it is; leave out --photos")

@@ -26,7 +26,8 @@ class CrossStage:
         self._model = checkpoint.load_model()
         if self._model.match_head is None:
             raise InputError(
-                f"{checkpoint.directory}: a bi-encoder; the last stage takes a cross-BERT (model.scoring: cross) or a joint model"
+                f"{checkpoint.directory}: a bi-encoder; the last stage takes a cross-BERT (model.scoring: "
+                "cross) or a joint model"
             )
         self._tokenizer, self._store = checkpoint.tokenizer(), checkpoint.open_data(data_dir)
         self._rows = {image: row for row, image in enumerate(self._store.image_ids)}
@@ -41,7 +42,8 @@ class CrossStage:
         unknown = [hit.id for hit in hits if hit.id not in self._rows]
         if unknown:
             raise InputError(
-                f"{self._store.directory}: has no image {unknown[0]}, which the index found; give --data with the data set that was indexed"
+                f"{self._store.directory}: has no image {unknown[0]}, which the index found; "
+                "give --data with the data set that was indexed"
             )
         rows = np.array([self._rows[hit.id] for hit in hits])
         text, images = embed_texts(self._model, self._tokenizer([query])), embed_images(self._model, self._store, rows)

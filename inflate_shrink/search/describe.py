@@ -14,7 +14,8 @@ def describe_index(index: Index) -> str:
     deleted = sum(segment.deleted for segment in entries)
     total = sum(size for _, size in files) + sum(entry.size for entry in index.manifest.files.values())
     lines = [
-        f"{index.directory}: {len(index)} {settings.holds}, {total / 2**20:.1f} MiB; commit {index.commit}, {len(entries)} segments"
+        f"{index.directory}: {len(index)} {settings.holds}, {total / 2**20:.1f} MiB; commit {index.commit}, "
+        f"{len(entries)} segments"
         + (f", {deleted} deleted {settings.holds} still on disk (compact frees them)" if deleted else "")
     ]
     for name, field in settings.fields.items():
@@ -24,7 +25,8 @@ def describe_index(index: Index) -> str:
         )
         what = "numbers of their nearest centroid" if field.precision == UINT16 else f"{field.dim} x {field.precision}"
         lines.append(
-            f"{name}: {rows} rows of {what}, {size / 2**20:.1f} MiB, {rows / max(1, sum(segment.items for segment in entries)):.1f} an item"
+            f"{name}: {rows} rows of {what}, {size / 2**20:.1f} MiB, "
+            f"{rows / max(1, sum(segment.items for segment in entries)):.1f} an item"
         )
     for name in ("model", "first"):
         if name in index.origin:

@@ -81,7 +81,8 @@ class StoredVectors:
             or any(entry.rows_per_item.get(field) != 1 for entry in index.manifest.segments)
         ):
             raise InputError(
-                f"{index.directory}: field {field} does not hold one vector an item; faiss needs F's, such as the field vector"
+                f"{index.directory}: field {field} does not hold one vector an item; faiss needs F's, "
+                "such as the field vector"
             )
         self.dim, self._field, self._items = kind.dim, field, Numbering(index.segments)
 
@@ -218,7 +219,8 @@ def _read_about(path: Path) -> dict | None:
     about = parse_json(data, path, "build it again, or remove it to search without it")
     if about.whole("format", 1) > FORMAT:
         raise InputError(
-            f"{path}: of format {about.value['format']}, this version reads up to {FORMAT}; use a newer version or build it again"
+            f"{path}: of format {about.value['format']}, this version reads up to {FORMAT}; "
+            "use a newer version or build it again"
         )
     if _SIGNATURE in about and about.value != signed({key: about.get(key) for key in about if key != _SIGNATURE}):
         raise about.damaged(_SIGNATURE, "is not the checksum of the rest")

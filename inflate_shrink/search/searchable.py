@@ -64,7 +64,8 @@ class Searchable(ABC):
             said.append(f"not in the vocabulary, and read as an unknown word: {', '.join(unknown)}")
         if self.tokenizer.is_cut(query):
             said.append(
-                f"the query is longer than the {self.tokenizer.length} positions that the model reads; the rest is cut off"
+                f"the query is longer than the {self.tokenizer.length} positions that the model reads; "
+                "the rest is cut off"
             )
         return said
 

@@ -327,7 +327,8 @@ class Searcher(Searchable):
     def _require_image_encoder(self) -> None:
         if self.holds == "images" and not (self.directory / IMAGE_ENCODER).is_dir():
             raise InputError(
-                f"{self.directory}: an index of images; search it with a text, or build it with --photos to search it by a photo too"
+                f"{self.directory}: an index of images; search it with a text, "
+                "or build it with --photos to search it by a photo too"
             )
 
     def _require(self, held: str, instead: str) -> None:

@@ -32,7 +32,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             for line, raw in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
                 if len(raw) > LONGEST_LINE:
                     raise InputError(
-                        f"{path}: line {line}: more than the limit of {LONGEST_LINE} bytes a line; is it a file of captions?"
+                        f"{path}: line {line}: more than the limit of {LONGEST_LINE} bytes a line; "
+                        "is it a file of captions?"
                     )
                 if line == 1 and raw.startswith(_BOM):
                     raw = raw[len(_BOM) :]
@@ -55,7 +56,8 @@ def read_json(path: Path) -> object:
         size = path.stat().st_size
         if size > LARGEST_JSON:
             raise InputError(
-                f"{path}: {size} bytes, more than the limit of {LARGEST_JSON} of a JSON file; use jsonl, which is read line by line"
+                f"{path}: {size} bytes, more than the limit of {LARGEST_JSON} of a JSON file; use jsonl, "
+                "which is read line by line"
             )
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

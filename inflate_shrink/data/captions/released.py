@@ -50,7 +50,8 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
     """
     if not options.vocab:
         raise InputError(
-            f"{path}: holds WordPiece ids; say which vocabulary they belong to (bert-base-uncased's vocab.txt for the authors' files)"
+            f"{path}: holds WordPiece ids; say which vocabulary they belong to (bert-base-uncased's vocab.txt for the "
+            "authors' files)"
         )
     words = read_vocabulary(options.vocab)
     tokenizer = CaptionTokenizer(options.vocab, length=32)
@@ -73,7 +74,8 @@ def read(path: Path, bad: BadRecords, options: CaptionOptions) -> Iterator[Capti
         yield caption._replace(text=text)
     if changed:
         say(
-            f"{path}: {len(changed)} of {captions} captions are cut into other ids than the file's, the first at {changed[0]}; they are kept"
+            f"{path}: {len(changed)} of {captions} captions are cut into other ids than the file's, "
+            f"the first at {changed[0]}; they are kept"
         )
     if ends:
         say(f"{path}: {ends}; tools/convert_released.py must be given the same")

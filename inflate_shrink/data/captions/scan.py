@@ -36,7 +36,8 @@ def read_fives(path: Path, ending: str) -> Iterator[Caption]:
         lines = list(read_lines(file))
         if len(lines) % CAPTIONS_PER_IMAGE:
             raise InputError(
-                f"{file}: {len(lines)} lines, expected {CAPTIONS_PER_IMAGE} captions an image, one a line; the file is cut short or was edited"
+                f"{file}: {len(lines)} lines, expected {CAPTIONS_PER_IMAGE} captions an image, one a line; "
+                "the file is cut short or was edited"
             )
         for line, text in lines:
             image = f"{split}-{(line - 1) // CAPTIONS_PER_IMAGE}"
@@ -47,7 +48,8 @@ def _files(path: Path, ending: str) -> list[Path]:
     if not os.path.isdir(path):
         if not path.name.endswith(ending) or path.name == ending:
             raise InputError(
-                f"{path}: expected a directory or a file named SPLIT{ending}, such as train{ending}: the images are called after the split"
+                f"{path}: expected a directory or a file named SPLIT{ending}, such as train{ending}: "
+                "the images are called after the split"
             )
         return [path]
     files = [path / f"{split}{ending}" for split in _SPLITS]

@@ -39,7 +39,8 @@ def assign_splits(
         return split_by_proportion(captions, val, test, seed), 0
     if without:
         raise InputError(
-            f"{without[0].where}: image {shown(without[0].image_id)} has no split, but others have; give every image one"
+            f"{without[0].where}: image {shown(without[0].image_id)} has no split, but others have; "
+            "give every image one"
         )
     check_one_split(captions)
     return list(captions), 0
@@ -82,7 +83,8 @@ def split_by_lists(captions: Sequence[Caption], lists: dict[str, Path], bad: Bad
     ]
     if not chosen:
         raise InputError(
-            f"{', '.join(map(str, lists.values()))}: none of the {len(splits)} images with captions is listed; check the names"
+            f"{', '.join(map(str, lists.values()))}: none of the {len(splits)} images with captions is listed; "
+            "check the names"
         )
     return chosen, sum(split is None for split in splits.values())
 
@@ -131,7 +133,8 @@ def _check_same_split(image: str, lines: Sequence[_Listed]) -> None:
     for line in lines[1:]:
         if line.split != lines[0].split:
             raise InputError(
-                f"image {shown(image)} is in two splits: {lines[0].split} ({lines[0].where}) and {line.split} ({line.where}); keep it in one"
+                f"image {shown(image)} is in two splits: {lines[0].split} ({lines[0].where}) and {line.split} "
+                f"({line.where}); keep it in one"
             )
 
 

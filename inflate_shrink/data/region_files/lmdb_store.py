@@ -62,7 +62,8 @@ def _open(lmdb, path: Path):
 def _check_kind(path: Path, value: bytes) -> None:
     if value.startswith(_LZ4) or 0x80 <= ord(value[:1] or b"\0") <= 0x8F:
         raise InputError(
-            f"{path}: holds msgpack or lz4 values, expected the bytes of .npz files; convert the .npz files to LMDB with"
+            f"{path}: holds msgpack or lz4 values, expected the bytes of .npz files; "
+            "convert the .npz files to LMDB with"
             " compression, or read them themselves (format npz)"
         )
 

@@ -100,18 +100,21 @@ def _array(archive: zipfile.ZipFile, key: str, where: str) -> np.ndarray:
         ) from None
     if member.file_size > _LARGEST:
         raise InputError(
-            f"{where}: key {key!r} of {member.file_size} bytes, more than the limit of {_LARGEST} an image; extract it with fewer boxes"
+            f"{where}: key {key!r} of {member.file_size} bytes, more than the limit of {_LARGEST} an image; "
+            "extract it with fewer boxes"
         )
     check_method(member, f"{where}: key {key!r}")
     with archive.open(member) as file:
         shape, _, dtype = parse_header(file)
     if dtype.hasobject:
         raise InputError(
-            f"{where}: key {key!r} holds Python objects, which are pickles and are not opened; save it as an array of numbers"
+            f"{where}: key {key!r} holds Python objects, which are pickles and are not opened; "
+            "save it as an array of numbers"
         )
     if any(side < 0 for side in shape) or np.prod([float(side) for side in shape]) * dtype.itemsize > member.file_size:
         raise InputError(
-            f"{where}: key {key!r} claims shape {shape} but has only {member.file_size} bytes; copy or extract the file again"
+            f"{where}: key {key!r} claims shape {shape} but has only {member.file_size} bytes; "
+            "copy or extract the file again"
         )
     check_shape(where, f"key {key!r}", shape)
     with archive.open(member) as file:

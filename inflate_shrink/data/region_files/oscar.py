@@ -27,7 +27,8 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
     for path in paths:
         if Path(path).suffix in (".pt", ".pth"):
             raise InputError(
-                f"{path}: PyTorch files are pickles and are not opened; export the features as TSV (--regions-format oscar) or .npz"
+                f"{path}: PyTorch files are pickles and are not opened; "
+                "export the features as TSV (--regions-format oscar) or .npz"
             )
     return line_items(paths, bad, range(2, 100), _NAMES)
 
@@ -48,7 +49,8 @@ def _json_fields(where: str, text: bytes) -> tuple[int, bytes]:
     parts = sum(map(text.count, (b"[", b"{", b",")))
     if parts > _MOST_PARTS:  # a list or a number takes many times its text in memory
         raise InputError(
-            f"{where}: JSON of {parts} brackets and commas, more than the limit of {_MOST_PARTS}; expected num_boxes and features alone"
+            f"{where}: JSON of {parts} brackets and commas, more than the limit of {_MOST_PARTS}; "
+            "expected num_boxes and features alone"
         )
     try:
         record = json.loads(text)

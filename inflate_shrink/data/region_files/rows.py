@@ -73,7 +73,8 @@ def _rows(array: Path, split: str, images: int, bad: BadRecords) -> Iterator[Reg
     shape, dtype, offset = _header(array)
     if shape[0] not in (images, CAPTIONS_PER_IMAGE * images):
         raise InputError(
-            f"{array}: has {shape[0]} rows, but the captions beside it describe {images} images ({CAPTIONS_PER_IMAGE} lines each);"
+            f"{array}: has {shape[0]} rows, but the captions beside it describe {images} images ({CAPTIONS_PER_IMAGE} "
+            "lines each);"
             f" expected {images} or {CAPTIONS_PER_IMAGE * images} rows"
         )
     step = shape[0] // images
@@ -104,12 +105,14 @@ def _arrays(layout: Layout, path: Path) -> list[Path]:
             found = sorted(file for file in path.iterdir() if _is_array(layout, file))
         if not found:
             raise InputError(
-                f"{path}: no file named {{split}}{layout.array} in this folder; give the folder of the arrays or one array"
+                f"{path}: no file named {{split}}{layout.array} in this folder; "
+                "give the folder of the arrays or one array"
             )
         return found
     if not _is_array(layout, path):
         raise InputError(
-            f"{path}: expected a file named {{split}}{layout.array}, such as train{layout.array}, or a folder of such files"
+            f"{path}: expected a file named {{split}}{layout.array}, such as train{layout.array}, "
+            "or a folder of such files"
         )
     return [path]
 

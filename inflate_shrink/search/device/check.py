@@ -54,7 +54,8 @@ def main(argv: list[str] | None = None) -> None:
     ways = _ways(arguments.cpu)
     failed = 0
     print(
-        "\n| rows | products | items | stored | largest error of a fragment | allowed | |\n|---|---|---|---|---|---|---|"
+        "\n| rows | products | items | stored | largest error of a fragment | allowed | "
+        "|\n|---|---|---|---|---|---|---|"
     )
     for name, (lengths, query_lengths, dim) in SHAPES.items():
         for precision in PRECISIONS:
@@ -65,7 +66,8 @@ def main(argv: list[str] | None = None) -> None:
                     verdict = "FAILED" if error > allowed else "ok"
                     print(f"| {precision} | {way} | {name} | {stored} | {error:.1e} | {allowed:.0e} | {verdict} |")
     print(
-        f"\n{arguments.items} items of 32 fragments, d = {arguments.dim}, one query of 32\n\n| rows | products | ms |\n|---|---|---|"
+        f"\n{arguments.items} items of 32 fragments, d = {arguments.dim}, "
+        "one query of 32\n\n| rows | products | ms |\n|---|---|---|"
     )
     for precision in PRECISIONS:
         rows, queries = _many(arguments.items, arguments.dim, precision)

@@ -58,7 +58,8 @@ def find_or_build(architectures: Sequence[str] = ()) -> Path:
     nvcc = find_nvcc()
     if nvcc is None:
         raise InputError(
-            f"the fused kernel needs nvcc (on PATH or in CUDA_HOME) or a built library named by {VARIABLE}; DeviceRows needs neither"
+            f"the fused kernel needs nvcc (on PATH or in CUDA_HOME) or a built library named by {VARIABLE}; "
+            "DeviceRows needs neither"
         )
     sources = sorted(SOURCES.glob("late_interaction.cu*"))
     key = hex_digest(["".join(architectures).encode(), *sources, _run([nvcc, "--version"]).encode()])

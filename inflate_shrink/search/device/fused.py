@@ -79,7 +79,8 @@ def device_pointer(array) -> int:
         ]:
             return interface["data"][0]
     raise InputError(
-        f"the fused kernel takes contiguous arrays in a GPU's memory, found {type(array).__module__}.{type(array).__name__}"
+        "the fused kernel takes contiguous arrays in a GPU's memory, "
+        f"found {type(array).__module__}.{type(array).__name__}"
     )
 
 

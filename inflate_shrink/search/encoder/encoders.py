@@ -24,7 +24,8 @@ class _Encoder:
         self.meta = read_meta(self.directory, verify)
         if self.meta["side"] != self.side:
             raise InputError(
-                f"{directory}: an encoder of {self.meta['side']}s, expected one of {self.side}s: tools/export.py --side {self.side}"
+                f"{directory}: an encoder of {self.meta['side']}s, expected one of {self.side}s: "
+                f"tools/export.py --side {self.side}"
             )
         self.dim, self.fingerprint = self.meta["dim"], self.meta["model"]["fingerprint"]
         self._run = open_graph(self.directory, self.meta, backend, threads)
@@ -96,7 +97,8 @@ class ImageEncoder(_Encoder):
         if regions.ndim != 3 or regions.shape[2] != self.meta["region_dim"] or counts.shape != regions.shape[:1]:
             expected = f"(n, m, {self.meta['region_dim']}) and (n,)"
             raise InputError(
-                f"{self.directory}: regions and counts of shapes {regions.shape} and {counts.shape}, expected {expected}"
+                f"{self.directory}: regions and counts of shapes {regions.shape} and {counts.shape}, "
+                f"expected {expected}"
             )
         regions, counts = regions.astype(np.float32, copy=False), counts.astype(np.int64, copy=False)
         parts = (slice(start, start + BATCH) for start in range(0, len(regions), BATCH))

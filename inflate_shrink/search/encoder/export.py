@@ -59,7 +59,8 @@ def export_encoder(
     tokenizer, model = checkpoint.tokenizer() if side == "text" else None, checkpoint.load_model()
     if tokenizer and tokenizer.vocab_size > model.vocab_size:
         raise InputError(
-            f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; it is of another model"
+            f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; "
+            "it is of another model"
         )
     encoder = {"text": _Text, "image": _Image}[side](model)
     samples = [encoder.sample(length) for length in (config.data.text_length, 3)]
@@ -114,7 +115,8 @@ def add_onnx(directory: Path) -> None:
 def _require_paddle_3() -> None:
     if paddle.__version__.startswith("2."):
         raise InputError(
-            f"an ONNX file is made by paddle2onnx, which needs Paddle 3; this is Paddle {paddle.__version__}: export without it"
+            f"an ONNX file is made by paddle2onnx, which needs Paddle 3; this is Paddle {paddle.__version__}: "
+            "export without it"
         )
 
 

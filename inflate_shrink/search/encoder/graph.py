@@ -57,7 +57,8 @@ def _open_paddle(directory: Path, meta: dict, threads: int) -> Run:
 def _open_onnx(path: Path, threads: int) -> Run:
     if not path.is_file():
         raise InputError(
-            f"{path}: there is no ONNX file; add it with tools/index.py onnx or tools/export.py --onnx, or use the backend paddle"
+            f"{path}: there is no ONNX file; add it with tools/index.py onnx or tools/export.py --onnx, "
+            "or use the backend paddle"
         )
     try:
         return open_onnx(path, threads, spin=False).run  # idle threads would take the cores from scoring

@@ -49,7 +49,8 @@ def _encode(
     values, lengths = np.asarray(values), np.asarray(lengths)
     if lengths.shape != (len(ids),) or lengths.dtype.kind not in "iu":
         raise InputError(
-            f"{item} {ids[0]!r}: field {name}: expected the numbers of rows of {len(ids)} items, found {lengths.dtype} {lengths.shape}"
+            f"{item} {ids[0]!r}: field {name}: expected the numbers of rows of {len(ids)} items, "
+            f"found {lengths.dtype} {lengths.shape}"
         )
     lengths = lengths.astype(np.int64)
     if lengths.min() < 1:

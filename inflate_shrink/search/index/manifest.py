@@ -66,7 +66,8 @@ def read_manifest(directory: Path) -> Manifest:
         raise InputError(f"{path}: an index of kind {kind!r}, expected {KIND!r}; build the index again")
     if of_format > FORMAT:
         raise InputError(
-            f"{path}: of format {of_format}, this version reads up to {FORMAT}; use a newer version or build the index again"
+            f"{path}: of format {of_format}, this version reads up to {FORMAT}; "
+            "use a newer version or build the index again"
         )
     return parse_manifest(kept)
 

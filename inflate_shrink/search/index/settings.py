@@ -82,7 +82,8 @@ class IndexSettings:
                 kind.precision == UINT16 or len(kind.center) != kind.dim or not np.isfinite(kind.center).all()
             ):
                 raise InputError(
-                    f"field {name}: a center has as many finite numbers as the vectors, {kind.dim}; found {len(kind.center)}"
+                    f"field {name}: a center has as many finite numbers as the vectors, {kind.dim}; "
+                    f"found {len(kind.center)}"
                 )
 
 

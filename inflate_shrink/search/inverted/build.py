@@ -50,7 +50,8 @@ def build_inverted_index(
     tokenizer, model = checkpoint.tokenizer(), checkpoint.load_model()
     if tokenizer.vocab_size > model.vocab_size:
         raise InputError(
-            f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; it is of another model"
+            f"{checkpoint.vocab_file}: {tokenizer.vocab_size} pieces, the model has {model.vocab_size}; "
+            "it is of another model"
         )
     images = [(store.image_ids[row], store.image_files[row]) for row in rows]
     write_inverted_index(

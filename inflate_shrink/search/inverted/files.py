@@ -31,7 +31,8 @@ def check_files(directory: Path, names: Sequence[str], checksums: bool = False) 
     listed = {fields[0]: fields[1:] for _, fields in read_rows(directory / LIST, _HEADER)}
     if set(listed) != set(names):
         raise InputError(
-            f"{directory / LIST}: lists {', '.join(listed)}, expected {', '.join(names)}; it is damaged, build the index again"
+            f"{directory / LIST}: lists {', '.join(listed)}, expected {', '.join(names)}; it is damaged, "
+            "build the index again"
         )
     for name, (size, _) in listed.items():
         if not (size.isascii() and size.isdecimal() and len(size) < 20):

@@ -63,13 +63,15 @@ class InvertedIndex(Searchable):
             or (self.offsets[1:] < self.offsets[:-1]).any()
         ):
             raise InputError(
-                f"{self.directory / postings.FILES[0]}: does not ascend from 0 to {self.meta['postings']} postings; build the index again"
+                f"{self.directory / postings.FILES[0]}: does not ascend from 0 to {self.meta['postings']} postings; "
+                "build the index again"
             )
         self._lines = _read_lines(self.directory / "images.tsv")
         found, expected = len(self._lines), self.meta["images"]
         if found != expected:
             raise InputError(
-                f"{self.directory / 'images.tsv'}: holds {found} images, meta.json says {expected}; build the index again"
+                f"{self.directory / 'images.tsv'}: holds {found} images, meta.json says {expected}; "
+                "build the index again"
             )
         tokens = self.meta["tokenizer"]
         self._tokenizer = CaptionTokenizer(
@@ -77,7 +79,8 @@ class InvertedIndex(Searchable):
         )
         if self._tokenizer.vocab_size > self.meta["pieces"]:
             raise InputError(
-                f"{self.directory / 'vocab.txt'}: {self._tokenizer.vocab_size} pieces, meta.json says {self.meta['pieces']}; build the index again"
+                f"{self.directory / 'vocab.txt'}: {self._tokenizer.vocab_size} pieces, "
+                f"meta.json says {self.meta['pieces']}; build the index again"
             )
         self._unknown = read_vocabulary(self.directory / "vocab.txt").index("[UNK]")
 
@@ -125,7 +128,8 @@ class InvertedIndex(Searchable):
         pieces = counted_pieces(self.tokenizer([query])[0])
         if not any(piece != self._unknown and self.offsets[piece] < self.offsets[piece + 1] for piece in pieces):
             raise InputError(
-                f"{self.directory}: no image scores above 0 with a word of the query {query!r}; use other words, of its vocab.txt"
+                f"{self.directory}: no image scores above 0 with a word of the query {query!r}; use other words, "
+                "of its vocab.txt"
             )
         return pieces
 
@@ -140,7 +144,8 @@ class InvertedIndex(Searchable):
                 scores[self._images[part]] += np.multiply(self._scores[part], times, dtype=np.float32)
         except IndexError:
             raise InputError(
-                f"{self.directory}: a posting names no image of the index; tools/index.py info --verify names the damaged file"
+                f"{self.directory}: a posting names no image of the index; "
+                "tools/index.py info --verify names the damaged file"
             ) from None
         return scores
 
@@ -155,7 +160,8 @@ class InvertedIndex(Searchable):
             f"postings: {meta['postings']} ({meta['dtype']}, {kept}), {meta['postings'] / len(self):.1f} an image;"
             f" {lists} of {meta['pieces']} pieces have any\n"
             f"model: {model['name'] or 'unnamed'}, weights {model['fingerprint']}, {model['checkpoint']}\n"
-            f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all images'}, {data['fingerprint']};"
+            f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all images'}, "
+            f"{data['fingerprint']};"
             f" queries of up to {text['text_length']} positions"
         )
 

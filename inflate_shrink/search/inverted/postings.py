@@ -60,7 +60,8 @@ class PostingsWriter:
         """
         if not self._blocks:
             raise InputError(
-                "no piece of the vocabulary scores above 0 with any image: the model is not trained, or its training diverged"
+                "no piece of the vocabulary scores above 0 with any image: the model is not trained, "
+                "or its training diverged"
             )
         offsets = np.concatenate([[0], np.cumsum(self._counts)])
         np.save(self._directory / FILES[0], offsets)

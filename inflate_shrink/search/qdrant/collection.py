@@ -287,7 +287,8 @@ class QdrantCollection:
             raise InputError(f"{self.to}: collection {self.name} has no field {field}; search without it")
         if given.ndim != axes or given.shape[-1] != fields[field]:
             raise InputError(
-                f"the query's {field} has the shape {given.shape}, collection {self.name} holds vectors of {fields[field]} dimensions;"
+                f"the query's {field} has the shape {given.shape}, collection {self.name} holds vectors of "
+                f"{fields[field]} dimensions;"
                 " use the model of the index that was pushed"
             )
 

@@ -46,14 +46,16 @@ def push_index(
     one_fragment = has_one_fragment(index)
     if index.settings.holds == "captions" and not one_fragment:
         raise InputError(
-            f"{index.directory}: holds captions of several fragments, and Qdrant's MaxSim sums over the query's fragments, not the"
+            f"{index.directory}: holds captions of several fragments, "
+            "and Qdrant's MaxSim sums over the query's fragments, not the"
             " caption's; search it with tools/search.py, or push an index of a model of one fragment"
         )
     if collection.exists():
         collection.require_model(index.settings)
         if collection.layout()[1] and not one_fragment:
             raise InputError(
-                f"{collection.to}: collection {collection.name} holds one fragment an item, {index.directory} more; choose another collection"
+                f"{collection.to}: collection {collection.name} holds one fragment an item, {index.directory} more; "
+                "choose another collection"
             )
     elif len(index):
         collection.create(
