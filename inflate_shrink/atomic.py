@@ -71,6 +71,7 @@ def fsync_tree(path: Path) -> None:
 
 
 def fsync(path: Path) -> None:
+    """Flush a file or a directory to disk; raises OSError where the system cannot."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -21,6 +21,8 @@ _CHUNK = 1 << 24  # bytes read at once
 
 
 class FileEntry(NamedTuple):
+    """What a list says of one file."""
+
     size: int  # bytes
     crc32: str  # eight hexadecimal digits
 
@@ -127,6 +129,7 @@ class FileWriter:
         return FileEntry(self._size, f"{self._crc:08x}")
 
     def close(self) -> None:
+        """Close the file, whether or not all of it could be written."""
         with suppress(OSError):  # what could not be written is not wanted any more
             self._file.close()
 

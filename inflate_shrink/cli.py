@@ -77,6 +77,7 @@ def at_once(text: str) -> int:
 
 
 def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
+    """Add ``-c`` and ``-o``, a config and what overrides its keys, to a parser."""
     row = "YAML config, or a row of a data set, such as configs/coco.yaml:I-k16l48-B"
     parser.add_argument("-c", "--config", required=required, metavar="FILE", help=row)
     values = {"action": "extend", "nargs": "+", "default": [], "metavar": "KEY=VALUE"}
@@ -84,6 +85,7 @@ def add_config_options(parser: argparse.ArgumentParser, required: bool) -> None:
 
 
 def add_any_extractor(parser: argparse.ArgumentParser) -> None:
+    """Add ``--any-extractor`` to a parser."""
     what = "take regions of another extractor than the checkpoint was trained on"
     parser.add_argument("--any-extractor", action="store_true", help=what)
 

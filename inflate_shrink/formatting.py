@@ -50,5 +50,9 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    """Put a text on one line, with its bars escaped."""
+    """Put a text on one line, with its bars escaped.
+
+    >>> print(markdown_cell("one | two"))
+    one \\| two
+    """
     return " ".join(text.split()).replace("|", "\\|")

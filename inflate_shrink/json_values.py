@@ -54,6 +54,7 @@ class JsonMapping:
         return self.value[key]
 
     def mapping(self, key: str) -> JsonMapping:
+        """Return the mapping that has this key."""
         return JsonMapping(self.get(key), self._path, self._again, self._at(key))
 
     def mappings(self, key: str) -> list[JsonMapping]:

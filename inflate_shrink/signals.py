@@ -21,6 +21,7 @@ def raise_on_sigterm() -> None:
 
 
 def terminate(number, frame):
+    """Raise :class:`Terminated`: a handler as :func:`signal.signal` takes it."""
     raise Terminated
 
 

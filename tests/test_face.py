@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -14,7 +15,11 @@ import inflate_shrink as ins
 
 PACKAGE = Path(ins.__file__).parent
 LOSSES, SCORES = ("ranking", "distillation", "matching"), ("late_interaction", "fragments", "visual_sparta", "scan")
-PURE = ("formatting", "metrics", *(f"losses.{name}" for name in LOSSES), *(f"scoring.{name}" for name in SCORES))
+PURE = (
+    *("formatting", "metrics", "scoring"),
+    *(f"losses.{name}" for name in LOSSES),
+    *(f"scoring.{name}" for name in SCORES),
+)
 
 
 @pytest.mark.parametrize("name", ins.__all__)
@@ -85,9 +90,22 @@ def test_paddle_is_imported_only_where_it_was_prepared_for():
 
 
 @pytest.mark.parametrize("name", PURE)
-def test_examples_of_pure_functions(examples, name):
-    failed, run = examples(importlib.import_module(f"inflate_shrink.{name}"))
+def test_every_pure_function_has_an_example_that_holds(examples, name):
+    module = importlib.import_module(f"inflate_shrink.{name}")
+    functions = [
+        what for what in vars(module).values() if inspect.isfunction(what) and what.__module__ == module.__name__
+    ]
+    assert functions
+    assert [what.__name__ for what in functions if what.__name__[0] != "_" and ">>>" not in (what.__doc__ or "")] == []
+    failed, run = examples(module)
     assert run and not failed
+
+
+def test_modules_of_losses_and_scores_are_all_among_the_pure_ones():
+    rooms = ("losses", "scoring")
+    assert {name for name in PURE if "." in name} == {
+        f"{room}.{path.stem}" for room in rooms for path in (PACKAGE / room).glob("[!_]*.py")
+    }
 
 
 def test_examples_of_the_face(examples, trained, tiny_data):

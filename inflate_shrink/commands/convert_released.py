@@ -24,6 +24,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Run tools/convert_released.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="released file, .pth.tar")
     parser.add_argument("--mode", required=True, help="what it was trained as, see above")

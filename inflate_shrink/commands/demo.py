@@ -18,6 +18,7 @@ RESULTS = Path("runs/demo/results.json")
 
 
 def main(argv):
+    """Run tools/demo.py with the arguments ``argv``."""
     tool_parser(__doc__).parse_args(argv)
     start = time.time()
     from ..pipeline.demo import format_table, make_demo_data, write_results

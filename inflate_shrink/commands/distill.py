@@ -11,6 +11,7 @@ from ..cli import run_tool, training_config
 
 
 def main(argv):
+    """Run tools/distill.py with the arguments ``argv``."""
     config, resume = training_config(__doc__, argv)
     from ..engine.steps import distill
 

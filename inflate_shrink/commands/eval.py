@@ -19,6 +19,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Run tools/eval.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     add_config_options(parser, required=False)
     parser.add_argument("--checkpoint", metavar="DIR", help="checkpoint or run directory (default: run.dir of -c)")

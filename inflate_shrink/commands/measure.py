@@ -14,6 +14,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Run tools/measure.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     parser.add_argument(
         "run", type=Path, metavar="DIR", help="directory of the run; with --rerank, where the result goes"

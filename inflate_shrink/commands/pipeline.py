@@ -16,6 +16,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Run tools/pipeline.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     add_config_options(parser, required=True)
     data = "a data set of configs/, or the file or folder of another (default: that of the pipeline)"

@@ -19,6 +19,7 @@ FORMATS = ("md", "csv", "json")
 
 
 def main(argv):
+    """Run tools/report.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where the runs are (default: runs)"

@@ -14,6 +14,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Run tools/rerank.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     parser.add_argument("--retriever", required=True, metavar="DIR", help="checkpoint or run directory of a bi-encoder")
     parser.add_argument(

@@ -14,6 +14,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Run tools/visualize.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (_add_attention, _add_match):

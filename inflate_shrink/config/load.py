@@ -50,6 +50,7 @@ def config_from_dict(values: dict, source: str) -> Config:
 
 
 def to_dict(config: Config) -> dict:
+    """Return a config as it is written to YAML: section -> key -> value."""
     return dataclasses.asdict(config)
 
 

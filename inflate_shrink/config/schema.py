@@ -28,6 +28,8 @@ def key(default, *, least=None, most=None, above=None, decides: str = WEIGHTS, a
 
 @dataclass
 class DataConfig:
+    """The data set, its splits and how captions are read."""
+
     # what reports call it; coco and flickr30k are those of the paper
     name: str = key("", decides=NOTHING, aliases=("dataset",))
     dir: str = key("data/demo", decides=PLACE, aliases=("data_dir", "root", "path"))
@@ -72,6 +74,8 @@ class ModelConfig:
 
 @dataclass
 class LossConfig:
+    """The ranking loss (Eq. 4), and how the matching loss finds its negatives."""
+
     ranking: Literal["sum", "hardest", "smooth_max"] = key("smooth_max")
     margin: float = key(0.6, least=0)
     power: int = key(8, least=1, most=1000)  # the exponent of the smooth maximum
@@ -83,6 +87,8 @@ class LossConfig:
 
 @dataclass
 class DistillConfig:
+    """The teacher, and the loss that compares a student with it (Eq. 6)."""
+
     # checkpoint directory, or a run directory (its best checkpoint)
     teacher: str = key("", decides=PLACE, aliases=("teacher_dir", "teacher_model"))
     loss: Literal["full", "positive"] = key("full")
@@ -98,6 +104,8 @@ class DistillConfig:
 
 @dataclass
 class OptimConfig:
+    """Batches, updates and learning rate."""
+
     lr: float = key(1e-4, above=0, aliases=("learning_rate", "base_lr", "max_lr"))
     weight_decay: float = key(0.01, least=0, aliases=("wd", "decay"))
     # the greatest global norm of the gradient; 0: any
@@ -116,12 +124,16 @@ class OptimConfig:
 
 @dataclass
 class AmpConfig:
+    """Mixed precision, on GPUs."""
+
     level: Literal["O0", "O1", "O2"] = key("O0", aliases=("use_amp", "fp16"))
     dtype: Literal["float16", "bfloat16"] = key("float16")
 
 
 @dataclass
 class RunConfig:
+    """Where a run is kept, its seed, and how often it logs, saves and validates."""
+
     dir: str = key("", decides=NOTHING, aliases=("output_dir", "save_dir"))  # where checkpoints and logs go
     seed: int = key(0, least=0, most=2**32 - 1, aliases=("random_seed",))
     log_steps: int = key(50, least=1, most=MANY, decides=NOTHING, aliases=("log_iter", "logging_steps"))
@@ -137,6 +149,8 @@ class RunConfig:
 
 @dataclass
 class Config:
+    """One model and its training: the sections of a YAML file."""
+
     name: str = key("", decides=NOTHING)
     recipe: Literal["paper", "released"] = key("released")
     data: DataConfig = field(default_factory=DataConfig)

@@ -42,6 +42,8 @@ LINKS = ("last", "previous", "best")  # newest first, but for best
 
 
 class Checkpoint(NamedTuple):
+    """A directory of weights, config, vocabulary and state, opened; the weights are read when they are asked for."""
+
     directory: Path
     config: Config
     state: dict
@@ -49,9 +51,11 @@ class Checkpoint(NamedTuple):
 
     @property
     def vocab_file(self) -> Path:
+        """Return where its vocabulary is, or would be."""
         return self.directory / "vocab.txt"
 
     def tokenizer(self) -> CaptionTokenizer:
+        """Return the tokenizer of its captions; raises InputError if it holds no vocabulary."""
         if not self.vocab_file.exists():
             raise InputError(
                 f"{self.directory}: holds no vocab.txt, so it cannot read captions: put its vocabulary there"
@@ -93,6 +97,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def weights_file(self) -> Path:
+        """Return the file of its weights."""
         return files.find(self.directory, files.WEIGHTS)
 
     def fingerprint(self) -> str:

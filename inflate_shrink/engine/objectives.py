@@ -19,6 +19,8 @@ from .teacher import Teacher
 
 
 class Loss(NamedTuple):
+    """The loss of one batch."""
+
     value: paddle.Tensor  # summed over the batch
     scores: paddle.Tensor  # that it is made of
 
@@ -29,6 +31,8 @@ class Loss(NamedTuple):
 
 
 class Objective(Protocol):
+    """What an update minimises."""
+
     def __call__(self, model: DualEncoder, batch: Batch, precision: Precision, step: int) -> Loss:
         """Return the loss of a batch in update ``step``."""
 
@@ -47,6 +51,7 @@ class RankingObjective:
         return Loss(self.loss(scores, paddle.to_tensor(_same_image(batch))), scores)
 
     def describe(self, batch_size):
+        """Return the loss and its landmarks for batches of this size in one line."""
         separated, collapsed = landmarks(self.config, batch_size)
         marks = f"{separated:.1f} when every pair is separated, {collapsed:.1f} when all scores are equal"
         return f"{self.config.ranking} ranking loss, margin {self.config.margin}: {marks}"
@@ -72,11 +77,13 @@ class MatchingObjective:
         return Loss(matching_loss(scores[: len(pairs)], scores[len(pairs) :]), scores)
 
     def describe(self, batch_size):
+        """Return the loss and where it starts for batches of this size in one line."""
         collapsed = 2 * batch_size * np.log(2)
         among = f"hard negatives among {self.candidates(batch_size)} candidates"
         return f"matching loss with {among}: {collapsed:.1f} when all scores are 0"
 
     def candidates(self, batch_size: int) -> int:
+        """Return the number of a text's (an image's) candidates in a batch of this size."""
         return batch_size - 1 if self.config.candidates == "all" else min(self.config.candidates, batch_size - 1)
 
     def _hard_negatives(self, model, text: EmbeddedSide, image: EmbeddedSide, same_image: np.ndarray):
@@ -104,6 +111,7 @@ class AlternatingObjective:
         return self.objectives[step % len(self.objectives)](model, batch, precision, step)
 
     def describe(self, batch_size):
+        """Return the lines of the objectives as one."""
         return "in turn: " + "; ".join(objective.describe(batch_size) for objective in self.objectives)
 
 
@@ -118,6 +126,7 @@ class DistillationObjective:
         return Loss(self.loss(self.teacher.scores(batch), scores), scores)
 
     def describe(self, batch_size):
+        """Return the loss, its teacher and its temperatures in one line."""
         c = self.config
         temperatures = f"{c.teacher_temperature:g} and {c.student_temperature:g} as {c.temperature_is}s"
         return f"{c.loss} distillation loss from {self.teacher.directory}, temperatures {temperatures}"

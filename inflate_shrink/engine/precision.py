@@ -32,6 +32,7 @@ class Precision:
         return paddle.amp.decorate(model, optimizer, level="O2", dtype=self.dtype, master_weight=True)
 
     def autocast(self):
+        """Return the context in which Paddle chooses the dtype of each operation."""
         return paddle.amp.auto_cast(enable=self.enabled, level=self.level if self.enabled else "O1", dtype=self.dtype)
 
     def cast(self, fragments: Fragments) -> Fragments:

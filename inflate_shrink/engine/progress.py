@@ -49,6 +49,7 @@ class Progress:
         self.opened = time.monotonic()
 
     def log(self, line: str) -> None:
+        """Write a line to standard output and to the log; raises InputError if the log cannot be written."""
         tqdm.write(printable(line), file=sys.stdout)
         sys.stdout.flush()
         self._append(line)
@@ -63,6 +64,7 @@ class Progress:
             raise InputError(f"{self.log_file}: cannot be written: {error.strerror}; {way}") from None
 
     def start(self, total: int, done: int, pairs_per_step: int) -> None:
+        """Show the bar: ``done`` of ``total`` updates are made, each of ``pairs_per_step`` pairs."""
         self.total, self.done, self.pairs_per_step = total, done, pairs_per_step
         self.bar = tqdm(total=total, initial=done, unit="step", disable=None, dynamic_ncols=True, leave=False)
         self.started, self.steps = time.monotonic(), 0
@@ -92,6 +94,7 @@ class Progress:
             self._append(line)
 
     def close(self) -> None:
+        """Close the bar and write how far the run is."""
         if self.bar is not None:
             self.bar.close()
             self._write_status()

@@ -59,7 +59,13 @@ def smooth_maximum(scores, margin: float, same_image=None, power: int = 8, inclu
 
 
 def ranking_loss(config: LossConfig) -> Callable:
-    """Return the loss that ``config`` describes, as ``f(scores, same_image) -> scalar`` (summed over the batch)."""
+    """Return the loss that ``config`` describes, as ``f(scores, same_image) -> scalar`` (summed over the batch).
+
+    >>> loss = ranking_loss(LossConfig(ranking="sum", margin=0.5, mask_same_image=True))
+    >>> scores = paddle.to_tensor([[1.0, 0.75], [0.5, 1.25]])
+    >>> float(loss(scores, None)), float(loss(scores, paddle.ones([2, 2], "bool")))  # one image has no negatives
+    (0.25, 0.0)
+    """
     if config.ranking == "smooth_max":
         loss = partial(
             smooth_maximum, margin=config.margin, power=config.power, include_diagonal=config.include_diagonal

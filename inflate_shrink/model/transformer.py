@@ -27,6 +27,8 @@ class Linear(nn.Linear):
 
 
 class TransformerLayer(nn.Layer):
+    """One layer of BERT: self-attention, then the feed-forward part, each added to its input and normalised."""
+
     def __init__(self, hidden: int, heads: int, ffn: int, dropout: float):
         super().__init__()
         self.heads, self.head_size = heads, hidden // heads

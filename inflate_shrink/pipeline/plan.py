@@ -54,6 +54,8 @@ _YOUNG = {key: KEYS[key].default for key in ("run.eval_epochs", "distill.cache_g
 
 
 class PipelineFile(NamedTuple):
+    """A pipeline as its file says it, what it includes first."""
+
     data: str  # as :func:`data_file` takes it; "": not said
     steps: list[str]
     rerank: list[tuple[str, str]]
@@ -74,6 +76,7 @@ class Step(NamedTuple):
 
     @property
     def label(self) -> str:
+        """Return what lines of the log call it: its name, and its seed if that is not 0."""
         return self.name if not self.config.run.seed else f"{self.name}, seed {self.config.run.seed}"
 
 

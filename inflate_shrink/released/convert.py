@@ -83,6 +83,8 @@ _UNUSED = {  # what else a file may hold, and why it is left behind; the first t
 
 
 class Conversion(NamedTuple):
+    """A released model as one of ours."""
+
     config: Config
     model: DualEncoder
     report: list[str]  # a line for each released parameter

@@ -50,6 +50,7 @@ class Group:
 
     @property
     def first(self) -> Run:
+        """Return the run of the lowest seed."""
         return self.runs[0]
 
     def on(self, bench: Bench) -> Group | None:
@@ -58,23 +59,29 @@ class Group:
         return Group(runs, self.note) if runs else None
 
     def recalls(self, bench: Bench, side: str) -> Recalls:
+        """Return the recalls on ``bench`` in one direction, ``side`` t2i or i2t; each run must have them."""
         return mean_recalls([dict(run.benches())[bench][side] for run in self.runs])
 
     @property
     def seeds(self) -> list[int]:
+        """Return the seeds, ascending."""
         return [run.seed for run in self.runs]
 
 
 @dataclass
 class Collection:
+    """All results below a directory."""
+
     groups: list[Group]
     left_out: list[str] = field(default_factory=list)  # a line each: damaged files, second runs of one seed
 
     def of(self, data: str) -> list[Group]:
+        """Return the groups of one data set."""
         return [group for group in self.groups if group.first.data == data]
 
     @property
     def data_sets(self) -> list[str]:
+        """Return the names of the data sets, sorted."""
         return sorted({group.first.data for group in self.groups})
 
 
@@ -165,6 +172,7 @@ def settings(run: Run) -> dict:
 
 
 def mean_recalls(sides: list[dict]) -> Recalls:
+    """Return the means and sample deviations over seeds of recalls of one direction, by their names in result.json."""
     columns = [[side[key] for side in sides] for key in METRICS]
     deviation = tuple(map(statistics.stdev, columns)) if len(sides) > 1 else None
     return Recalls(tuple(map(statistics.fmean, columns)), deviation)

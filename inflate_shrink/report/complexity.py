@@ -24,6 +24,8 @@ FIGURE_3 = ("without", "only inflating", "only shrinking", "both")
 
 
 class Point(NamedTuple):
+    """One model in Figure 1 or 3."""
+
     x: float  # multiply-adds (Figure 1) or interactions (Figure 3)
     y: float  # t2i R@1 in percent
     deviation: float  # over seeds; 0 for one seed and for published recalls

@@ -43,6 +43,7 @@ class Run:
             raise AttributeError(key) from None
 
     def benches(self) -> Iterator[tuple[Bench, dict]]:
+        """Yield each bench on which it was evaluated, and what was found there."""
         for protocol, found in self.evaluations.items():
             yield Bench(self.data, self.split, protocol, found["images"], found["captions"]), found
 

@@ -52,10 +52,12 @@ class Table:
 
     @property
     def title(self) -> str:
+        """Return the heading."""
         return TITLES[self.key]
 
     @property
     def groups(self) -> list[Group]:
+        """Return the groups of runs that it shows, in the order of its rows."""
         return [row.group for row in self.rows if row.group]
 
 

@@ -26,6 +26,9 @@ def scoring_function(config: ModelConfig) -> Callable:
     """Return the score that ``config`` describes, as ``f(text, image) -> (images, texts)`` of two :class:`Fragments`.
 
     A cross-BERT has none: it scores pairs, not fragments.
+
+    >>> scoring_function(ModelConfig(scoring="late_interaction")) is late_interaction
+    True
     """
     scan_by = partial(scan, pooling=config.pooling)
     return {

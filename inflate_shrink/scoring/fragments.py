@@ -49,6 +49,15 @@ def in_blocks(score: Callable, text: Fragments, image: Fragments, block_elements
 
     Args:
         block_elements: bound on the fragment pairs of one call, whatever T and I are.
+
+    >>> def score(texts, images):
+    ...     print(len(images.vectors), "x", len(texts.vectors))
+    ...     return paddle.matmul(images.vectors[:, 0], texts.vectors[:, 0], transpose_y=True)
+    >>> text = Fragments(paddle.to_tensor([[[1.0]], [[2.0]]]))
+    >>> in_blocks(score, text, Fragments(paddle.to_tensor([[[3.0]], [[4.0]], [[5.0]]])), block_elements=4).tolist()
+    3 x 1
+    3 x 1
+    [[3.0, 6.0], [4.0, 8.0], [5.0, 10.0]]
     """
     (n_text, l), (n_image, m) = text.vectors.shape[:2], image.vectors.shape[:2]
     images = max(1, min(n_image, block_elements // (l * m)))
@@ -64,5 +73,9 @@ def in_blocks(score: Callable, text: Fragments, image: Fragments, block_elements
 
 
 def as_rows(vectors: paddle.Tensor) -> paddle.Tensor:
-    """Flatten (n, l, d) to (n * l, d)."""
+    """Flatten (n, l, d) to (n * l, d).
+
+    >>> as_rows(paddle.to_tensor([[[1.0], [2.0]], [[3.0], [4.0]]])).tolist()
+    [[1.0], [2.0], [3.0], [4.0]]
+    """
     return vectors.reshape([-1, vectors.shape[-1]])

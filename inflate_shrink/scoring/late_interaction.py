@@ -46,6 +46,13 @@ def best_match(text: Fragments, image: Fragments, never_best: float = _NEVER_BES
 
     Args:
         never_best: added to the products of masked image fragments.
+
+    >>> text = Fragments(paddle.to_tensor([[[1.0, 0.0], [0.0, 1.0]]]))  # one text of two fragments
+    >>> image = paddle.to_tensor([[[1.0, 0.0], [0.0, 0.5]]])
+    >>> best_match(text, Fragments(image)).tolist()
+    [[[1.0], [0.5]]]
+    >>> best_match(text, Fragments(image, mask=paddle.to_tensor([[0.0, 1.0]]))).tolist()  # the second alone counts
+    [[[0.0], [0.5]]]
     """
     bias = None if image.mask is None else (1 - image.mask) * never_best
     if paddle.is_grad_enabled() and not (text.vectors.stop_gradient and image.vectors.stop_gradient):

@@ -21,6 +21,7 @@ class Sheet:
         self.figure = Figure(figsize=(width, height), facecolor="white")
 
     def axes(self, x: float, y: float, width: float, height: float):
+        """Add axes whose upper left corner is at ``x``, ``y``, in inches from that of the sheet."""
         return self.figure.add_axes(
             (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
         )

@@ -36,6 +36,7 @@ def is_quiet(label: str) -> bool:
 
 
 def shorten(text: str, length: int) -> str:
+    """Cut ``text`` to ``length`` characters, the last of them an ellipsis where something was cut."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

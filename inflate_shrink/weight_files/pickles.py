@@ -41,6 +41,7 @@ class Rebuilt:
     value = None
 
     def build(self, state):
+        """Make the value of ``state``, which the pickle gives once."""
         raise NotImplementedError
 
 

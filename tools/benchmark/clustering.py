@@ -73,6 +73,7 @@ def inertia_of(features: np.ndarray, centres: np.ndarray) -> float:
 
 
 def clustering_section(found: dict) -> str:
+    """Return what :func:`measure_clustering` found as text."""
     title = "clustering: {images} drawn images of {regions} regions, D = {dimension}, to {clusters} centres; one thread".format(
         **found
     )

@@ -38,6 +38,7 @@ from .search.report import search_markdown
 
 
 def main(argv):
+    """Run tools/benchmark.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (_add_data, _add_search, _add_cascade, _add_latency):

@@ -61,6 +61,7 @@ def measure_extraction(
 
 
 def extraction_section(found: dict | None) -> str:
+    """Return what :func:`measure_extraction` found as text; None: how to measure it."""
     if found is None:
         return "extraction: not measured; --images DIR and --backbone FILE measure it"
     title = (

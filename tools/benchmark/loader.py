@@ -117,6 +117,7 @@ def training_step(config: Config, dimension: int) -> Callable[[Batch], float]:
 
 
 def loader_section(found: dict) -> str:
+    """Return what :func:`measure_loader` found as text."""
     title = (
         "loader: batches of {batch_size} pairs, {regions} regions, D = {dimension}, float16 on disk (in the system's memory);"
         " steps on {device}".format(**found)

@@ -76,6 +76,7 @@ def write_collection(directory: Path, images: int, seed: int) -> None:
 
 
 def memory_section(found: dict) -> str:
+    """Return what :func:`measure_memory` found as text."""
     title = (
         "memory: peak resident memory of tools/prepare_data.py --workers 1 --vocab FILE on a drawn TSV, {boxes} boxes,"
         " D = {dimension}, {captions} captions an image".format(**found)

@@ -13,6 +13,7 @@ import time
 
 
 def main(command):
+    """Run ``command`` to its end and print what it took."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:

@@ -99,6 +99,7 @@ def choose_peers(names: Sequence[str]) -> list[str]:
 
 
 def path_of(peer: type) -> str:
+    """Return MODULE:CLASS, by which a process of its own finds the peer."""
     return f"{peer.__module__}:{peer.__name__}"
 
 

@@ -17,6 +17,7 @@ def describe(result: dict) -> str:
 
 
 def encoding_text(result: dict) -> str:
+    """Return the times of encoding a query (Table 3) as text."""
     rows = []
     for one in result["encoding"]:
         paper = f"; the paper's V100 {one['paper']:g} ms" if one["paper"] else ""
@@ -37,6 +38,7 @@ def encoding_text(result: dict) -> str:
 
 
 def scoring_text(result: dict) -> str:
+    """Return the times of scoring a collection (Table 4) as text."""
     rows, others = [], []
     for one in [*result["scoring"], *(result["on_device"] or [])]:
         name = f"{one['model']}, {_way(one)}, {one['candidates']:,} candidates"

@@ -45,6 +45,7 @@ class ChunkedPeer(Peer):
     chunked = True
 
     def score(self, query: np.ndarray, chunk: int) -> np.ndarray:
+        """Score all images (N,), ``chunk`` of them at a time."""
         prepared, total = self.prepare(query), len(self.vectors)
         return np.concatenate([self.part(prepared, slice(start, start + chunk)) for start in range(0, total, chunk)])
 
@@ -71,21 +72,29 @@ class Ours(Peer):
         self.threads = threads
 
     def score(self, query: np.ndarray, chunk: int) -> np.ndarray:
+        """Score all images (N,), by one call of the kernel."""
         return kernel.scores([query], self.rows, threads=self.threads)[0]
 
 
 class OursBfloat16(Ours):
+    """Our kernel on rows of bfloat16."""
+
     precision = "bfloat16"
 
 
 class OursInt8(Ours):
+    """Our kernel on rows of int8."""
+
     precision = "int8"
 
 
 class Numpy(ChunkedPeer):
+    """A product by NumPy's BLAS, then maxima and sums."""
+
     name, precision, packages = "numpy", "float32", ("numpy",)
 
     def part(self, query, images):
+        """Score some images, (n,)."""
         block = self.vectors[images]
         products = block.reshape(-1, block.shape[2]) @ query.T
         return products.reshape(*block.shape[:2], -1).max(1).sum(1)
@@ -109,6 +118,7 @@ class Paddle(Peer):
         self.vectors = paddle.to_tensor(vectors)
 
     def score(self, query, chunk):
+        """Score all images (N,), so many products at a time as ``chunk`` images have."""
         import paddle
 
         from inflate_shrink.scoring import Fragments, late_interaction
@@ -121,6 +131,8 @@ class Paddle(Peer):
 
 
 class Torch(ChunkedPeer):
+    """A product by torch, then maxima and sums."""
+
     name, precision, packages = "torch", "float32", ("torch",)
 
     def __init__(self, vectors, threads):
@@ -131,15 +143,19 @@ class Torch(ChunkedPeer):
         self.torch, self.vectors = torch, torch.from_numpy(vectors)
 
     def prepare(self, query):
+        """Return the query as a tensor of the collection's dtype."""
         return self.torch.from_numpy(query).to(self.vectors.dtype)
 
     def part(self, query, images):
+        """Score some images, (n,)."""
         block = self.vectors[images]
         products = block.reshape(-1, block.shape[2]) @ query.T
         return products.reshape(*block.shape[:2], -1).amax(1).sum(1, dtype=self.torch.float32).numpy()
 
 
 class TorchBfloat16(Torch):
+    """The same in bfloat16, summed in float32."""
+
     precision = "bfloat16"
 
     def __init__(self, vectors, threads):
@@ -157,9 +173,11 @@ class TorchInt8(Torch):
         self.vectors, self.scale = self._quantize(self.vectors)
 
     def prepare(self, query):
+        """Return the query as int8 and its scale."""
         return self._quantize(self.torch.from_numpy(query))
 
     def part(self, query, images):
+        """Score some images, (n,)."""
         products = self._products(query[0], images)
         return (products.amax(1).sum(1) * (self.scale * query[1])).numpy()
 
@@ -173,9 +191,12 @@ class TorchInt8(Torch):
 
 
 class TorchInt8Rows(TorchInt8):
+    """With a scale for each row, the products are scaled before the maxima."""
+
     name = "torch._int_mm, a scale a row"
 
     def part(self, query, images):
+        """Score some images, (n,)."""
         products = self._products(query[0], images) * self.scale[images]
         return (products.amax(1) * query[1][:, 0]).sum(1).numpy()
 
@@ -200,12 +221,15 @@ class Colbert(Torch):
         self.kernel = load(name="segmented_maxsim_cpp", sources=[str(source)], extra_cflags=["-O3"])
 
     def part(self, query, images):
+        """Score some images, (n,)."""
         block = self.vectors[images]
         lengths = self.torch.full((len(block),), block.shape[1], dtype=self.torch.int64)
         return self.kernel.segmented_maxsim_cpp(block.reshape(-1, block.shape[2]) @ query.T, lengths).numpy()
 
 
 class Pylate(Torch):
+    """pylate's own function, as it is called for one query."""
+
     name, packages = "pylate colbert_scores", ("pylate", "torch")
 
     def __init__(self, vectors, threads):
@@ -215,13 +239,17 @@ class Pylate(Torch):
         self.colbert_scores = colbert_scores
 
     def part(self, query, images):
+        """Score some images, (n,)."""
         return self.colbert_scores(query[None], self.vectors[images])[0].numpy()
 
 
 class MaxsimCpu(Peer):
+    """maxsim-cpu, which takes the whole collection at once."""
+
     name, precision, packages = "maxsim-cpu", "float32", ("maxsim-cpu",)
 
     def score(self, query, chunk):
+        """Score all images (N,), whatever ``chunk``."""
         from maxsim_cpu import maxsim_scores
 
         return np.asarray(maxsim_scores(query, self.vectors))

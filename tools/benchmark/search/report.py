@@ -41,6 +41,7 @@ def search_markdown(result: dict, command: str) -> str:
 
 
 def verdict(met: bool | None) -> str:
+    """Say whether a target is met; "" where there is none."""
     return "" if met is None else "met" if met else "missed"
 
 
