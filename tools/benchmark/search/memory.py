@@ -38,11 +38,12 @@ def _main(index: str) -> None:
     for number, query in enumerate(fragments, 1):
         searcher.search_fragments(query, mode="exact")
         if number in marks:
-            rows.append({"queries": number, "own_mib": _resident("RssAnon"), "mapped_mib": _resident("RssFile")})
+            rows.append({"queries": number, "own_mib": resident("RssAnon"), "mapped_mib": resident("RssFile")})
     print(json.dumps(rows))
 
 
-def _resident(kind: str) -> float:
+def resident(kind: str) -> float:
+    """Return the MiB of a line of /proc/self/status: VmRSS, RssAnon, RssFile, or VmHWM, the peak of VmRSS."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split(f"{kind}:")[1].split()[0]) / 1024
 
