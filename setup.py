@@ -78,7 +78,8 @@ setup(
         "faiss": ["faiss-cpu>=1.12,<2"],
         # Indexes pushed to Qdrant.
         "qdrant": ["qdrant-client>=1.16"],
-        # Peers of tools/benchmark.py search; torch's CPU build is to be installed first. Later pylate releases pin another torch.
+        # Peers of tools/benchmark.py search; torch's CPU build is to be installed first. Later pylate releases pin
+        # another torch.
         "bench": [
             "torch==2.13.0",
             "ninja",

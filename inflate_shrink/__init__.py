@@ -4,8 +4,9 @@
     >>> model = ins.load_model("runs/demo/I-B")  # doctest: +SKIP
     >>> model.score(model.encode_texts(["a red ball"]), model.encode_images(regions, counts))  # doctest: +SKIP
 
-Importing this package imports nothing else and changes nothing in the process: each name below is imported at its first
-use. Those that need Paddle first set what it reads from the environment (:func:`inflate_shrink.cpu.prepare_for_paddle`).
+Importing this package imports nothing else and changes nothing in the process: each name below is imported at its
+first use. Those that need Paddle first set what it reads from the environment
+(:func:`inflate_shrink.cpu.prepare_for_paddle`).
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Graphs in files, opened by one of two libraries, each imported only when it is asked for: onnxruntime or Paddle Inference."""
+"""Graphs in files, opened by onnxruntime or Paddle Inference, each imported only when it is asked for."""
 
 from __future__ import annotations
 

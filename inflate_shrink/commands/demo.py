@@ -34,7 +34,8 @@ def main(argv):
     results = [found[name] for name in pipeline.steps]
     write_results(RESULTS, results)
     say(
-        f"{format_table(results)}\n{time.time() - start:.0f} s; the runs are {RESULTS.parent}/*, their results {RESULTS}"
+        f"{format_table(results)}\n{time.time() - start:.0f} s; "
+        f"the runs are {RESULTS.parent}/*, their results {RESULTS}"
     )
 
 

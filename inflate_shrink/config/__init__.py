@@ -17,5 +17,5 @@ from .schema import (
     OptimConfig,
     RunConfig,
     keys_deciding,
-)  # fmt: skip
+)
 from .yaml_files import is_name, parse_yaml, read_yaml

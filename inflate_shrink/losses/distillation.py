@@ -47,7 +47,7 @@ def distillation_loss(config: DistillConfig) -> Callable:
     """Return the loss that ``config`` describes, as ``f(teacher, student) -> scalar`` (summed over the batch).
 
     >>> loss = distillation_loss(DistillConfig(teacher_temperature=1.0, student_temperature=1.0))
-    >>> round(float(loss(paddle.eye(2) * 1000, paddle.zeros([2, 2]))), 4)  # two texts and two images, half of log 2 each
+    >>> round(float(loss(paddle.eye(2) * 1000, paddle.zeros([2, 2]))), 4)  # half of log 2 for each text and each image
     1.3863
     """
     loss = {"positive": positive_cross_entropy, "full": full_cross_entropy}[config.loss]

@@ -1,4 +1,4 @@
-"""What a pipeline will cost: an estimate from the arithmetic of its models and the speed of this machine, and of a V100 (the paper's)."""
+"""What a pipeline will cost: an estimate from the arithmetic of its models, for this machine and for a V100."""
 
 from __future__ import annotations
 
@@ -66,10 +66,12 @@ def describe_plan(steps: list[Step], lanes: int) -> str:
         rows.append((step.label, *shape, _duration(seconds), disk, f"{_state(step)}: {what}"))
     lines.append(text_table("{:<34}{:>6}{:>10}{:>10}{:>10}{:>9}  {:<10}", rows))
     lines.append(
-        f"left: about {_duration(left / lanes)} with {lanes} steps at a time, an estimate from {source}; disk is that of teachers' fragments"
+        f"left: about {_duration(left / lanes)} with {lanes} steps at a time, an estimate from {source}; "
+        "disk is that of teachers' fragments"
     )
     lines.append(
-        f"on a V100, one after the other: about {_duration(v100)}, from {EFFICIENCY:.0%} of its data sheet; not measured"
+        f"on a V100, one after the other: about {_duration(v100)}, from {EFFICIENCY:.0%} of its data sheet; "
+        "not measured"
     )
     return "\n".join(lines)
 
@@ -83,7 +85,8 @@ class DataSizes(NamedTuple):
     region_dim: int
 
 
-# The training splits of the paper's data (Karpathy's; Sec. 5.1, five captions an image) and of the demo's, by their names in configs.
+# The training splits of the paper's data (Karpathy's; Sec. 5.1, five captions an image) and of the demo's, by their
+# names in configs.
 SIZES = {
     "flickr30k": DataSizes(5 * 29_000, 29_000, 32, 2048),
     "coco": DataSizes(5 * 113_287, 113_287, 32, 2048),
@@ -107,12 +110,10 @@ def multiply_adds(step: Step, sizes: DataSizes, teacher: Config | None) -> float
     """Count the multiply-adds of a whole training or distillation."""
     config = step.config
     each = BACKWARD * _pair(config, sizes)
-    if teacher is not None:  # cached fragments are made once, a cross-BERT scores every pair of a batch
-        each += (
-            config.optim.batch_size * _cross(teacher, sizes)
-            if teacher.model.scoring == "cross"
-            else _score(teacher, config.optim.batch_size)
-        )
+    if teacher and teacher.model.scoring == "cross":  # it scores every pair of a batch
+        each += config.optim.batch_size * _cross(teacher, sizes)
+    elif teacher:  # its fragments are made once
+        each += _score(teacher, config.optim.batch_size)
     return config.optim.epochs * sizes.captions * each
 
 

@@ -49,6 +49,7 @@ def format_table(results: list[dict]) -> str:
     return "\n".join([
         f"{'':36}{'demo data, measured here':^33}  {'ms per query':^14}  {'paper, Flickr30K':^33}",
         text_table("{:<7}{:>5} {:>9} {:>12}  {:>15} {:>17}  {:>6} {:>7}  {:>15} {:>17}", rows),
-        f"{tested['images']} test images, {tested['captions']} captions; a query is one caption, scored against all images. The paper's",
+        f"{tested['images']} test images, {tested['captions']} captions; "
+        "a query is one caption, scored against all images. The paper's",
         "models saw other, real data: compare the steps from row to row, not the numbers.",
     ])  # fmt: skip

@@ -25,7 +25,7 @@ DEPTHS = [0, 5, 10, 20, 50]  # candidates that are reranked
 
 
 def measure_run(run_dir: Path) -> str:
-    """Evaluate a finished run on its test split under its protocols and write the result. Returns the main part in a line."""
+    """Evaluate a finished run on its test split under its protocols, write the result and return its main part."""
     checkpoint = open_checkpoint(run_dir)
     real = run_dir.resolve()  # a pipeline's runs/DATA/NAME is a link
     # A pipeline's: it may ask for other protocols than the checkpoint was trained under.
@@ -43,7 +43,8 @@ def measure_run(run_dir: Path) -> str:
         evaluations[protocol] = evaluate(model, store, measured, protocol)
     if not evaluations:
         raise InputError(
-            f"{config.data.dir}: its split {config.data.test_split} fits none of data.protocols ({', '.join(config.data.protocols)}); add full"
+            f"{config.data.dir}: its split {config.data.test_split} fits none of data.protocols "
+            f"({', '.join(config.data.protocols)}); add full"
         )
     latency, status = None, read_status(run_dir)
     if not model.is_cross:
@@ -65,7 +66,8 @@ def measure_run(run_dir: Path) -> str:
 
 
 def measure_together(directory: Path, retriever: Checkpoint, reranker: Checkpoint) -> str:
-    """Write recall and latency of two models together, on the retriever's test split, as the result of ``directory``. Returns them as text."""
+    """Write recall and latency of two models together, on the retriever's test split, as the result of ``directory``.
+    Returns them as text."""
     config, start = retriever.config, time.monotonic()
     images = len(retriever.open_data(config.data.dir).split(config.data.test_split).image_rows)
     result = rerank_checkpoints(
@@ -111,7 +113,6 @@ def _described(config: Config) -> dict:
 
 
 def _measured_on() -> dict:
-    hardware = (
-        paddle.device.cuda.get_device_name() if paddle.device.get_device().startswith("gpu") else processor_and_cores()
-    )
+    on_gpu = paddle.device.get_device().startswith("gpu")
+    hardware = paddle.device.cuda.get_device_name() if on_gpu else processor_and_cores()
     return {"paddle": paddle.__version__, "hardware": hardware, "date": date.today().isoformat()}

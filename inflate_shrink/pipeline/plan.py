@@ -1,4 +1,4 @@
-"""Pipelines: graphs of training and distillation steps (Sec. 4.2, Table 9), planned and checked before any of them runs.
+"""Pipelines: graphs of training and distillation steps (Sec. 4.2, Table 9), planned and checked before any runs.
 
 A pipeline is a YAML file:
 
@@ -38,7 +38,7 @@ from ..config import (
     split_reference,
     student_config,
     to_dict,
-)  # fmt: skip
+)
 from ..data.store import open_store
 from ..digest import hex_digest
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
@@ -70,9 +70,8 @@ class Step(NamedTuple):
     needs: list[Path]  # directories of other steps
     directory: Path
     link: Path  # where a user looks for it
-    threads: int = (
-        1  # threads of its computations: more of them round otherwise, so the weights differ in their last digits
-    )
+    # of its computations: more of them round otherwise, so the weights differ in their last digits
+    threads: int = 1
 
     @property
     def label(self) -> str:
@@ -230,7 +229,8 @@ def _in_order(configs: dict[str, Config], names: dict[str, str]) -> list[str]:
             return
         if name in visiting:
             raise InputError(
-                f"step {name}: needs itself ({' -> '.join([*visiting[visiting.index(name) :], name])}); break the circle"
+                f"step {name}: needs itself ({' -> '.join([*visiting[visiting.index(name) :], name])}); "
+                "break the circle"
             )
         visiting.append(name)
         for key, source in _sources(configs[name]):
@@ -238,11 +238,13 @@ def _in_order(configs: dict[str, Config], names: dict[str, str]) -> list[str]:
                 visit(names[source])
             elif key == "distill.teacher" and not is_checkpoint(source):
                 raise InputError(
-                    f"step {name}: its {key} {source} is no step of the pipeline and no checkpoint; add the step that makes it"
+                    f"step {name}: its {key} {source} is no step of the pipeline and no checkpoint; "
+                    "add the step that makes it"
                 )
             elif key == "model.init" and "/" in source and not Path(source).is_dir():
                 raise InputError(
-                    f"step {name}: its {key} {source} is no step of the pipeline and no directory; add the step that makes it"
+                    f"step {name}: its {key} {source} is no step of the pipeline and no directory; "
+                    "add the step that makes it"
                 )
         visiting.remove(name)
         order.append(name)
@@ -273,10 +275,8 @@ def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, dat
             content[key] = checkpoint.fingerprint()
     content.update({"data": data.of(config.data), **({"threads": threads} if threads > 1 else {})})
     directory = runs / "steps" / f"{name}-{_digest(content)}"
-    teacher, init = (
-        str(made[source].directory) if source in made else source
-        for source in (config.distill.teacher, config.model.init)
-    )
+    sources = config.distill.teacher, config.model.init
+    teacher, init = (str(made[source].directory) if source in made else source for source in sources)
     config = replace(
         config,
         name=name,
@@ -293,9 +293,8 @@ def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> S
         if name not in steps:
             raise InputError(f"rerank {list(pair)}: {name} is no step of the pipeline; add it to steps")
     retriever, reranker = (steps[name] for name in pair)
-    if retriever.config.model.scoring == "cross" or not (
-        reranker.config.model.scoring == "cross" or reranker.config.model.joint
-    ):
+    scores_pairs = reranker.config.model.scoring == "cross" or reranker.config.model.joint
+    if retriever.config.model.scoring == "cross" or not scores_pairs:
         raise InputError(f"rerank {list(pair)}: expected a bi-encoder, then a cross-BERT or a joint model")
     name = pair[0] + "+" + pair[1]
     needs = list(dict.fromkeys([retriever.directory, reranker.directory]))
@@ -311,7 +310,8 @@ def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
         ours, theirs = (each.model.fragments_of(each.data.text_length) for each in (config, source))
         if ours > theirs:
             raise InputError(
-                f"step {name}: scores {ours} fragments, its teacher {source.name} only {theirs}; give it model.fragments of {theirs} or less"
+                f"step {name}: scores {ours} fragments, its teacher {source.name} only {theirs}; "
+                f"give it model.fragments of {theirs} or less"
             )
     takes_weights = key == "model.init" or config.model.init == "teacher" or config.distill.share_inputs
     if takes_weights:

@@ -60,9 +60,8 @@ def read_result(path: Path) -> dict:
         values = json.loads(path.read_text(encoding="utf-8"))
         _check(values)
     except (OSError, ValueError) as error:
-        what = (
-            "cannot be read as JSON: " if isinstance(error, (OSError, json.JSONDecodeError, UnicodeDecodeError)) else ""
-        )
+        unreadable = isinstance(error, (OSError, json.JSONDecodeError, UnicodeDecodeError))
+        what = "cannot be read as JSON: " if unreadable else ""
         raise InputError(f"{path}: {what}{error}; evaluate this run again, tools/measure.py does") from None
     return {**dict.fromkeys(_FIELDS), **values, "data": values["data"] or "unnamed"}
 

@@ -180,7 +180,8 @@ class _Lane:
         with self.lock:
             if self.stopped:
                 return False
-            # a session of its own: Ctrl-C reaches this process alone, which passes on one signal (a second would end it unsaved)
+            # a session of its own: Ctrl-C reaches this process alone, which passes on one signal (a second would end
+            # it unsaved)
             environment = {**self.environment, **dict.fromkeys(_THREADS, str(step.threads)), "OMP_NUM_THREADS": "1"}
             process = subprocess.Popen(
                 command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",

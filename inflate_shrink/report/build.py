@@ -24,7 +24,9 @@ def write_report(
     formats: Iterable[str] = FORMATS,
     note: str = "",
 ) -> list[str]:
-    """Write OUT/DATA.md, .csv, .json and the figures of each data set; returns a line for each file, and for what is not counted.
+    """Write OUT/DATA.md, .csv, .json and the figures of each data set.
+
+    Returns a line for each file, and for what is not counted.
 
     Args:
         data_sets: the names of those wanted; none: all.

@@ -42,6 +42,8 @@ _SETTINGS = {
 _HOLLOW = "VisualSparta"  # B's point lies under it
 _BELOW = ("without", "only shrinking")  # series of Figure 3 whose labels are below their lines
 _LABEL = 7  # points
+# The line from a point to a name that was moved away from it.
+_LEADER = {"arrowstyle": "-", "color": "#9a9a9a", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
 
 
 class FigureFile(NamedTuple):
@@ -55,8 +57,8 @@ def draw_figure_1(directory: Path, bench: Bench, groups: list[Group]) -> FigureF
     """Draw figure1-DATA.png and .svg; return None without anything to draw."""
     caption = (
         "Figure 1. t2i R@1 against the multiply-adds to score one more image for an encoded text. "
-        "Left: published, MSCOCO1K. The costs of Unicoder-VL and 12-in-1 are estimates, both as one BERT-base over 100 regions "
-        "and 32 words, and both were pre-trained on other multi-modal data. "
+        "Left: published, MSCOCO1K. The costs of Unicoder-VL and 12-in-1 are estimates, "
+        "both as one BERT-base over 100 regions and 32 words, and both were pre-trained on other multi-modal data. "
         "Models that differ from these in their loss alone (VSE++ and joint ones, at F's cost) are in Table 5 only. "
         + _right(bench)
     )
@@ -69,20 +71,18 @@ def draw_figure_1(directory: Path, bench: Bench, groups: list[Group]) -> FigureF
 def draw_figure_3(directory: Path, bench: Bench, groups: list[Group]) -> FigureFile | None:
     """Draw figure3-DATA.png and .svg; return None without anything to draw."""
     caption = (
-        "Figure 3. t2i R@1 against interactions, without inflating and shrinking (Table 6), with only inflating (Table 1), only "
-        "shrinking (Table 7) and both (Tables 2 and 9, the best model at each number of interactions). Left: published, MSCOCO1K. "
-        + _right(bench)
+        "Figure 3. t2i R@1 against interactions, without inflating and shrinking (Table 6), "
+        "with only inflating (Table 1), only shrinking (Table 7) and both (Tables 2 and 9, "
+        "the best model at each number of interactions). Left: published, MSCOCO1K. " + _right(bench)
     )
     series = published_interactions(), measured_interactions(groups, bench)
     return _draw(directory, "figure3", bench, series, ("interactions", _squares), caption, joined=True)
 
 
 def _right(bench: Bench) -> str:
-    same = (
-        "the same images and protocol, on one axis"
-        if bench.paper == "coco1k"
-        else "other images or another protocol, on an axis of its own"
-    )
+    same = "other images or another protocol, on an axis of its own"
+    if bench.paper == "coco1k":
+        same = "the same images and protocol, on one axis"
     measured = f"{bench.data}, split {bench.split}, protocol {bench.protocol}, {bench.images:,} images"
     shown = "the first of several configs of a model, and no model that was measured on other images"
     return f"Right: ours, {measured}: {same}; {shown}. Bars are deviations over seeds."
@@ -164,11 +164,9 @@ def _squares(axes: Axes, points: list[Point]) -> None:
 def _look(name: str, joined: bool) -> dict:
     """Return line and marker of a series."""
     colour, marker, size = _STYLES[name]
-    edge = (
-        {"markerfacecolor": "none", "markeredgewidth": 1.0}
-        if name == _HOLLOW
-        else {"markeredgecolor": "white", "markeredgewidth": 0.5}
-    )
+    edge = {"markeredgecolor": "white", "markeredgewidth": 0.5}
+    if name == _HOLLOW:
+        edge = {"markerfacecolor": "none", "markeredgewidth": 1.0}
     return {
         "color": colour,
         "marker": marker,
@@ -219,9 +217,7 @@ def _label_columns(axes: Axes, points: list[Point]) -> None:
                 va="center",
                 fontsize=_LABEL,
                 parse_math=False,
-                arrowprops={"arrowstyle": "-", "color": "#9a9a9a", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
-                if moved
-                else None,
+                arrowprops=_LEADER if moved else None,
             )
 
 

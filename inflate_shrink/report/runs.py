@@ -23,10 +23,8 @@ class Bench(NamedTuple):
     def paper(self) -> str | None:
         """Return the column of the paper that was measured on the same images in the same way: flickr30k, coco1k or
         None."""
-        measured = (self.data, self.protocol, self.split, self.images)
-        return {("flickr30k", "full", "test", 1000): "flickr30k", ("coco", "first1k", "test", 1000): "coco1k"}.get(
-            measured
-        )
+        columns = {("flickr30k", "full", "test", 1000): "flickr30k", ("coco", "first1k", "test", 1000): "coco1k"}
+        return columns.get((self.data, self.protocol, self.split, self.images))
 
 
 @dataclass(frozen=True)

@@ -134,13 +134,9 @@ def _model(name: str, row: dict) -> Model:
 def _table(key: str, bench: Bench, groups: list[Group]) -> Table:
     rows = list(_existing_methods(groups)) if key == "5" else [(model, model.runs(groups)) for model in models(key)]
     columns = {column for model, _ in rows for column in model.published}
-    column = (
-        bench.paper
-        if bench.paper in columns
-        else "flickr30k"
-        if bench.data == "flickr30k" and "flickr30k" in columns
-        else "coco1k"
-    )
+    column = "flickr30k" if bench.data == "flickr30k" and "flickr30k" in columns else "coco1k"
+    if bench.paper in columns:
+        column = bench.paper
     table = Table(key, bench, column, bench.paper == column, [])
     for model, found in rows:
         published = {side: (model.published.get(column) or {}).get(side) for side in SIDES}

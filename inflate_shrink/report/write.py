@@ -19,10 +19,13 @@ _PROTOCOLS = {
     "fold5": "mean over folds of 1,000",
 }
 _CSV = (
-    "data split protocol images captions table row model note codes fragments recipe scoring seeds n direction metric".split()
-    + "published ours deviation difference".split()
+    "data split protocol images captions table row model note codes fragments recipe scoring seeds n "
+    "direction metric published ours deviation difference"
+).split()
+_OTHER_METHODS = (
+    "No difference is taken from other methods: their features and training are others, "
+    "and on MSCOCO1K some are means of five folds."
 )
-_OTHER_METHODS = "No difference is taken from other methods: their features and training are others, and on MSCOCO1K some are means of five folds."
 
 
 def markdown(
@@ -51,7 +54,8 @@ def markdown(
         parts.append(f"## {_heading(bench)}")
         if not bench.paper:
             parts.append(
-                "The paper's numbers are of other images or another protocol: compare steps from row to row, not numbers."
+                "The paper's numbers are of other images or another protocol: "
+                "compare steps from row to row, not numbers."
             )
         for table in tables:
             if table.bench == bench:
@@ -185,7 +189,10 @@ def _reranking(groups: list[Group]) -> list[str]:
     images = dict.fromkeys(
         f"Split {run.split}" + (f", {run.images:,} images" if "images" in run.values else "") for run in runs
     )
-    below = f"{'; '.join(images)}; {_origin(groups)} A cross-BERT orders the retriever's best n again; n = 0 is the retriever alone."
+    below = (
+        f"{'; '.join(images)}; {_origin(groups)} A cross-BERT orders the retriever's best n again; "
+        "n = 0 is the retriever alone."
+    )
     published = [
         f"{name} {slashes(row[column]['t2i'])} on {DATA_SETS.get(column, '5,000 images of MSCOCO')}"
         for column in ("flickr30k", "coco5k")

@@ -40,10 +40,8 @@ def attention_pictures(
         caption = wanted.caption if wanted.number is None else open_source(opened, wanted).pair(wanted.number)[0]
         tokenizer = opened.tokenizer()
         ids, model = caption_ids(tokenizer, caption), opened.load_model()
-        result, what = (
-            attention(model, model.encode_text, (ids,), text_labels(ids[0], tokenizer, shape.codes)),
-            f'"{caption}"',
-        )
+        labels = text_labels(ids[0], tokenizer, shape.codes)
+        result, what = attention(model, model.encode_text, (ids,), labels), f'"{caption}"'
     else:
         source = open_source(opened, wanted)
         regions, counts = source.store.read_regions([source.row(wanted.image)])
@@ -79,14 +77,8 @@ def match_pictures(checkpoint: str, wanted: Wanted, out: str) -> str:
     if row is None:
         row = best_image(model, source.store, ids, source.store.split(source.split).image_rows)
     regions, counts = source.store.read_regions([row])
-    result = match(
-        model,
-        ids,
-        regions,
-        counts,
-        text_labels(ids[0], tokenizer, codes),
-        image_labels(counts[0], regions.shape[1], codes),
-    )
+    labels = text_labels(ids[0], tokenizer, codes), image_labels(counts[0], regions.shape[1], codes)
+    result = match(model, ids, regions, counts, *labels)
     scene, image = open_scene(source.store, row), source.store.image_ids[row]
     title = f'{_name(opened)}, image {image}: "{caption}"'
     draw_match(result, scene, title, Path(f"{out}.png"))
@@ -98,7 +90,8 @@ def _open(directory: str) -> Checkpoint:
     checkpoint = open_checkpoint(directory)
     if checkpoint.config.model.scoring == "cross":
         raise InputError(
-            f"{checkpoint.directory}: a cross-BERT (model.scoring cross) reads pairs, it has no words and regions of their own to draw"
+            f"{checkpoint.directory}: a cross-BERT (model.scoring cross) reads pairs, "
+            "it has no words and regions of their own to draw"
         )
     return checkpoint
 

@@ -11,7 +11,7 @@ from ..atomic import atomic_path
 
 
 class Sheet:
-    """width, height: in inches."""
+    """One page. width, height: in inches."""
 
     def __init__(self, width: float, height: float):
         logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)  # the first picture would tell of fonts

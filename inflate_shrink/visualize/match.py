@@ -54,7 +54,8 @@ def require_choices(config: Config, where: object) -> None:
         )
     if config.model.fragments == 1:
         raise InputError(
-            f"{where}: its model has one fragment a side, so its words have nothing to choose from; give one with more, such as B or I"
+            f"{where}: its model has one fragment a side, so its words have nothing to choose from; "
+            "give one with more, such as B or I"
         )
 
 

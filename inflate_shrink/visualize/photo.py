@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class Scene(NamedTuple):
-    """photo: RGB, or None. width, height: of what is drawn, in the units of ``boxes`` (n, 4) x1, y1, x2, y2. note: what is missing, or ""."""
+    """What a figure draws boxes on.
+
+    photo: RGB, or None. width, height: of what is drawn, in the units of ``boxes`` (n, 4) x1, y1, x2, y2. note: what
+    is missing, or "".
+    """
 
     photo: Image.Image | None
     width: float

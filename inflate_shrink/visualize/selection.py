@@ -41,7 +41,8 @@ class Source(NamedTuple):
         except ValueError:
             ids = ", ".join(self.store.image_ids[:3])
             raise InputError(
-                f"{self.store.directory / 'images.tsv'}: no image {image_id!r}; its first column holds the ids: {ids}, ..."
+                f"{self.store.directory / 'images.tsv'}: no image {image_id!r}; "
+                f"its first column holds the ids: {ids}, ..."
             ) from None
 
     def pair(self, number: int) -> tuple[str, int]:
@@ -50,7 +51,8 @@ class Source(NamedTuple):
         split = self.store.split(self.split)
         if not 1 <= number <= len(split.captions):
             raise InputError(
-                f"{self.store.directory}: split {self.split!r} has captions 1 to {len(split.captions)}, found --number {number}"
+                f"{self.store.directory}: split {self.split!r} has captions 1 to {len(split.captions)}, "
+                f"found --number {number}"
             )
         return split.captions[number - 1], int(split.image_rows[split.caption_image[number - 1]])
 

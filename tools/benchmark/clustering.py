@@ -74,8 +74,9 @@ def inertia_of(features: np.ndarray, centres: np.ndarray) -> float:
 
 def clustering_section(found: dict) -> str:
     """Return what :func:`measure_clustering` found as text."""
-    title = "clustering: {images} drawn images of {regions} regions, D = {dimension}, to {clusters} centres; one thread".format(
-        **found
+    title = (
+        "clustering: {images} drawn images of {regions} regions, D = {dimension}, to {clusters} centres; "
+        "one thread".format(**found)
     )
     ours, peer = found["ours"], found["sklearn"]
     if not peer:

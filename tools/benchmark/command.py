@@ -139,7 +139,10 @@ def _add_page(parser, page):
 
 def _add_search(commands):
     amount = SearchBenchmark
-    help = "the kernel beside the arithmetic limit, exact peers and faiss; about eight minutes and 20 GB of memory, less where there is less"
+    help = (
+        "the kernel beside the arithmetic limit, exact peers and faiss; "
+        "about eight minutes and 20 GB of memory, less where there is less"
+    )
     parser = _add_benchmark(commands, "search", help, _search)
     parser.add_argument(
         "--images",
@@ -252,10 +255,8 @@ def _cascade(arguments):
     amount = CascadeBenchmark(
         candidates=tuple(arguments.candidates), **{name: getattr(arguments, name) for name in names}
     )
-    checkpoint, first = (
-        open_checkpoint(arguments.checkpoint),
-        open_checkpoint(arguments.first) if arguments.first else None,
-    )
+    checkpoint = open_checkpoint(arguments.checkpoint)
+    first = open_checkpoint(arguments.first) if arguments.first else None
     result = measure_cascade(amount, checkpoint, first, arguments.data or checkpoint.config.data.dir, _show)
     if arguments.figure:
         draw_cascade(result, arguments.figure)

@@ -40,7 +40,10 @@ def environment(*more: str) -> dict:
 def describe_environment(found: dict) -> str:
     """Return the environment as two lines of text."""
     versions = ", ".join(f"{name} {number or '(not installed)'}" for name, number in found["versions"].items())
-    return f"{found['date']}; {found['processor']}, {found['cores']} cores, load {found['load']:g} of other work before\n{versions}"
+    return (
+        f"{found['date']}; {found['processor']}, {found['cores']} cores, "
+        f"load {found['load']:g} of other work before\n{versions}"
+    )
 
 
 def new_process(**variables: str) -> dict:

@@ -65,8 +65,8 @@ def extraction_section(found: dict | None) -> str:
     if found is None:
         return "extraction: not measured; --images DIR and --backbone FILE measure it"
     title = (
-        "extraction: {photos} photos ({different} different, {left_out} files left out) one after another, {boxes:.0f} regions"
-        " before clustering; one thread".format(**found)
+        "extraction: {photos} photos ({different} different, {left_out} files left out) one after another, "
+        "{boxes:.0f} regions before clustering; one thread".format(**found)
     )
     names = {"open": "reading and decoding", "extract": "networks and RoIAlign", "cluster": "clustering"}
     rows = [Row("all together", found["photos_per_second"], "photos/s")]

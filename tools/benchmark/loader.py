@@ -19,7 +19,8 @@ from inflate_shrink.data.writer import StoreWriter
 from .environment import workspace
 from .table import Row, format_section
 
-MODELS = {  # the smallest take the fewest milliseconds a step, so they ask most of the loader; F: no codes, one fragment
+# The smallest take the fewest milliseconds an update, so they ask most of the loader; F: no codes, one fragment.
+MODELS = {
     "demo": dict(hidden=64, layers=3, heads=2, ffn=128, dropout=0.0, codes=0, fragments=1),
     "flickr8k": dict(hidden=128, layers=3, heads=4, ffn=256, dropout=0.1, codes=0, fragments=1),
 }
@@ -119,8 +120,8 @@ def training_step(config: Config, dimension: int) -> Callable[[Batch], float]:
 def loader_section(found: dict) -> str:
     """Return what :func:`measure_loader` found as text."""
     title = (
-        "loader: batches of {batch_size} pairs, {regions} regions, D = {dimension}, float16 on disk (in the system's memory);"
-        " steps on {device}".format(**found)
+        "loader: batches of {batch_size} pairs, {regions} regions, D = {dimension}, "
+        "float16 on disk (in the system's memory); steps on {device}".format(**found)
     )
     rows = [Row("loading, one thread ahead", found["batches_per_second"], "batches/s")]
     for name, model in found["models"].items():

@@ -111,7 +111,8 @@ def _prepare(prepare: Sequence[str], directory: Path, size: int) -> dict:
     found = run_measured(command)
     if found["code"]:
         raise InputError(
-            f"{prepare[-1]} failed on a drawn collection of {size} images (exit code {found['code']}): {found['message']}"
+            f"{prepare[-1]} failed on a drawn collection of {size} images (exit code {found['code']}): "
+            f"{found['message']}"
         )
     return {
         "peak_mib": found["peak_bytes"] / 2**20,

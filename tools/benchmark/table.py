@@ -22,13 +22,5 @@ def format_section(title: str, rows: Iterable[Row]) -> str:
 
 def _number(value: float) -> str:
     """Write three digits at least, without an exponent."""
-    size = abs(value)
-    return (
-        f"{value:.0f}"
-        if size >= 100
-        else f"{value:.1f}"
-        if size >= 10
-        else f"{value:.2f}"
-        if size >= 1
-        else f"{value:.3f}"
-    )
+    decimals = sum(abs(value) < least for least in (100, 10, 1))
+    return f"{value:.{decimals}f}"

@@ -1,7 +1,8 @@
-"""A cascade on real embeddings: how fast it is, and how much of the exact result it finds, for each number of candidates.
+"""A cascade on real embeddings: its speed, and how much of the exact result it finds, by the number of candidates.
 
-The index holds the photos of a data set, the split's first, and collages of them as distractors; the queries are captions of that split.
-What is timed is the search from the query's fragments to the ids of the best ten, without the encoding.
+The index holds the photos of a data set, the split's first, and collages of them as distractors; the queries are
+captions of that split. What is timed is the search from the query's fragments to the ids of the best ten, without the
+encoding.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def measure_cascade(
         checkpoint: of the exact model; first: of an F, or None.
 
     Returns:
-        JSON values: the setting; ``exact``, of the index with centroids; ``stages``, for "centroids" and "vector" a row for each number of
-        candidates; ``recall``, R@1 and R@10 of exact search of each stage's index, whose int8 rows are centred on another sample;
-        ``precision``, how int8 agrees with fp32.
+        JSON values: the setting; ``exact``, of the index with centroids; ``stages``, for "centroids" and "vector" a
+        row for each number of candidates; ``recall``, R@1 and R@10 of exact search of each stage's index, whose int8
+        rows are centred on another sample; ``precision``, how int8 agrees with fp32.
     """
     if amount.queries < 1 or amount.images < 0 or min(amount.candidates) < 1:
         raise InputError("queries and candidates must be 1 or more, and images 0 or more")
@@ -68,11 +69,11 @@ def measure_cascade(
     images = amount.images or len(store.image_ids)
     if images < len(split.image_rows):
         raise InputError(
-            f"--images must be {len(split.image_rows)} or more, the images of {data_dir}'s split {amount.split}, or 0, found {images}"
+            f"--images must be {len(split.image_rows)} or more, "
+            f"the images of {data_dir}'s split {amount.split}, or 0, found {images}"
         )
-    photos = np.concatenate([split.image_rows, np.setdiff1d(np.arange(len(store.image_ids)), split.image_rows)])[
-        :images
-    ]
+    others = np.setdiff1d(np.arange(len(store.image_ids)), split.image_rows)
+    photos = np.concatenate([split.image_rows, others])[:images]
     chosen = np.random.default_rng(amount.seed).permutation(len(split.captions))[: amount.queries]
     relevant = [split.image_ids[split.caption_image[i]] for i in chosen]
     model = checkpoint.config.model
@@ -82,9 +83,11 @@ def measure_cascade(
         "dim": model.hidden,
         "photos": len(photos),
         "data": str(data_dir),
-    }
-    result |= {"split": amount.split, "images": images, "queries": len(chosen), "k": K, "seed": amount.seed}
-    result |= {
+        "split": amount.split,
+        "images": images,
+        "queries": len(chosen),
+        "k": K,
+        "seed": amount.seed,
         "threads": thread_count(amount.threads),
         "first": first.config.name if first else "",
         "stages": {},
@@ -101,15 +104,15 @@ def measure_cascade(
             if "exact" not in result:
                 result["exact"] = timed
                 say(
-                    f"exact: {result['exact']['ms']:.2f} ms a query of {len(searcher)} images, R@1 {result['exact']['r1']:.1f}"
+                    f"exact: {result['exact']['ms']:.2f} ms a query of {len(searcher)} images, "
+                    f"R@1 {result['exact']['r1']:.1f}"
                 )
                 result["precision"] = _int8_against_fp32(
                     encoded, [fragments for fragments, _ in queries], amount.threads
                 )
                 say(
-                    "int8's best {k} are fp32's in {agreement:.4f} of places, after rescoring {rescored} in {rescored_agreement:.4f}".format(
-                        **result["precision"]
-                    )
+                    "int8's best {k} are fp32's in {agreement:.4f} of places, "
+                    "after rescoring {rescored} in {rescored_agreement:.4f}".format(**result["precision"])
                 )
                 result["memory"] = memory_of_search(
                     directory / stage, [fragments for fragments, _ in queries[:MEMORY_QUERIES]]
@@ -135,10 +138,8 @@ def _encode(
                 yield rows_that_count(model.encode_image(paddle.to_tensor(regions), paddle.to_tensor(counts)))
 
     def rows(model: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
-        with tqdm(
-            total=len(ids), desc=f"encode with {model.config.name}", unit="image", disable=None, leave=False
-        ) as bar:
-            parts = []
+        label, parts = f"encode with {model.config.name}", []
+        with tqdm(total=len(ids), desc=label, unit="image", disable=None, leave=False) as bar:
             for part in encoded(model.load_model()):
                 parts.append(part)
                 bar.update(len(part[1]))
@@ -149,20 +150,12 @@ def _encode(
 
 def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark) -> None:
     vectors, lengths = encoded.exact
-    settings = BuildSettings(
-        centroids=0 if models.first else amount.centroids if amount.centroids > 0 else centroid_count(len(vectors)),
-        seed=amount.seed,
-    )
-    chosen = np.sort(
-        np.random.default_rng(amount.seed).permutation(len(vectors))[: max(CENTER_SAMPLE, settings.centroids * SAMPLE)]
-    )
-    create_empty(
-        directory,
-        models,
-        {"image_root": ""},
-        settings,
-        [vectors[chosen], *([encoded.first[0]] if models.first else [])],
-    )
+    centroids = amount.centroids if amount.centroids > 0 else centroid_count(len(vectors))
+    settings = BuildSettings(centroids=0 if models.first else centroids, seed=amount.seed)
+    sample = max(CENTER_SAMPLE, settings.centroids * SAMPLE)
+    chosen = np.sort(np.random.default_rng(amount.seed).permutation(len(vectors))[:sample])
+    samples = [vectors[chosen], *([encoded.first[0]] if models.first else [])]
+    create_empty(directory, models, {"image_root": ""}, settings, samples)
     fields = {FRAGMENTS: encoded.exact}
     if models.first:
         fields[VECTOR] = encoded.first
@@ -202,9 +195,8 @@ def _row(searcher: Searcher, queries, relevant, exact, exact_ms: float, candidat
     row, found = _run(searcher, queries, relevant, "cascade", candidates)
     row = {"candidates": candidates, **row, "speedup": exact_ms / row["ms"], "agreement": overlap(exact, found)}
     say(
-        "  {candidates:5d} candidates: {ms:7.3f} ms, {speedup:5.1f} times faster, {agreement:.4f} of the exact ten, R@1 {r1:.1f}".format(
-            **row
-        )
+        "  {candidates:5d} candidates: {ms:7.3f} ms, {speedup:5.1f} times faster, "
+        "{agreement:.4f} of the exact ten, R@1 {r1:.1f}".format(**row)
     )
     return row
 

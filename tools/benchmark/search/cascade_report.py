@@ -20,19 +20,24 @@ def cascade_markdown(result: dict, command: str) -> str:
     found, exact, precision = result["environment"], result["exact"], result["precision"]
     lines = [
         "# A cascade on real photos", "", f"    {command}", "",
-        f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, {result['threads']} threads, load {found['load']:g} of other work before.",
+        f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, {result['threads']} threads, "
+        f"load {found['load']:g} of other work before.",
         f"{result['photos']:,} photos of {result['data']}{_distractors(result)};",
-        f"{result['queries']} captions of its split {result['split']}; model {result['model']['name']} with {result['model']['fragments']} fragments of"
+        f"{result['queries']} captions of its split {result['split']}; "
+        f"model {result['model']['name']} with {result['model']['fragments']} fragments of"
         f" {result['dim']} dimensions in int8, first stage by {result['first']}.",
         "From the query's fragments to the names of the best ten; the encoding of the query is not in it.", "",
         f"Exact: {exact['ms']:.2f} ms a query (median), R@1 {exact['r1']:.1f}, R@10 {exact['r10']:.1f}.",
-        f"int8's best {precision['k']} are fp32's in {precision['agreement']:.4f} of places, and after scoring int8's best {precision['rescored']} in fp32 in"
+        f"int8's best {precision['k']} are fp32's in {precision['agreement']:.4f} of places, "
+        f"and after scoring int8's best {precision['rescored']} in fp32 in"
         f" {precision['rescored_agreement']:.4f}.", "",
     ]  # fmt: skip
     if result["images"] > result["photos"]:
         lines += [
-            "A collage has half of the regions of two photos, so a caption of one of them fits it nearly as well; it counts as wrong all the same. So recall is",
-            "low, of exact search too, and a first stage that leaves collages out may be above it. Agreement with the exact ten is what to read here; `--images 0`",
+            "A collage has half of the regions of two photos, so a caption of one of them fits it nearly as well; "
+            "it counts as wrong all the same. So recall is",
+            "low, of exact search too, and a first stage that leaves collages out may be above it. Agreement with the "
+            "exact ten is what to read here; `--images 0`",
             "measures recall among the photos alone.", "",
         ]  # fmt: skip
     for stage, rows in result["stages"].items():
@@ -57,23 +62,17 @@ def cascade_markdown(result: dict, command: str) -> str:
         "",
         markdown_table(("queries", "its own, MiB", "of mapped files, MiB"), cells),
         "",
+        "Mapped files are the index itself and the libraries; the system takes their pages back when it needs them.",
+        "",
     ]
-    return "\n".join(
-        [
-            *lines,
-            "Mapped files are the index itself and the libraries; the system takes their pages back when it needs them.",
-            "",
-        ]
-    )
+    return "\n".join(lines)
 
 
 def _distractors(result: dict) -> str:
     made = result["images"] - result["photos"]
-    return (
-        f" and {made:,} collages of two of them each, as distractors"
-        if made
-        else ", those of other splits as distractors"
-    )
+    if made:
+        return f" and {made:,} collages of two of them each, as distractors"
+    return ", those of other splits as distractors"
 
 
 def draw_cascade(result: dict, path: str | os.PathLike) -> None:

@@ -43,8 +43,8 @@ class Contestant:
         """Draw the collection, check the scores, find the best chunk.
 
         Returns:
-            ``status``, "ready" or "wrong"; ``difference``, the largest from float64's as part of the largest score (None:
-            the scores are no numbers, or not one for each image); ``chunk``, None if it has none.
+            ``status``, "ready" or "wrong"; ``difference``, the largest from float64's as part of the largest score
+            (None: the scores are no numbers, or not one for each image); ``chunk``, None if it has none.
         """
         self.call = None  # and the collection before it
         vectors = draw_rows(images, fragments, dim, "float32", seed).values.reshape(images, fragments, dim)
@@ -57,14 +57,11 @@ class Contestant:
         error = np.abs(found[sample] - expected).max() / np.abs(expected).max() if found.shape == (images,) else np.inf
         difference = float(error) if np.isfinite(error) else None
         if difference is None or difference > TOLERANCE[peer.precision]:
-            found = (
-                "are no scores" if difference is None else f"differ from float64's by {difference:.2g} of the largest"
-            )
-            return {
-                "status": "wrong",
-                "difference": difference,
-                "reason": f"its scores {found}, allowed is {TOLERANCE[peer.precision]:g}",
-            }
+            wrong = "are no scores"
+            if difference is not None:
+                wrong = f"differ from float64's by {difference:.2g} of the largest"
+            reason = f"its scores {wrong}, allowed is {TOLERANCE[peer.precision]:g}"
+            return {"status": "wrong", "difference": difference, "reason": reason}
         if len(chunks) > 1:
             chunks.sort(key=lambda chunk: min(milliseconds(lambda: peer.score(query, chunk), 10, 0.5)))
         self.call = lambda: peer.score(query, chunks[0])
@@ -92,7 +89,8 @@ def choose_peers(names: Sequence[str]) -> list[str]:
             isinstance(peer, type) and issubclass(peer, Peer) and peer.precision in TARGET for peer in peers or [None]
         ):
             raise InputError(
-                f"--peers: {name!r} is none of {', '.join(map(repr, dict.fromkeys(known)))}, and no MODULE:CLASS of a peer with a precision"
+                f"--peers: {name!r} is none of {', '.join(map(repr, dict.fromkeys(known)))}, "
+                "and no MODULE:CLASS of a peer with a precision"
             )
         chosen += map(path_of, peers)
     return chosen
@@ -127,9 +125,8 @@ def measure_contests(
             workers = {}
             for path, entry in entries.items():
                 if entry["status"] == "installed":
-                    worker = Worker(
-                        path_of(Contestant), threads, {"target": path, "threads": threads}, load(path).environment
-                    )
+                    settings = {"target": path, "threads": threads}
+                    worker = Worker(path_of(Contestant), threads, settings, load(path).environment)
                     workers[path] = stack.enter_context(worker)
             # all hold a collection, one of them twice while it is drawn; memory of the one before is used again
             fits = {
@@ -145,14 +142,8 @@ def measure_contests(
                 show(f"peers, {ours.precision}, d = {dim}: measuring")
                 _time(workers, found, rounds, seconds)
                 shape = {"images": fit, "images_wanted": images, "fragments": fragments, "threads": threads}
-                contests.append(
-                    {
-                        "precision": ours.precision,
-                        "dim": dim,
-                        **shape,
-                        **compare(list(found.values()), ours.precision, dim),
-                    }
-                )
+                compared = compare(list(found.values()), ours.precision, dim)
+                contests.append({"precision": ours.precision, "dim": dim, **shape, **compared})
     return contests
 
 

@@ -77,24 +77,17 @@ def measure_latency(amount: LatencyBenchmark, show: Callable[[str], None], progr
             progress(f"encoding: {shape.model}")
             times = worker.call("query", config=path)
             result["encoding"].append({**shape._asdict(), **times, "paper": table3.get(shape.model, [None])[0]})
+        result["cross"] = None
         if amount.cross:
             progress(f"encoding: {amount.pairs} pairs of the cross-BERT")
-        result["cross"] = (
-            extrapolate(worker.call("pairs", config=amount.cross, pairs=amount.pairs), amount.candidates)
-            if amount.cross
-            else None
-        )
+            sample = worker.call("pairs", config=amount.cross, pairs=amount.pairs)
+            result["cross"] = extrapolate(sample, amount.candidates)
     show("\n" + encoding_text(result))
-    result["scoring"] = _with_paper(
-        measure_scoring(list(shapes.values()), amount.candidates, threads, amount.seed, show=progress)
-    )
-    on_gpu = result["device"].startswith("gpu")
-    of_device = (
-        measure_scoring_on_device(list(shapes.values()), amount.candidates, threads, amount.seed, show=progress)
-        if on_gpu
-        else None
-    )
-    result["on_device"] = of_device and _with_paper(of_device)
+    what = list(shapes.values()), amount.candidates, threads, amount.seed
+    result["scoring"] = _with_paper(measure_scoring(*what, show=progress))
+    result["on_device"] = None
+    if result["device"].startswith("gpu"):
+        result["on_device"] = _with_paper(measure_scoring_on_device(*what, show=progress))
     show("\n" + scoring_text(result))
     return result
 

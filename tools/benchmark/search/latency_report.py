@@ -13,7 +13,10 @@ _SHORT = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8"}
 
 def describe(result: dict) -> str:
     """Say where it was measured."""
-    return f"{describe_environment(result['environment'])}\n{result['threads']} threads; Paddle on {result['device']}; random weights, drawn fragments"
+    return (
+        f"{describe_environment(result['environment'])}\n{result['threads']} threads; Paddle on {result['device']}; "
+        "random weights, drawn fragments"
+    )
 
 
 def encoding_text(result: dict) -> str:
@@ -21,19 +24,13 @@ def encoding_text(result: dict) -> str:
     rows = []
     for one in result["encoding"]:
         paper = f"; the paper's V100 {one['paper']:g} ms" if one["paper"] else ""
-        rows.append(
-            Row(f"{one['model']}, exported", one["exported"]["median_ms"], f"ms, for any number of candidates{paper}")
-        )
+        unit = f"ms, for any number of candidates{paper}"
+        rows.append(Row(f"{one['model']}, exported", one["exported"]["median_ms"], unit))
         rows.append(Row(f"{one['model']}, eager", one["eager"]["median_ms"], "ms"))
     for one in result["cross"]["times"] if result["cross"] else ():
         paper = f"; the paper's V100 {one['paper']:,} ms" if one["paper"] else ""
-        rows.append(
-            Row(
-                f"cross-BERT, {one['candidates']:,} candidates",
-                one["ms"],
-                f"ms, {result['cross']['extrapolated']}{paper}",
-            )
-        )
+        unit = f"ms, {result['cross']['extrapolated']}{paper}"
+        rows.append(Row(f"cross-BERT, {one['candidates']:,} candidates", one["ms"], unit))
     return format_section(f"Table 3: encoding a query of {WORDS} words, medians", rows)
 
 
@@ -46,9 +43,8 @@ def scoring_text(result: dict) -> str:
             others.append(f"  {name:<44} not measured: {one['reason']}")
             continue
         paper = f"; the paper's V100 {one['paper']:g} ms" if one["paper"] else ""
-        rows.append(
-            Row(name, one["median_ms"], f"ms, {one['fragments']} x {one['fragments']}, from {one['stored']}{paper}")
-        )
+        unit = f"ms, {one['fragments']} x {one['fragments']}, from {one['stored']}{paper}"
+        rows.append(Row(name, one["median_ms"], unit))
     gpu = [] if result["on_device"] else ["  on a GPU: not measured, Paddle has none here"]
     return "\n".join([format_section("Table 4: scoring all candidates by one query, medians", rows), *others, *gpu])
 
@@ -58,10 +54,13 @@ def latency_markdown(result: dict, command: str) -> str:
     found, sizes = result["environment"], result["candidates"]
     lines = [
         "# Latency of a query", "", f"    {command}", "",
-        f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, {result['threads']} threads, Paddle {found['versions']['paddle']} on",
-        f"{result['device']}, load {found['load']:g} of other work before. Random weights and drawn fragments: times do not depend on them.",
+        f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, {result['threads']} threads, "
+        f"Paddle {found['versions']['paddle']} on",
+        f"{result['device']}, load {found['load']:g} of other work before. "
+        "Random weights and drawn fragments: times do not depend on them.",
         "Milliseconds, medians; the paper's are of a V100 in fp16.", "",
-        "## Encoding a query (Table 3)", "", f"A query of {WORDS} words. A bi-encoder's does not depend on the candidates.", "",
+        "## Encoding a query (Table 3)", "",
+        f"A query of {WORDS} words. A bi-encoder's does not depend on the candidates.", "",
     ]  # fmt: skip
     rows = [
         [

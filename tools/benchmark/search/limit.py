@@ -13,8 +13,9 @@ from .timing import best_and_median, milliseconds
 TARGET = {"float32": 0.85, "bfloat16": 0.90, "int8": 0.75}  # of the limit, on the best path
 PAPER_TIMES = 1.2  # exact int8 search may take so many times what the paper's V100 takes for B (Table 4)
 PAPER_IMAGES = 100_000
-# NumPy has no multiply-add of ours to measure. Where a multiply-add is several instructions, as in portable C++, the kernel shares
-# some of them among accumulators, so that the bare operation alone, in registers, is no bound of what it reaches.
+# NumPy has no multiply-add of ours to measure. Where a multiply-add is several instructions, as in portable C++, the
+# kernel shares some of them among accumulators, so that the bare operation alone, in registers, is no bound of what it
+# reaches.
 WITHOUT_LIMIT = ("portable", "numpy")
 _OTHER_PATHS = 20  # other paths than the best score a part of the collection, one in so many
 
@@ -35,8 +36,8 @@ def measure_limit(
 
     Returns:
         Dicts with ``precision``, ``path``, ``images`` (fewer than ``images_wanted`` where memory is short), ``ms``,
-        ``median_ms``, ``operations_per_second``; ``limit`` and ``share`` of it (None: the path is of :data:`WITHOUT_LIMIT`);
-        ``target`` and ``met`` of the best path, else None.
+        ``median_ms``, ``operations_per_second``; ``limit`` and ``share`` of it (None: the path is of
+        :data:`WITHOUT_LIMIT`); ``target`` and ``met`` of the best path, else None.
     """
     query, found = draw_query(fragments, dim, seed), []
     for precision in kernel.PRECISIONS:

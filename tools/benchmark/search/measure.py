@@ -37,9 +37,14 @@ class SearchBenchmark:
 
     def __post_init__(self):
         least = {
-            "images": (self.images, 1), "peer-images": (self.peer_images, 1), "dims": (min(self.dims), 8), "vectors": (min(self.vectors), 40),
-            "threads": (self.threads, 0), "rounds": (self.rounds, 1), "seed": (self.seed, 0),
-        }  # fmt: skip
+            "images": (self.images, 1),
+            "peer-images": (self.peer_images, 1),
+            "dims": (min(self.dims), 8),
+            "vectors": (min(self.vectors), 40),
+            "threads": (self.threads, 0),
+            "rounds": (self.rounds, 1),
+            "seed": (self.seed, 0),
+        }
         for option, (value, smallest) in least.items():
             if value < smallest:
                 raise InputError(f"--{option} must be {smallest} or more, found {value}")
@@ -50,7 +55,10 @@ class SearchBenchmark:
 
 
 def measure_search(amount: SearchBenchmark, show: Callable[[str], None], progress: Callable[[str], None]) -> dict:
-    """Measure the sections and hand each to ``show``, as text, as soon as it is known; ``progress`` says what is being done.
+    """Measure the sections and hand each to ``show``, as text, as soon as it is known.
+
+    Args:
+        progress: is told what is being done.
 
     Returns:
         ``environment``, ``seed``, ``threads``, ``paths`` of the kernel, and the sections ``limit``, ``paper`` (of

@@ -125,9 +125,8 @@ class Paddle(Peer):
 
         with paddle.no_grad():
             products = chunk * len(query) * self.vectors.shape[1]
-            return late_interaction(Fragments(paddle.to_tensor(query[None])), Fragments(self.vectors), products)[
-                :, 0
-            ].numpy()
+            text, image = Fragments(paddle.to_tensor(query[None])), Fragments(self.vectors)
+            return late_interaction(text, image, products)[:, 0].numpy()
 
 
 class Torch(ChunkedPeer):

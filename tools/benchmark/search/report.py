@@ -15,7 +15,10 @@ _SHORT = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8"}
 
 def describe(result: dict) -> str:
     """Say where it was measured, and how many threads everyone had."""
-    return f"{describe_environment(result['environment'])}\n{result['threads']} threads for every contestant; kernel paths {', '.join(result['paths'])}"
+    return (
+        f"{describe_environment(result['environment'])}\n{result['threads']} threads for every contestant; "
+        f"kernel paths {', '.join(result['paths'])}"
+    )
 
 
 def section_text(name: str, result: dict) -> str:
@@ -31,7 +34,8 @@ def search_markdown(result: dict, command: str) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items() if number)
     lines = [
         "# Speed of search", "", f"    {command}", "",
-        f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, {result['threads']} threads for every contestant,",
+        f"{found['date'][:10]}, seed {result['seed']}, {found['processor']}, "
+        f"{result['threads']} threads for every contestant,",
         f"load {found['load']:g} of other work before; {versions}. Drawn data.", "",
     ]  # fmt: skip
     for name, table in _TABLES.items():
@@ -54,22 +58,12 @@ def _size(entry: dict, unit: str = "images") -> str:
 def _limit_text(result: dict) -> str:
     rows = []
     for entry in result["limit"]:
-        rows.append(
-            Row(
-                f"{_SHORT[entry['precision']]} {entry['path']}",
-                entry["ms"],
-                f"ms (median {entry['median_ms']:.1f}), {_size(entry)}",
-            )
-        )
+        unit = f"ms (median {entry['median_ms']:.1f}), {_size(entry)}"
+        rows.append(Row(f"{_SHORT[entry['precision']]} {entry['path']}", entry["ms"], unit))
         if entry["limit"]:
             target = f"; target {100 * entry['target']:.0f}: {verdict(entry['met'])}" if entry["target"] else ""
-            rows.append(
-                Row(
-                    "  share of the arithmetic limit",
-                    100 * entry["share"],
-                    f"% of {entry['limit'] / 1e9:.0f} Gop/s{target}",
-                )
-            )
+            unit = f"% of {entry['limit'] / 1e9:.0f} Gop/s{target}"
+            rows.append(Row("  share of the arithmetic limit", 100 * entry["share"], unit))
     paper = result["paper"]
     if paper:
         unit = f"ms; the paper's V100 {paper['paper_ms']:g}, target {paper['target_ms']:.1f}: {verdict(paper['met'])}"
@@ -101,7 +95,10 @@ def _peers_text(result: dict) -> str:
 def _nearest_text(result: dict) -> str:
     sections = []
     for entry in result["nearest"]:
-        title = f"nearest: {_size(entry, 'items')} of one vector, d = {entry['dim']}, drawn in clusters; faiss {entry['faiss'] or '(not installed)'}"
+        title = (
+            f"nearest: {_size(entry, 'items')} of one vector, d = {entry['dim']}, drawn in clusters; "
+            f"faiss {entry['faiss'] or '(not installed)'}"
+        )
         measured = [one for one in entry["methods"] if one["status"] == "measured"]
         others = [
             f"  {one['name']:<44} {one['status']}: {one['reason']}"
@@ -121,17 +118,8 @@ def _limit_table(result: dict) -> list[str]:
     for entry in result["limit"]:
         limit, share = (f"{entry['limit'] / 1e9:.0f}", f"{100 * entry['share']:.1f} %") if entry["limit"] else ("", "")
         target = f"{100 * entry['target']:.0f} %: {verdict(entry['met'])}" if entry["target"] else ""
-        cells = [
-            _SHORT[entry["precision"]],
-            f"`{entry['path']}`",
-            _size(entry),
-            f"{entry['ms']:.1f}",
-            f"{entry['median_ms']:.1f}",
-            limit,
-            share,
-            target,
-        ]
-        rows.append(cells)
+        times = f"{entry['ms']:.1f}", f"{entry['median_ms']:.1f}"
+        rows.append([_SHORT[entry["precision"]], f"`{entry['path']}`", _size(entry), *times, limit, share, target])
     header = ["precision", "path", "collection", "ms", "median", "limit, Gop/s", "share", "target"]
     without = f"{' and '.join(f'`{path}`' for path in WITHOUT_LIMIT)} have no limit that could be measured."
     lines = [
@@ -143,7 +131,10 @@ def _limit_table(result: dict) -> list[str]:
     ]
     paper = result["paper"]
     if paper:
-        against = f"the paper's V100 takes {paper['paper_ms']:g} ms; target {paper['target_ms']:.1f} ms: {verdict(paper['met'])}"
+        against = (
+            f"the paper's V100 takes {paper['paper_ms']:g} ms; "
+            f"target {paper['target_ms']:.1f} ms: {verdict(paper['met'])}"
+        )
         least = _least_ms(result, "int8", 100_000, 768)
         bound = f" At the whole arithmetic limit of this machine it would take {least:.1f} ms." if least else ""
         lines += ["", f"Exact int8 search of 100,000 images: {paper['ms']:.1f} ms; {against}.{bound}"]
@@ -165,26 +156,22 @@ def _peers_table(result: dict) -> list[str]:
     for contest in result["peers"]:
         rows = []
         for one in contest["contestants"]:
-            measured = one["status"] == "measured"
-            ms, median = (
-                (f"{one['ms']:.2f}", f"{one['median_ms']:.2f}")
-                if measured
-                else (f"{one['status']}: {one['reason']}", "")
-            )
-            rows.append(
-                [_named(one), ms, median, f"{one['ratio']:.2f}" if "ratio" in one else "", str(one.get("chunk") or "")]
-            )
+            times = [f"{one['status']}: {one['reason']}", ""]
+            if one["status"] == "measured":
+                times = [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}"]
+            ratio = f"{one['ratio']:.2f}" if "ratio" in one else ""
+            rows.append([_named(one), *times, ratio, str(one.get("chunk") or "")])
         title = f"{_SHORT[contest['precision']]}, d = {contest['dim']}, {_size(contest)}"
-        ratio = contest["ratio"]
-        target = (
-            f"Fastest peer / ours: {ratio:.2f}, target {contest['target']:g}: {verdict(contest['met'])}."
-            if ratio
-            else "No peer was measured."
-        )
+        ratio, target = contest["ratio"], "No peer was measured."
+        if ratio:
+            target = f"Fastest peer / ours: {ratio:.2f}, target {contest['target']:g}: {verdict(contest['met'])}."
         least = _least_ms(result, contest["precision"], contest["images"], contest["dim"], contest["fragments"])
         if ratio and least:
             fastest = next(one["ms"] for one in contest["contestants"] if one["name"] == contest["fastest"])
-            target += f" The arithmetic limit is {least:.2f} ms: nothing that makes all products can have a ratio above {fastest / least:.2f}."
+            target += (
+                f" The arithmetic limit is {least:.2f} ms: "
+                f"nothing that makes all products can have a ratio above {fastest / least:.2f}."
+            )
         lines += [
             "",
             f"### {title}",
@@ -198,18 +185,17 @@ def _peers_table(result: dict) -> list[str]:
 
 def _nearest_table(result: dict) -> list[str]:
     lines = [
-        "## One vector an item (F)", "", "Exact scans and faiss on drawn vectors in clusters, which is easy for approximate methods.",
-        "Each finds the ten best: a time is that of scoring all, which alone is Table 4's ([latency.md](latency.md)), and of choosing among the scores.",
+        "## One vector an item (F)", "",
+        "Exact scans and faiss on drawn vectors in clusters, which is easy for approximate methods.",
+        "Each finds the ten best: a time is that of scoring all, which alone is Table 4's ([latency.md](latency.md)), "
+        "and of choosing among the scores.",
     ]  # fmt: skip
     for entry in result["nearest"]:
         rows = []
         for one in entry["methods"]:
-            measured = one["status"] == "measured"
-            cells = (
-                [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}", f"{one['recall']:.3f}"]
-                if measured
-                else [f"{one['status']}: {one['reason']}", "", ""]
-            )
+            cells = [f"{one['status']}: {one['reason']}", "", ""]
+            if one["status"] == "measured":
+                cells = [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}", f"{one['recall']:.3f}"]
             rows.append([one["name"], *cells])
         lines += [
             "",

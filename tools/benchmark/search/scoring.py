@@ -1,4 +1,4 @@
-"""Milliseconds of scoring a collection by one query (Table 4), on the CPU by our kernel and, where Paddle has one, on a GPU."""
+"""Milliseconds of scoring a collection by one query (Table 4): on the CPU by our kernel, and on a GPU, if any."""
 
 from __future__ import annotations
 
