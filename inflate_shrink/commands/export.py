@@ -13,13 +13,14 @@ from ..terminal import say
 
 
 def main(argv):
+    """Export a checkpoint's encoder as ``argv`` says; raises InputError."""
     parser = tool_parser(__doc__)
     parser.add_argument("--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the new encoder")
+    parser.add_argument("--out", required=True, metavar="DIR", help="directory of the new encoder")
     parser.add_argument(
         "--side", choices=("text", "image"), default="text", help="what it encodes (default: %(default)s)"
     )
-    parser.add_argument("--onnx", action="store_true", help="also an ONNX file")
+    parser.add_argument("--onnx", action="store_true", help="also write an ONNX file")
     arguments = parser.parse_args(argv)
 
     from ..engine.checkpoint import open_checkpoint

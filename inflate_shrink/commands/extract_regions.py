@@ -25,6 +25,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Describe photos as ``argv`` says; raises InputError."""
     defaults = ExtractorSettings
     parser = tool_parser(__doc__)
     add = parser.add_argument

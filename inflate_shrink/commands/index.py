@@ -23,6 +23,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Run the subcommand that ``argv`` names; raises InputError."""
     parser = tool_parser(__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (_add_build, _add_add, _add_delete, _add_compact, _add_faiss, _add_onnx, _add_info):

@@ -3,7 +3,8 @@
   python tools/prepare_data.py --captions captions.txt --format flickr --regions data/photos --out data/own
   python tools/prepare_data.py --captions dataset_flickr30k.json --format karpathy \\
       --regions flickr30k.tsv --regions-format tsv --vocab vocab.txt --out data/flickr30k
-  python tools/prepare_data.py --captions train=train.csv val=val.csv --format csv --regions features --regions-format npz --out data/own
+  python tools/prepare_data.py --captions train=train.csv val=val.csv --format csv \\
+      --regions features --regions-format npz --out data/own
   python tools/prepare_data.py --verify data/own    # compare what is on disk with its checksums
 
 Splits come from SPLIT=FILE, from the captions' own file, from lists of images (--split), or, where
@@ -14,7 +15,8 @@ import os
 import time
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: each worker is one core's
+# Set before NumPy is imported: each worker is one core's.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from ..cli import at_once, run_tool, tool_parser
 from ..data.bad_records import BadRecords
@@ -32,6 +34,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Make or verify a data set as ``argv`` says; raises InputError."""
     parser = _parser(making=not any(argument.split("=")[0] == "--verify" for argument in argv))
     arguments = parser.parse_args(argv)
     if arguments.verify:
@@ -113,11 +116,9 @@ def _refuse(parser, arguments, names, where):
 
 def _verify(directory):
     store = verify_store(directory)
-    rest = (
-        ""
-        if (store.directory / LISTED.name).exists()
-        else f"; it has no {LISTED.name}, so only its features have a checksum"
-    )
+    rest = ""
+    if not (store.directory / LISTED.name).exists():
+        rest = f"; it has no {LISTED.name}, so only its features have a checksum"
     say(f"{directory}: as it was written, {len(store.image_ids)} images and {len(store.captions)} captions{rest}")
 
 

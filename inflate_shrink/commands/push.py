@@ -17,6 +17,7 @@ EMBEDDED = 20_000  # items for which Qdrant recommends it
 
 
 def main(argv):
+    """Push an index to Qdrant as ``argv`` says; raises InputError."""
     parser = tool_parser(__doc__)
     parser.add_argument("--index", required=True, metavar="DIR", help="the index, made by tools/index.py build")
     parser.add_argument(

@@ -7,8 +7,8 @@
   python tools/search.py --index indexes/captions --image test-00003 --data data/demo
 
 tools/index.py builds the index. --like finds images like one of the index. --image finds the captions of an index of
-captions that fit a photo or an image of a data set, or the images like it of an index that was built with --photos; a photo is
-described by the networks that described the indexed ones.
+captions that fit a photo or an image of a data set, or the images like it of an index that was built with --photos; a
+photo is described by the networks that described the indexed ones.
 """
 
 import sys
@@ -24,6 +24,7 @@ from ..terminal import printable, say
 
 
 def main(argv):
+    """Search an index and print the hits as ``argv`` says; raises InputError."""
     parser = tool_parser(__doc__)
     parser.add_argument("query", nargs="?", metavar="TEXT", help="what to look for, in quotes")
     parser.add_argument("--index", required=True, metavar="DIR", help="the index, made by tools/index.py build")
@@ -46,7 +47,8 @@ def main(argv):
         "--mode",
         choices=("exact", "cascade"),
         default="",
-        help="score all exactly, or by a first stage and only its best exactly (default: a cascade where the index has a first stage)",
+        help="score all exactly, or by a first stage and only its best exactly "
+        "(default: a cascade where the index has a first stage)",
     )
     parser.add_argument(
         "--candidates",
@@ -123,9 +125,9 @@ def main(argv):
 
 def _held(index, arguments, only):
     """Return how many items there are to choose from, and which."""
-    held, what = (
-        (len(index), index.holds) if only is None else (len(set(only)), f"of the {index.holds} in {arguments.only}")
-    )
+    held, what = len(index), index.holds
+    if only is not None:
+        held, what = len(set(only)), f"of the {index.holds} in {arguments.only}"
     if arguments.like is not None:
         held, what = held - (only is None or arguments.like in only), f"{what} besides {arguments.like}"
     return held, what

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from ..errors import InputError
 from ..terminal import printable
 
-LISTED = 20  # bad records, of which one line each is printed
+LISTED = 20  # bad records that have a line each
 
 
 class BadRecords:

@@ -23,7 +23,8 @@ import numpy as np
 from ..errors import InputError
 
 MAX_ITERATIONS = 20
-MOST_REGIONS = 2048  # an image may have, 100 in the paper: their n x n distances then take a fifth of a GiB
+# The most that an image may have, 100 in the paper: their n x n distances then take a fifth of a GiB.
+MOST_REGIONS = 2048
 _SAME_POINT = 1e-12  # squared distance, relative to the largest, below which regions coincide
 
 

@@ -1,4 +1,6 @@
-"""What ``meta.json`` says of how regions were extracted: whether two data sets have theirs from one extractor, and how a photo is described anew."""
+"""What ``meta.json`` says of how regions were extracted: whether two data sets have theirs from one extractor, and how
+a photo is described anew.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,8 @@ import re
 # What tools/extract_regions.py writes of a network: its file's name, which may change, and the checksum of its weights.
 _NETWORK = re.compile(r"(backbone|boxes of) .*?(sha256:[0-9a-f]+)")
 
-
-EXTRACTION = (
-    "extraction"  # the key of a mapping: networks and options that describe a photo, see :mod:`..extract.record`
-)
+# The key of a mapping: networks and options that describe a photo, see :mod:`..extract.record`.
+EXTRACTION = "extraction"
 CLUSTERINGS = "clusterings"  # its key of a list: each reduction of an image's regions since, in order
 _PATHS = ("backbone", "detector")  # its keys that may differ between data sets of one extractor
 
@@ -21,19 +21,16 @@ def clustering_record(regions: int, dtype: str) -> dict:
 
 
 def carried_extraction(records: list, regions: int, dtype: str) -> dict | None:
-    """Return the record of a data set that is made of the regions of others; None if one of them has none or they differ.
+    """Return the record of a data set made of the regions of others; None if one of them has none or they differ.
 
     Args:
         records: what those have under EXTRACTION, None where they have nothing.
         regions, dtype: of the new data set.
     """
-    usable = all(isinstance(record, dict) and isinstance(record.get(CLUSTERINGS), list) for record in records)
-    if (
-        not records
-        or not usable
-        or len({repr(sorted((key, value) for key, value in record.items() if key not in _PATHS)) for record in records})
-        > 1
-    ):
+    if not all(isinstance(record, dict) and isinstance(record.get(CLUSTERINGS), list) for record in records):
+        return None
+    kinds = {repr(sorted((key, value) for key, value in record.items() if key not in _PATHS)) for record in records}
+    if len(kinds) != 1:
         return None
     return {**records[0], CLUSTERINGS: [*records[0][CLUSTERINGS], clustering_record(regions, dtype)]}
 

@@ -67,6 +67,7 @@ class GrowingNpy:
         _write_all(self._file, self._header((rows,)), 0)
 
     def close(self) -> None:
+        """Close the file as it is; only :meth:`finish` makes it an array that NumPy opens."""
         self._file.close()
 
     def _header(self, rows: tuple[int, ...]) -> bytes:
@@ -122,6 +123,7 @@ class GrowingTable:
         self._file.truncate(self._end)
 
     def close(self) -> None:
+        """Close the file as it is."""
         self._file.close()
 
 

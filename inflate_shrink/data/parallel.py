@@ -37,7 +37,8 @@ def ordered_map(
     workers.
 
     Args:
-        function, initializer: picklable, as are items and results; ``initializer(*initargs)`` runs first in each worker.
+        function, initializer: picklable, as are items and results; ``initializer(*initargs)`` runs first in each
+            worker.
         workers: processes; with 1 or fewer everything runs in this process.
 
     Raises:
@@ -93,7 +94,8 @@ class _Worker:
         self.process = _SPAWN.Process(target=_serve, args=(other_end, function, initializer, initargs), daemon=True)
         with _worker_environment():
             self.process.start()
-        other_end.close()  # if it stayed open, the end of the process would not be the end of the pipe
+        # If it stayed open, the end of the process would not be the end of the pipe.
+        other_end.close()
 
     def ask(self, item):
         """Return an item's result or InputError; raise what else the worker raised, and InputError if it is dead."""
@@ -158,7 +160,8 @@ def _attempt(call: Callable) -> bytes:
 @contextmanager
 def _worker_environment():
     """Let a process started inside inherit BLAS on one thread, and no Ctrl-C, which its parent acts on."""
-    resource_tracker.ensure_running()  # if it started later, it would unblock Ctrl-C
+    # Started later, it would unblock Ctrl-C.
+    resource_tracker.ensure_running()
     before = {name: os.environ[name] for name in _ONE_THREAD if name in os.environ}
     os.environ.update(_ONE_THREAD)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -67,7 +67,7 @@ def _begin(partial: Path, content: Path, settings: dict) -> None:
 
 def _empty(partial: Path) -> None:
     """Remove all but the lock."""
-    (partial / "settings.json").unlink(missing_ok=True)  # first: settings promise content
+    (partial / "settings.json").unlink(missing_ok=True)  # goes first: settings promise content
     for path in partial.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -77,7 +77,7 @@ def _empty(partial: Path) -> None:
 
 def _clear(partial: Path) -> None:
     _empty(partial)
-    (partial / "lock").unlink(missing_ok=True)  # last: from here on another process may begin
+    (partial / "lock").unlink(missing_ok=True)  # goes last: from here on another process may begin
     try:
         partial.rmdir()
     except OSError:

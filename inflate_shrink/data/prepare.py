@@ -31,7 +31,8 @@ from .writer import StoreWriter
 class RegionSource(NamedTuple):
     """Region files: paths, their format's name, what extracted them, and the folder of their photos ("": unknown).
 
-    extractions: of data sets of ours, what their ``meta.json`` have under :data:`.extractors.EXTRACTION`, None where there is nothing.
+    extractions: of data sets of ours, what their ``meta.json`` have under :data:`.extractors.EXTRACTION`, None where
+        there is nothing.
     """
 
     paths: Sequence[Path]
@@ -42,7 +43,9 @@ class RegionSource(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """``images`` written, ``resumed`` of them in an earlier call, the ``captions`` that have one, and images ``without`` captions, left out."""
+    """``images`` written, ``resumed`` of them in an earlier call, the ``captions`` that have one, and images
+    ``without`` captions, left out.
+    """
 
     images: int
     resumed: int
@@ -192,7 +195,7 @@ def _items(source: RegionSource, wanted: dict[str, str]) -> Iterator[RegionItem]
     """Yield the items that the first pass chose, named as the captions name them."""
     chosen = {where: image_id for image_id, where in wanted.items()}
     for item in FORMATS[source.format].items(source.paths, _Silent()):
-        image_id = chosen.pop(item.where, None)  # once, though a path may be given twice
+        image_id = chosen.pop(item.where, None)  # an item is taken once, though a path may be given twice
         if image_id is not None:
             yield item._replace(image_id=image_id)
 

@@ -8,7 +8,7 @@ from typing import Iterable, Iterator
 
 from tqdm import tqdm
 
-SECONDS = 30  # between lines
+SECONDS = 30  # the time between two lines
 
 
 def reported(items: Iterable, what: str, total: int | None = None, done: int = 0) -> Iterator:

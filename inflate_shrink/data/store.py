@@ -78,11 +78,14 @@ class Store:
 
     @property
     def image_root(self) -> Path:
-        """Return the absolute path that ``image_files`` start from: a directory or a .zip archive, which may be gone."""
+        """Return the absolute path that ``image_files`` start from, a directory or a .zip archive; it may be gone."""
         return Path(os.path.abspath(self.directory / self.meta.get("image_root", "")))
 
     def image_path(self, row: int) -> Path | None:
-        """Return the image file of a row, where it is known. It may be gone, or be a member of a .zip ``image_root``."""
+        """Return the image file of a row, None where it is unknown.
+
+        It may be gone, or be a member of a .zip ``image_root``.
+        """
         file = self.image_files[row]
         return self.image_root / file if file else None
 
@@ -185,7 +188,8 @@ def open_store(directory: str | os.PathLike) -> Store:
     regions, region_counts, boxes = _open_arrays(directory, meta)
     image_ids, image_sizes, image_files = _read_images(directory / "images.tsv", len(regions))
     caption_splits, caption_rows, captions = _read_captions(directory / "captions.tsv", image_ids, meta)
-    if (directory / LISTED.name).exists():  # last: what is wrong in a line is the better message
+    # This check comes last: what is wrong in a line is the better message.
+    if (directory / LISTED.name).exists():
         LISTED.check_all(directory, lambda name, entry: name != "boxes.npy")
     return Store(
         directory=directory,

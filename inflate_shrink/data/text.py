@@ -13,7 +13,7 @@ from ..errors import InputError
 from .vocabulary import SPECIAL_TOKENS, parse_vocabulary
 from .wordpiece import wordpieces, words
 
-KNOWN_WORDS = 1 << 16  # whose ids are remembered; more than any data set has
+KNOWN_WORDS = 1 << 16  # so many words have their ids remembered, more than any data set has
 
 
 class CaptionTokenizer:
@@ -59,7 +59,7 @@ class CaptionTokenizer:
         return f"{self.fingerprint}-{self.length}-{first}-{last}"
 
     def __call__(self, captions: Sequence[str]) -> np.ndarray:
-        """Return ids (n, length) int64: first token, words, last token, then [PAD] = 0; cut off words that do not fit."""
+        """Return ids (n, length) int64: first token, the words that fit, last token, then [PAD] = 0."""
         ids = np.zeros((len(captions), self.length), "int64")
         for row, caption in zip(ids, captions):
             pieces = [*self._first, *self.word_ids(caption)[: self.room], *self._last]

@@ -47,6 +47,7 @@ class TrainingData(NamedTuple):
 
     @property
     def region_dim(self) -> int:
+        """Return the dimension of a region's features."""
         return self.store.regions.shape[-1]
 
 

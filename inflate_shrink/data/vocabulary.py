@@ -53,7 +53,7 @@ def read_vocabulary(path: str | Path) -> list[str]:
 
 
 def parse_vocabulary(content: bytes, path: str | Path) -> list[str]:
-    """Parse the bytes of a ``vocab.txt`` to tokens by id; raise InputError, naming ``path``, if they are no WordPiece."""
+    """Parse the bytes of a ``vocab.txt`` to tokens by id; raise InputError that names ``path`` if they are none."""
     try:
         # BERT's tokenizer reads it so: a token may be another line separator.
         tokens = content.decode("utf-8").replace("\r\n", "\n").split("\n")

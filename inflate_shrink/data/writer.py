@@ -146,7 +146,7 @@ class StoreWriter:
         self._counts.write(row, np.array([count], np.int32))
         if self._file_hashes:
             self._arrays[-1].write(row, np.array([file_hash], np.uint64))
-        self._images.append(line)  # last: a line promises that the arrays hold its row
+        self._images.append(line)  # comes last: a line promises that the arrays hold its row
         self._ids.add(image_id)
         self._checksum = zlib.crc32(block[:count], self._checksum)
 
@@ -173,7 +173,8 @@ class StoreWriter:
     @contextmanager
     def _open(self):
         require_new(self._target)
-        self._json({**self._meta, **self._extra})  # so that a name that cannot be written is refused before the work
+        # A name that cannot be written is refused before the work.
+        self._json({**self._meta, **self._extra})
         if self._inputs is None:
             place = atomic_path(self._target)
         else:
@@ -204,7 +205,7 @@ class StoreWriter:
                 self._open_arrays(announced)
 
     def _take_up(self) -> None:
-        """Keep the images that are whole in all files; raises InputError or FileNotFoundError if a file is of no use."""
+        """Keep the images that are whole in all files; raises InputError or FileNotFoundError if one is of no use."""
         shape, _, _ = read_header(self.directory / "regions.npy")
         self._open_table()
         self._open_arrays(shape[-1] if shape else 0)

@@ -8,7 +8,7 @@ from ..errors import InputError
 
 
 def check_method(member: zipfile.ZipInfo, where: str) -> None:
-    """Raise InputError if a member is packed by a method that Python unpacks without bound: all but stored and deflated.
+    """Raise InputError if a member is neither stored nor deflated: Python unpacks other methods without bound.
 
     Of those two zipfile gives no more than the size that the member declares, which the caller compares with a limit.
     """

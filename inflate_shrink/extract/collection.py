@@ -22,11 +22,11 @@ from .extractor import Extractor, ExtractorSettings
 from .photos import PhotoFolder
 from .record import extraction_record
 
-_DTYPE = "float16"  # of the features on disk
+_DTYPE = "float16"  # the features on disk
 
 
 class Collected(NamedTuple):
-    """``photos`` described, ``resumed`` of them in an earlier call, and how many are ``reused`` from another data set."""
+    """``photos`` described, ``resumed`` of them in an earlier call, and ``reused`` from another data set."""
 
     photos: int
     resumed: int
@@ -89,7 +89,7 @@ def extract_collection(
 
 
 class _PhotoReader:
-    """Callable: an item whose id is the name of a photo to its regions, described or taken from the data set ``reuse``."""
+    """Callable: an item, whose id is a photo's name, to its regions, described or taken from the data set ``reuse``."""
 
     def __init__(self, folder: PhotoFolder, settings: ExtractorSettings, reuse: str | os.PathLike):
         self._folder, self._extractor = folder, Extractor(settings)
@@ -112,7 +112,7 @@ class _PhotoReader:
 
 
 def _check_reusable(directory: str | os.PathLike, extractor: str, clustering: str) -> None:
-    """Raise InputError if the regions of a data set are damaged or not what this extractor and clustering would give."""
+    """Raise InputError if the regions of a data set are damaged or of another extractor or clustering."""
     store = open_store(directory)
     for key, expected in (("extractor", extractor), ("clustering", clustering)):
         found = store.regions_made_by[key]
@@ -131,7 +131,7 @@ def _file_hashes(store: Store) -> np.ndarray:
     if not path.is_file():
         raise InputError(
             f"{path}: missing, so it is not known which photos are unchanged: "
-            "the data set is of an earlier version or not of"
-            " tools/extract_regions.py; describe all photos again without --reuse"
+            "the data set is of an earlier version or not of tools/extract_regions.py; "
+            "describe all photos again without --reuse"
         )
     return open_npy(path, store.region_counts.shape, "uint64")

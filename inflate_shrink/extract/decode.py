@@ -34,7 +34,9 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
 
 
 class Photo(NamedTuple):
-    """``image``: decoded, RGB, upright; ``width``, ``height``: upright, in pixels of the file, which ``image`` may be a reduction of."""
+    """``image``: decoded, RGB, upright; ``width``, ``height``: upright, in pixels of the file, which ``image`` may be a
+    reduction of.
+    """
 
     image: Image.Image
     width: int

@@ -40,11 +40,15 @@ class ExtractorSettings:
 
 
 def describe_extractor(settings: ExtractorSettings) -> str:
-    """Return the line for ``meta.json``: networks with their checksums, presets and sizes. Raises InputError if a network is missing."""
+    """Return the line for ``meta.json``: networks with their checksums, presets and sizes.
+
+    Raises InputError if a network is missing.
+    """
     backbone = f"backbone {fingerprint(settings.backbone)} ({settings.backbone_preset}, shorter side {settings.size})"
     if not settings.detector:
         return f"cells of {backbone}"
-    return f"{settings.boxes} boxes of {fingerprint(settings.detector)} ({settings.detector_preset}), RoIAlign on {backbone}"
+    detector = f"{fingerprint(settings.detector)} ({settings.detector_preset})"
+    return f"{settings.boxes} boxes of {detector}, RoIAlign on {backbone}"
 
 
 class Extractor:
@@ -64,7 +68,9 @@ class Extractor:
         return describe_extractor(self.settings)
 
     def describe(self, data: bytes, where: str) -> Regions:
-        """Return the regions of a photo's file; raises InputError that begins with ``where`` if it is none or cannot be described."""
+        """Return the regions of a photo's file; raises InputError that begins with ``where`` if it is none or cannot
+        be described.
+        """
         photo = open_photo(data, where, min_side=self.settings.size)
         try:
             return self(photo)

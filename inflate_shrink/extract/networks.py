@@ -13,7 +13,9 @@ from .onnx_files import external_files
 
 
 class Network:
-    """A network with one image input. Threads may share it: those of Paddle take turns, those of onnxruntime run at once.
+    """A network with one image input.
+
+    Threads may share it: those of Paddle take turns, those of onnxruntime run at once.
 
     Args:
         path: ``.onnx`` file, with its weights inside or in files beside it, or a Paddle Inference model: its ``.json``
@@ -40,7 +42,7 @@ class Network:
         return tuple(size) if len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size) else None
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
-        """Return the outputs for an image (1, 3, h, w) float32; raise InputError if it is refused or they are no arrays."""
+        """Return the outputs for an image (1, 3, h, w) float32; raise InputError if it fails or they are no arrays."""
         try:
             outputs = self._run(np.ascontiguousarray(image, np.float32))
         except Exception as error:  # onnxruntime and Paddle raise kinds of their own
@@ -59,7 +61,8 @@ class Network:
 
 
 def fingerprint(path: str | Path) -> str:
-    """Return a network's file name and SHA-256 (16 digits) of its files, one after the other; of a Paddle model, of the weights.
+    """Return a network's file name and SHA-256 (16 digits) of its files, one after the other; of a Paddle model, of
+    the weights.
 
     The network is not opened. Raises InputError if a file is missing, or it is none of an ONNX or Paddle network.
     """

@@ -8,7 +8,8 @@ from typing import Iterator
 
 from ..errors import InputError
 
-# Messages of onnx.proto on the way to its tensors: the message in each field that may hold one. Other fields are passed over unread.
+# Messages of onnx.proto on the way to its tensors: the message in each field that may hold one. Other fields are passed
+# over unread.
 _MESSAGES = {
     "Model": {7: "Graph", 20: "Training", 25: "Function"},
     "Training": {1: "Graph", 2: "Graph"},
@@ -17,7 +18,7 @@ _MESSAGES = {
     "Node": {5: "Attribute"},
     "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "Sparse", 23: "Sparse"},
     "Sparse": {1: "Tensor", 2: "Tensor"},
-    "Tensor": {13: "Entry"},  # external_data
+    "Tensor": {13: "Entry"},  # 13 is external_data
 }
 _DEEPEST = 100  # messages in each other, protobuf's own limit
 

@@ -21,7 +21,8 @@ from ..data.zip_members import check_method
 from ..digest import hex_digest
 from ..errors import InputError, in_one_line
 
-# Bytes of a file, so that neither a video nor a small archive of zeros fills the memory; no JPEG of MAX_PIXELS has more.
+# The most bytes of a file, so that neither a video nor a small archive of zeros fills the memory; no JPEG of MAX_PIXELS
+# has more.
 MAX_BYTES = 1 << 28
 
 _NOT_PHOTOS = ("__macosx", "thumbs.db", "desktop.ini")

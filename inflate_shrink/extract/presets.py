@@ -20,6 +20,8 @@ class Pixels(NamedTuple):
 
 
 class Detector(NamedTuple):
+    """How a detector is fed, and its outputs decoded."""
+
     pixels: Pixels
     size: int  # side in pixels, where the network takes any
     decode: Callable  # outputs, (height, width) -> boxes (n, 4) in input pixels, scores (n,)
@@ -51,7 +53,10 @@ def decode_yolov8(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.
 
 
 def decode_boxes(outputs: list[np.ndarray], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Take the boxes of any detector whose first output is (n, 4) x1, y1, x2, y2 in input pixels, and scores, if any."""
+    """Take the boxes of any detector whose first output is (n, 4) x1, y1, x2, y2 in input pixels.
+
+    Another output of n floating-point numbers holds their scores; without one, the boxes come best first.
+    """
     if outputs[0].shape[-1:] != (4,):
         raise InputError(f"boxes: expected a first output (n, 4), found {outputs[0].shape}")
     boxes = outputs[0].reshape(-1, 4)

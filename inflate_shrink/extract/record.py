@@ -34,7 +34,8 @@ class PhotoDescriber:
 
     Args:
         record: of :func:`extraction_record`, checked here.
-        extractor: the data set's line of that name, with the networks' checksums, which are compared before a network is opened.
+        extractor: the data set's line of that name, with the networks' checksums, which are compared before a network
+            is opened.
         where: what messages call the data set or the index.
         backbone, detector: files of the networks, where they are no longer at the recorded paths.
 
@@ -72,7 +73,8 @@ class PhotoDescriber:
                 f"{where}: its photos were described by {extractor!r}, here are {found!r}; "
                 "give the same networks as --backbone and --detector"
             )
-        self._extractor = Extractor(settings)  # of one thread each, as when the data set was made: more round otherwise
+        # Its networks run on one thread each, as when the data set was made: more threads round otherwise.
+        self._extractor = Extractor(settings)
 
     def __call__(self, data: bytes, where: str) -> np.ndarray:
         """Return the regions (m, D) float32 of a photo.
@@ -98,7 +100,7 @@ class PhotoDescriber:
 
 
 def read_photo(path: str | os.PathLike) -> bytes:
-    """Return the bytes of a file; raises InputError if there is none, it is larger than photos are or cannot be read."""
+    """Return the bytes of a file; raises InputError if it is missing, unreadable or larger than photos are."""
     if not Path(path).is_file():
         raise InputError(
             f"{path}: no such photo; give the file of one, or with --data DIR the id of an image of that data set"

@@ -1,7 +1,7 @@
 """Late interaction on the CPU: our own kernel (``csrc/``), and how fragments are stored for it.
 
-NumPy and the standard library only: a search process must not pay for Paddle. Where the library
-could not be built, NumPy does the same, slower. Threads may call all of it at once; what shares the library's pool takes turns.
+NumPy and the standard library only: a search process must not pay for Paddle. Where the library could not be built,
+NumPy does the same, slower. Threads may call all of it at once; what shares the library's pool takes turns.
 """
 
 from .compiled import paths

@@ -18,7 +18,7 @@ from .stored import PRECISIONS, StoredFragments, array_of, checked, checked_item
 
 MOST_CENTROIDS = 1 << 16
 _LANES = 32  # bytes of the table that are compared at once
-_PRODUCTS = 1 << 26  # at a time: 256 MiB
+_PRODUCTS = 1 << 26  # the most computed at a time: 256 MiB
 
 
 def nearest_centroids(vectors: np.ndarray, centroids: np.ndarray, threads: int = 0) -> np.ndarray:
@@ -71,8 +71,9 @@ def centroid_table(query: np.ndarray, centroids: StoredFragments, threads: int =
     lowest, step = np.empty(fragments, np.float32), np.empty(1, np.float32)
     precision, row_bytes = PRECISIONS.index(centroids.precision), centroids.values.shape[1] * centroids.values.itemsize
     call(
-        "is_code_table", ctypes.c_int(number), ctypes.c_int(precision), query, fragments, dim, centroids.values, centroids.scales,
-        row_bytes, count, table.shape[1], table, lowest, step, ctypes.c_int(thread_count(threads)),
+        "is_code_table", ctypes.c_int(number), ctypes.c_int(precision), query, fragments, dim,
+        centroids.values, centroids.scales, row_bytes, count, table.shape[1], table, lowest, step,
+        ctypes.c_int(thread_count(threads)),
     )  # fmt: skip
     return CentroidTable(table, float(lowest.sum()), float(step[0]))
 
@@ -101,11 +102,8 @@ def centroid_scores(
             "numbers of centroids are an array (..) of uint16, found "
             f"{getattr(nearest, 'dtype', type(nearest).__name__)}"
         )
-    nearest, offsets, number = (
-        array_of("numbers of centroids", nearest, np.uint16, None),
-        checked_offsets(offsets),
-        path_number(path),
-    )
+    nearest = array_of("numbers of centroids", nearest, np.uint16, None)
+    offsets, number = checked_offsets(offsets), path_number(path)
     chosen, products, threads = checked_items(chosen, len(offsets) - 1), table.table, thread_count(threads)
     if (
         products.dtype != np.uint8
@@ -122,18 +120,9 @@ def centroid_scores(
             sums[i] = products[nearest[offsets[item] : offsets[item + 1]]].max(0, initial=0).sum(dtype=np.int64)
     else:
         call(
-            "is_code_scores",
-            ctypes.c_int(number),
-            products,
-            products.shape[1],
-            nearest,
-            len(nearest),
-            offsets,
-            chosen,
-            len(sums),
-            sums,
-            ctypes.c_int(threads),
-        )
+            "is_code_scores", ctypes.c_int(number), products, products.shape[1], nearest, len(nearest), offsets,
+            chosen, len(sums), sums, ctypes.c_int(threads),
+        )  # fmt: skip
     return sums * np.float32(table.step) + np.float32(table.offset)
 
 

@@ -52,13 +52,9 @@ def scores(
         return _with_numpy(queries, rows, chosen, stored)
     lengths = [len(query) for query in queries]
     starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), rows.offsets
-    reduce = (
-        _EACH
-        if one_row_each(offsets) and all(length == 1 for length in lengths)
-        else _BEST_ROW
-        if stored == "image"
-        else _BEST_FRAGMENT
-    )
+    reduce = _BEST_ROW if stored == "image" else _BEST_FRAGMENT
+    if one_row_each(offsets) and all(length == 1 for length in lengths):
+        reduce = _EACH
     count = len(rows) if chosen is None else len(chosen)
     out = np.empty((len(queries), count), np.float32)
     bias, row_bytes = _bias(fragments, rows), rows.values.shape[1] * rows.values.itemsize
@@ -67,7 +63,8 @@ def scores(
         "is_scores", path_index, precision, mode, fragments, bias, starts, len(queries), rows.dim,
         rows.values, rows.scales, len(rows.values), offsets, row_bytes, chosen, count, out, ctypes.c_int(threads),
     )  # fmt: skip
-    if rows.center is not None and reduce != _BEST_FRAGMENT:  # then it is the same for all items
+    # What the center adds is the same for all items, but where each row chooses its best fragment.
+    if rows.center is not None and reduce != _BEST_FRAGMENT:
         out += np.array([bias[begin:end].sum() for begin, end in zip(starts, starts[1:])], np.float32)[:, None]
     return out
 

@@ -13,7 +13,7 @@ from .compiled import call, library, thread_count
 PRECISIONS = ("float32", "bfloat16", "int8")
 ROW_DTYPE = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(np.uint16), "int8": np.dtype(np.uint8)}
 _NUMBERS_IN_WORD = {"float32": 1, "bfloat16": 2, "int8": 4}  # a row is a whole number of 32-bit words
-MOST_INT8_DIMENSIONS = (2**31 - 1) // (127 * 128)  # whose products a 32-bit integer still holds
+MOST_INT8_DIMENSIONS = (2**31 - 1) // (127 * 128)  # a 32-bit integer still holds the sum of so many products
 _ZERO = 128  # int8 is stored as a byte with this added
 _TINY = np.float32(1e-30)
 

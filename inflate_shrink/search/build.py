@@ -28,10 +28,11 @@ from .index import UINT16, FieldSettings, Index, IndexSettings, IndexWriter, cre
 from .photos import recorded
 from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FIRST_IMAGE_ENCODER, FRAGMENTS, IMAGE_ENCODER, NEAREST, VECTOR
 
-_SIDES = {"images": "text", "captions": "image"}  # what such an index is searched with
-CENTER_SAMPLE = 16_384  # rows whose mean int8 is centred on
-_WEIGHTS = ("fingerprint", "codes", "fragments", "score_padding")  # of an origin
-_COMMIT_ITEMS = 100_000  # added between two commits: a build or an addition that is interrupted goes on from there
+_SIDES = {"images": "text", "captions": "image"}  # the queries of an index of each kind
+CENTER_SAMPLE = 16_384  # int8 is centred on the mean of so many rows
+_WEIGHTS = ("fingerprint", "codes", "fragments", "score_padding")  # the keys of a model in an origin that are compared
+# Items added between two commits: a build or an addition that is interrupted goes on from there.
+_COMMIT_ITEMS = 100_000
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Models:
             )
 
     def all(self) -> list[Checkpoint]:
+        """Return the model of the exact stage, and that of the first stage if there is one."""
         return [self.exact, *([self.first] if self.first else [])]
 
     def open_data(self, directory: str | os.PathLike) -> Store:
@@ -197,10 +199,8 @@ def add_to_index(
     index = open_index(directory)
     given = models.describe()
     for name in ("model", "first"):
-        found, expected = (
-            _weights(given.get(name)),
-            _weights(index.origin.mapping(name).values(*_WEIGHTS) if name in index.origin else None),
-        )
+        found = _weights(given.get(name))
+        expected = _weights(index.origin.mapping(name).values(*_WEIGHTS) if name in index.origin else None)
         if found != expected:
             raise InputError(
                 f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, "
@@ -238,11 +238,8 @@ def _add(directory: Path, models: Models, store: Store, split: str, replace: boo
         known = index.contains([name for name, _ in names])
         if not replace:
             _require_the_same(index, [name for name, there in zip(names, known) if there])
-            chosen, names, known = (
-                chosen[~known],
-                [name for name, there in zip(names, known) if not there],
-                known[~known],
-            )
+            names = [name for name, there in zip(names, known) if not there]
+            chosen, known = chosen[~known], known[~known]
         fields = index.settings.fields
         centroids = read_centroids(directory / CENTROIDS, fields[FRAGMENTS].dim) if NEAREST in fields else None
         done = 0
@@ -290,11 +287,9 @@ def _weights(model: dict | None) -> str:
     """Return the weights that an origin names, with what else the fragments depend on: another config may have the same
     weights.
     """
-    return (
-        "{fingerprint} ({codes} codes, fragments {fragments}, padding {score_padding})".format(**model)
-        if model
-        else "none"
-    )
+    if not model:
+        return "none"
+    return "{fingerprint} ({codes} codes, fragments {fragments}, padding {score_padding})".format(**model)
 
 
 def _chosen(store: Store, holds: str, split: str) -> np.ndarray:

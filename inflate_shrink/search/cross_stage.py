@@ -1,4 +1,7 @@
-"""The last stage of a cascade: a cross-BERT orders the best hits anew (Sec. 5.5; as tools/rerank.py does for a whole split)."""
+"""The last stage of a cascade: a cross-BERT orders the best hits anew (Sec. 5.5).
+
+tools/rerank.py does the same for a whole split.
+"""
 
 from __future__ import annotations
 

@@ -19,10 +19,8 @@ def describe_index(index: Index) -> str:
         + (f", {deleted} deleted {settings.holds} still on disk (compact frees them)" if deleted else "")
     ]
     for name, field in settings.fields.items():
-        rows, size = (
-            sum(segment.rows[name] for segment in entries),
-            sum(size for file, size in files if file.split(".")[0] == name),
-        )
+        rows = sum(segment.rows[name] for segment in entries)
+        size = sum(size for file, size in files if file.split(".")[0] == name)
         what = "numbers of their nearest centroid" if field.precision == UINT16 else f"{field.dim} x {field.precision}"
         lines.append(
             f"{name}: {rows} rows of {what}, {size / 2**20:.1f} MiB, "

@@ -1,4 +1,4 @@
-"""Building the sidecar of :mod:`.faiss_vectors`: rows are decoded and added in blocks, the training sample is bounded."""
+"""Building the sidecar of :mod:`.faiss_vectors`: rows are decoded and added in blocks, training takes a sample."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from .faiss_vectors import (
 )
 from .index import Index
 
-RECALL, AT = 0.99, 10  # that the default effort reaches
+RECALL, AT = 0.99, 10  # the default effort reaches this R@10 of the exact neighbours
 _BLOCK = 1 << 16  # vectors decoded at once, at most
-_NUMBERS = 1 << 26  # in the training sample: 256 MiB of float32
-_PER_LIST = 64  # of the sample
-_NEIGHBOURS, _BUILD_EFFORT = 32, 64  # of a node of the graph
+_NUMBERS = 1 << 26  # numbers in the training sample at most: 256 MiB of float32
+_PER_LIST = 64  # vectors of the training sample for each list
+_NEIGHBOURS, _BUILD_EFFORT = 32, 64  # the graph's links of a node, and the candidates for them
 _QUERIES = 128
 _LOCK = "lock"
 
@@ -84,7 +84,7 @@ def build_faiss(
         path = sidecar_path(index, field)
         with atomic_path(path.with_suffix(".faiss")) as temporary:
             entry = _write(faiss, built, temporary)
-            path.unlink(missing_ok=True)  # that of an earlier build does not fit
+            path.unlink(missing_ok=True)  # an earlier build's sidecar does not fit
         about = {
             "format": FORMAT,
             "kind": kind,
@@ -122,7 +122,8 @@ def _new(faiss: ModuleType, kind: str, items: int, dim: int, seed: int):
         return new
     lists = max(1, min(round(2 * math.sqrt(items)), _sample_size(items, dim) // 16))
     new = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, lists, eight_bits, product)
-    new.cp.min_points_per_centroid, new.cp.max_points_per_centroid = 1, _PER_LIST  # no warning when there are few
+    # The minimum of 1 keeps faiss from warning when there are few.
+    new.cp.min_points_per_centroid, new.cp.max_points_per_centroid = 1, _PER_LIST
     new.cp.niter, new.cp.seed = 10, seed
     return new
 
@@ -189,7 +190,7 @@ def _write(faiss: ModuleType, built, path: Path) -> FileEntry:
     try:
         faiss.write_index(built, faiss.PyCallbackIOWriter(write))
         return file.finish()
-    except RuntimeError:  # faiss's, of the same
+    except RuntimeError:  # faiss raises it for an error of `write`
         raise errors[0] if errors else OSError("faiss cannot write it") from None
     finally:
         file.close()

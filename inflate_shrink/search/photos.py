@@ -11,7 +11,7 @@ from .index import MANIFEST, Index
 
 
 def recorded(store: Store) -> dict:
-    """Return JSON values for what an index says of a data set: the line of its extractor and the record; {} without a record."""
+    """Return JSON values for what an index says of a data set: its extractor's line and its record; {} without one."""
     return {key: store.meta[key] for key in ("extractor", EXTRACTION)} if EXTRACTION in store.meta else {}
 
 

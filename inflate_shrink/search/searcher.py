@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FRAGMENTS, VECTOR, NEAREST = "fragments", "vector", "codes"  # fields of an index; NEAREST: numbers of centroids
 ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
-IMAGE_ENCODER, FIRST_IMAGE_ENCODER = "image_encoder", "first_image_encoder"  # where photos find images
+IMAGE_ENCODER, FIRST_IMAGE_ENCODER = "image_encoder", "first_image_encoder"  # where photos are to find images
 CANDIDATES, RERANKED = 500, 20
 DEVICES = ("cpu", "gpu")
 Rerank = Callable[[list[Hit]], list[Hit]]
@@ -81,17 +81,19 @@ class Searcher(Searchable):
         self._has_centroids, self._vectors = NEAREST in fields, VECTOR if VECTOR in fields else FRAGMENTS
         self._lock = threading.Lock()  # guards what is opened at the first use, and refresh
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
-        self._describers: dict[tuple[str, str], PhotoDescriber] = {}  # by the paths of the networks that were given
+        # The keys are the paths of the networks that were given.
+        self._describers: dict[tuple[str, str], PhotoDescriber] = {}
         self._commit = Commit(index, self._vectors, threads, device)
-        self._centroids = (
-            as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim)) if self._has_centroids else None
-        )
+        self._centroids = None
+        if self._has_centroids:
+            self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim))
 
     def __len__(self) -> int:
         return len(self.index)
 
     @property
     def index(self) -> Index:
+        """Return the index at the commit that searches see, which :meth:`refresh` replaces."""
         return self._commit.index
 
     @property
@@ -176,7 +178,7 @@ class Searcher(Searchable):
         from .photos import open_describer
 
         self._require_image_encoder()
-        data = read_photo(file)  # first: it may be an id, given without --data
+        data = read_photo(file)  # is read first: it may be an id, given without --data
         with self._lock:
             if (backbone, detector) not in self._describers:
                 self._describers[backbone, detector] = open_describer(self.index, backbone, detector)

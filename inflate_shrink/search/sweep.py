@@ -21,7 +21,8 @@ class Sweep:
 
     def __init__(self, index: Index, threads: int = 0, device: str = "cpu"):
         self.items, self._find, self._threads = Numbering(index.segments), index.find, threads
-        self._on_gpu = {} if device == "gpu" else None  # by segment and field, copied there at the first use
+        # The rows by segment and field, copied there at the first use.
+        self._on_gpu = {} if device == "gpu" else None
         self._turn = threading.Lock()
         self._side = "image" if index.settings.holds == "images" else "text"
 

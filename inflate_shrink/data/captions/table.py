@@ -16,7 +16,8 @@ from .files import read_lines, shown
 from .records import Caption, CaptionOptions
 
 _LONGEST = 1 << 20  # characters in a field: a quote that is never closed takes no more than that
-CSV, TSV = {"delimiter": ","}, {"delimiter": "\t", "quoting": csv.QUOTE_NONE}  # as the module csv has it
+# Dialects, as the module csv has them.
+CSV, TSV = {"delimiter": ","}, {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
 
 
 def read(path: Path, bad: BadRecords, options: CaptionOptions, **dialect) -> Iterator[Caption]:

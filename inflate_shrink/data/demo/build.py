@@ -60,7 +60,7 @@ def is_built(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = DemoS
 def draw_scene(
     split: str, index: int, seed: int, spec: DemoSpec
 ) -> tuple[list[Object], list[Caption], np.random.Generator]:
-    """Return a scene and its captions, the truth behind what :func:`build_demo` writes, and the generator that drew them.
+    """Return a scene and its captions, the truth behind :func:`build_demo`, and the generator that drew them.
 
     Every scene has a generator of its own, so that one split's size does not change another split.
     """

@@ -20,7 +20,9 @@ MOST_NUMBERS = 1 << 24  # most in one array of an image, 64 MiB in float32; 100 
 
 
 def check_shape(where: str, name: str, shape: Sequence[int]) -> None:
-    """Raise InputError if an array of one image, not read yet, has more rows than MOST_REGIONS or more numbers than MOST_NUMBERS."""
+    """Raise InputError if an array of one image, not read yet, has more rows than MOST_REGIONS or more numbers
+    than MOST_NUMBERS.
+    """
     rows, numbers = shape[0] if len(shape) else 1, math.prod(map(int, shape))
     for found, most, what in ((rows, MOST_REGIONS, "boxes"), (numbers, MOST_NUMBERS, "numbers")):
         if found > most:

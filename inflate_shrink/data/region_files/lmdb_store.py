@@ -1,4 +1,4 @@
-"""LMDB with one .npz an image, as UNITER's conversion writes with compression: key ``name.npz``, value the file's bytes.
+"""LMDB with one .npz an image, as UNITER's compressed conversion writes it: key ``name.npz``, value the file's bytes.
 
 The image id is the key without .npz; the keys inside are those of :mod:`.npz`. The package ``lmdb`` is needed.
 """

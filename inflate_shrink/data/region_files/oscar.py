@@ -36,11 +36,10 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
 def decode(item: RegionItem) -> Regions:
     """Decode a line; raise InputError if JSON, base64 or byte count is wrong, or a feature not finite."""
     with fields_of(item) as fields:
-        count, text = (
-            _json_fields(item.where, fields[1])
-            if fields[1].lstrip().startswith(b"{")
-            else _plain_fields(item.where, fields)
-        )
+        if fields[1].lstrip().startswith(b"{"):
+            count, text = _json_fields(item.where, fields[1])
+        else:
+            count, text = _plain_fields(item.where, fields)
         numbers = base64_floats(item.where, "features", text, count, COLUMNS)
         return regions(item.where, numbers[:, :FEATURES], numbers[:, FEATURES : FEATURES + 4])
 

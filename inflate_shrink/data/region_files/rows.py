@@ -28,6 +28,8 @@ from .records import RegionItem, Regions
 
 
 class Layout(NamedTuple):
+    """How the names of the files of a split end: its array of regions, and the captions beside it."""
+
     array: str
     captions: str
 

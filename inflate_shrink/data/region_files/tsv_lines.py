@@ -54,11 +54,9 @@ def fields_of(item: RegionItem):
 
 
 def _cut_short(line: bytes) -> str:
-    return (
-        ""
-        if line.endswith(b"\n")
-        else "; the line has no line end, so the file may be cut short: copy or download it again"
-    )
+    if line.endswith(b"\n"):
+        return ""
+    return "; the line has no line end, so the file may be cut short: copy or download it again"
 
 
 def _item(where: str, line: bytes, bad: BadRecords, fields: range, names: str) -> Iterator[RegionItem]:

@@ -26,16 +26,12 @@ SHAPES = {  # rows of the items, fragments of the queries, dimension
     "odd, d = 33": ([7, 2, 1] * 20, [3], 33),
 }
 # A fragment's error, by the dtype of the products.
-ALLOWED = {
-    "float32": 1e-5,
-    "float16": 1e-3,
-    "bfloat16": 8e-3,
-    "fused": 1e-4,
-}
+ALLOWED = {"float32": 1e-5, "float16": 1e-3, "bfloat16": 8e-3, "fused": 1e-4}
 _REPEATS = 10
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Compare the scores of a device with NumPy's, time them, and print both as tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cpu", action="store_true", help="Paddle's operators on the CPU")
     parser.add_argument("--items", type=int, default=100_000, help="items to time, of 32 fragments (100000)")
@@ -54,8 +50,8 @@ def main(argv: list[str] | None = None) -> None:
     ways = _ways(arguments.cpu)
     failed = 0
     print(
-        "\n| rows | products | items | stored | largest error of a fragment | allowed | "
-        "|\n|---|---|---|---|---|---|---|"
+        "\n| rows | products | items | stored | largest error of a fragment | allowed | |\n"
+        "|---|---|---|---|---|---|---|"
     )
     for name, (lengths, query_lengths, dim) in SHAPES.items():
         for precision in PRECISIONS:

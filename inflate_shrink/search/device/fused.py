@@ -56,9 +56,9 @@ def cuda_scores(
     pointer, integer, long = lambda array: ctypes.c_void_p(device_pointer(array)), ctypes.c_int, ctypes.c_int64
     error = library.late_interaction_scores(
         pointer(queries), pointer(query_offsets), integer(query_offsets.shape[0] - 1), integer(fragments),
-        pointer(values), None if scales is None else pointer(scales), integer(PRECISIONS.index(precision)), integer(values.shape[1]),
-        pointer(begins), pointer(positions), long(begins.shape[0]), integer(items_per_block), integer(stored == "text"),
-        pointer(output), ctypes.c_void_p(stream),
+        pointer(values), None if scales is None else pointer(scales), integer(PRECISIONS.index(precision)),
+        integer(values.shape[1]), pointer(begins), pointer(positions), long(begins.shape[0]),
+        integer(items_per_block), integer(stored == "text"), pointer(output), ctypes.c_void_p(stream),
     )  # fmt: skip
     if error:
         raise InputError(f"the fused kernel could not run: {library.late_interaction_error(error).decode()}")
@@ -144,16 +144,15 @@ class FusedRows(DeviceRows):
         items_per_block = max(1, min(_MOST_ITEMS, _ROWS_OF_BLOCK // mean, len(begins) // _BLOCKS))
         stream = paddle.device.current_stream().stream_base.cuda_stream
         cuda_scores(
-            self._library, queries.vectors, queries.offsets, values, scales, *map(paddle.to_tensor, (begins, positions)), output,
-            precision=self._precision, stored=stored, fragments=queries.longest, items_per_block=items_per_block, stream=stream,
+            self._library, queries.vectors, queries.offsets, values, scales,
+            *map(paddle.to_tensor, (begins, positions)), output, precision=self._precision, stored=stored,
+            fragments=queries.longest, items_per_block=items_per_block, stream=stream,
         )  # fmt: skip
         return output
 
     def _as_fp16(self, values: paddle.Tensor) -> paddle.Tensor:
         """Return the values in fp16, (R, w) with an even w."""
         halves = values.astype("float16")
-        return (
-            halves
-            if halves.shape[1] == self._width
-            else paddle.concat([halves, paddle.zeros([len(halves), 1], "float16")], axis=1)
-        )
+        if halves.shape[1] == self._width:
+            return halves
+        return paddle.concat([halves, paddle.zeros([len(halves), 1], "float16")], axis=1)

@@ -18,7 +18,8 @@ from ...scoring import Fragments, late_interaction
 
 DTYPES = ("float16", "bfloat16", "float32")
 _CPU_BLOCK = 1 << 27  # bytes
-_SHARE_OF_BLOCK, _SHARE_OF_ROWS = 4, 2  # at most 1/4 of the free memory for a block, 1/2 for rows that stay
+# A block takes at most 1/4 of the free memory, rows that stay 1/2.
+_SHARE_OF_BLOCK, _SHARE_OF_ROWS = 4, 2
 
 
 class DeviceRows:
@@ -50,10 +51,8 @@ class DeviceRows:
         free = free_memory() if self.on_gpu else _CPU_BLOCK * _SHARE_OF_BLOCK
         self.resident = self.on_gpu and rows.values.nbytes <= free // _SHARE_OF_ROWS if resident is None else resident
         if self.resident:
-            self._values, self._scales = (
-                self._upload(rows.values),
-                None if rows.scales is None else self._upload(rows.scales),
-            )
+            self._values = self._upload(rows.values)
+            self._scales = None if rows.scales is None else self._upload(rows.scales)
             free -= rows.values.nbytes if self.on_gpu else 0
         self.block_bytes = block_bytes or free // _SHARE_OF_BLOCK
 

@@ -1,1 +1,3 @@
-"""Encoders of queries: a checkpoint exported once, then run without the model's code, for a search process that starts at once."""
+"""Encoders of queries: a checkpoint exported once, then run without the model's code, for a search process that starts
+at once.
+"""

@@ -23,7 +23,7 @@ from ...predictor import open_onnx
 from .files import GRAPHS, ONNX, VOCABULARY, WEIGHTS, read_meta, write_meta
 from .graph import open_graph
 
-TOLERANCE = 1e-4  # between a graph's fragments, which are unit vectors, and the model's
+TOLERANCE = 1e-4  # a graph's fragments, which are unit vectors, may differ from the model's by this
 _OPSET = 17
 _OTHER_WAYS = {
     "visual_sparta": "tools/index.py build makes an inverted index of it",
@@ -206,10 +206,8 @@ def _convert(graph: Path, path: Path) -> None:
 
 def _difference(run, samples, expected, directory, name: str) -> float:
     """Return the greatest difference of a graph's vectors and masks from the model's."""
-    outputs = (
-        (output, array) for sample, arrays in zip(samples, expected) for output, array in zip(run(*sample), arrays)
-    )
-    greatest = max(float(np.abs(output - array).max()) for output, array in outputs)
+    pairs = (pair for sample, arrays in zip(samples, expected) for pair in zip(run(*sample), arrays))
+    greatest = max(float(np.abs(output - array).max()) for output, array in pairs)
     if not greatest < TOLERANCE:
         raise InputError(
             f"{directory}: {name} differs from the model by {greatest:.1e}, more than {TOLERANCE}; nothing was written"

@@ -21,14 +21,9 @@ from ...errors import InputError
 from ...json_values import JsonMapping
 
 FORMAT = 1
-GRAPHS, WEIGHTS, ONNX, VOCABULARY, META = (
-    ("model.json", "model.pdmodel"),
-    "model.pdiparams",
-    "model.onnx",
-    "vocab.txt",
-    "encoder.json",
-)
-MOST_POSITIONS = 1 << 16  # of a text: a batch is memory
+GRAPHS, WEIGHTS, ONNX = ("model.json", "model.pdmodel"), "model.pdiparams", "model.onnx"
+VOCABULARY, META = "vocab.txt", "encoder.json"
+MOST_POSITIONS = 1 << 16  # the longest text: a batch is memory
 _SIDES = ("text", "image")
 _AGAIN = "copy it or export it again with tools/export.py"
 _LISTED = FileList(META, "encoder", _AGAIN)

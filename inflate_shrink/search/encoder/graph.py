@@ -44,7 +44,7 @@ def _open_paddle(directory: Path, meta: dict, threads: int) -> Run:
     try:
         if graph.endswith(".json") and paddle.__version__.startswith("2."):
             raise ValueError("a graph of Paddle 3")  # the library would end the process
-        # without oneDNN, which is no faster here and stumbles over codes
+        # oneDNN is off: it is no faster here and stumbles over codes.
         return open_paddle(directory / graph, directory / WEIGHTS, threads, gpu=True, onednn=False).run
     except Exception as error:
         or_onnx = f", or use {ONNX} beside it with the backend onnx" if (directory / ONNX).is_file() else ""

@@ -2,7 +2,8 @@
 
     manifest.json           settings, commit number, and every other file with its size and checksum
     segments/NAME/          the items that one commit added:
-        FIELD.rows          (R, w) fragments as :class:`inflate_shrink.kernel.StoredFragments` has them, or (R,) uint16 numbers of centroids
+        FIELD.rows          (R, w) fragments as :class:`inflate_shrink.kernel.StoredFragments` has them, or (R,) uint16
+                            numbers of centroids
         FIELD.scales        (R,) float32, of int8 only
         FIELD.offsets       (N + 1,) int64, only where items have different numbers of rows
         ids.tsv             header ``id  file``, one line an item; file "" where there is none

@@ -39,7 +39,8 @@ def format_lines(where: object, ids: Sequence[str], files: Sequence[str]) -> lis
 
 
 def id_bytes(ids: Sequence[str]) -> list[bytes]:
-    return [item.encode("utf-8", "surrogatepass") for item in ids]  # what is no Unicode is in no index
+    """Encode ids as UTF-8; what is no Unicode passes, since it is in no index."""
+    return [item.encode("utf-8", "surrogatepass") for item in ids]
 
 
 def hash_ids(ids: Sequence[bytes]) -> np.ndarray:
@@ -103,7 +104,8 @@ class IdTable:
         numbers = np.full(len(ids), -1, np.int64)
         places = np.searchsorted(self._keys, keys)
         left = np.arange(len(ids))
-        while len(left):  # once, but for two ids of one hash
+        # One round is enough but for two ids of one hash.
+        while len(left):
             left = left[places[left] < len(self._keys)]
             left = left[self._keys[places[left]] == keys[left]]
             candidates = self._numbers[places[left]]
@@ -123,7 +125,8 @@ class IdTable:
         begins = self._offsets[numbers]
         if ((begins < 0) | (begins >= len(self._text))).any():
             raise self._damaged("ids.offsets", int(numbers[0]))
-        places = np.minimum(ranges(begins, lengths), len(self._text) - 1)  # there ends a line, an id does not
+        # The last byte ends a line, so it is of no id.
+        places = np.minimum(ranges(begins, lengths), len(self._text) - 1)
         differs = np.cumsum(self._text[places] != wanted)
         return np.diff(differs[np.cumsum(lengths) - 1], prepend=0) == 0
 

@@ -14,14 +14,18 @@ from .settings import UINT16, FieldSettings, IndexSettings
 
 
 class EncodedRows(NamedTuple):
+    """The rows of n items in one field, as they are stored: R of w numbers each."""
+
     values: np.ndarray  # (R, w), or (R,) numbers of centroids
     scales: np.ndarray | None  # (R,) float32
     lengths: np.ndarray  # (n,) rows of each item
 
 
 class EncodedItems(NamedTuple):
+    """n items as they are stored, with their rows by field."""
+
     ids: list[str]
-    lines: list[bytes]  # of ids.tsv
+    lines: list[bytes]  # their lines of ids.tsv
     fields: dict[str, EncodedRows]
 
 
@@ -56,9 +60,9 @@ def _encode(
     if lengths.min() < 1:
         raise InputError(f"{item} {ids[int(lengths.argmin())]!r}: field {name}: has no rows")
     rows = int(lengths.sum())
-    shape, letters, words = (
-        ((rows,), "u", UINT16) if kind.precision == UINT16 else ((rows, kind.dim), "f", "floating-point numbers")
-    )
+    shape, letters, words = (rows, kind.dim), "f", "floating-point numbers"
+    if kind.precision == UINT16:
+        shape, letters, words = (rows,), "u", UINT16
     if values.shape != shape or values.dtype.kind not in letters or kind.precision == UINT16 and values.dtype != UINT16:
         raise InputError(
             f"{item} {ids[0]!r}: field {name}: expected {shape} {words}, found {values.shape} {values.dtype}"

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...json_values import JsonMapping
-from .manifest import MANIFEST, Manifest, SegmentEntry, at_latest, check_files
+from .manifest import MANIFEST, at_latest, check_files
+from .manifest_values import Manifest, SegmentEntry
 from .segment import Segment, locate
 from .settings import IndexSettings
 
@@ -49,10 +50,12 @@ class Index:
 
     @property
     def settings(self) -> IndexSettings:
+        """Return what the index holds, its fields and its origin."""
         return self.manifest.settings
 
     @property
     def commit(self) -> int:
+        """Return the number of the commit that is open."""
         return self.manifest.commit
 
     @property
@@ -110,11 +113,9 @@ class Index:
         )
 
     def _open_segment(self, opened: Segment | None, entry: SegmentEntry, manifest: Manifest) -> Segment:
-        return (
-            opened
-            if opened is not None and opened.entry == entry
-            else Segment(self.directory, entry, manifest.settings)
-        )
+        if opened is not None and opened.entry == entry:
+            return opened
+        return Segment(self.directory, entry, manifest.settings)
 
     def _stat(self) -> tuple:
         try:

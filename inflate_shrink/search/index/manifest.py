@@ -13,13 +13,14 @@ from ...atomic import atomic_path
 from ...checked_files import ALL, NONE, FileEntry, FileList
 from ...errors import InputError
 from ...json_values import parse_json
-from .manifest_values import DELETED, HOLDS, SEGMENTS, Manifest, SegmentEntry, parse_manifest  # noqa: F401  SegmentEntry is for our users
+from .manifest_values import DELETED, HOLDS, SEGMENTS, Manifest, parse_manifest
 
 FORMAT, KIND = 1, "late_interaction"
 MANIFEST = "manifest.json"
 LISTED = FileList(MANIFEST, "index")
 _AGAIN = "copy or build the index again"
-_END = ',\n "crc32": "%08x"\n}\n'  # of all before it; the file is JSON with it
+# The checksum of all before it; the file is JSON with it.
+_END = ',\n "crc32": "%08x"\n}\n'
 Result = TypeVar("Result")
 
 
@@ -113,5 +114,5 @@ def remove_unnamed(directory: Path, *manifests: Manifest) -> None:
 def _remove(path: Path) -> None:
     try:
         path.unlink()
-    except OSError:  # a directory; and what cannot be removed only takes room
+    except OSError:  # it is a directory; and what cannot be removed only takes room
         shutil.rmtree(path, ignore_errors=True)

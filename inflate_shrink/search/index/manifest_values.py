@@ -1,4 +1,4 @@
-"""What a manifest says, read from its JSON: every key and type is checked, every number agrees with the sizes of the files.
+"""What a manifest says, read from its JSON: keys and types are checked, and numbers against the sizes of the files.
 
 So what passes can be mapped: a number of items or rows that the listed files do not hold never becomes an address.
 That the files have their sizes, and lie in the index, is left to :func:`.manifest.check_files`.
@@ -23,16 +23,18 @@ class SegmentEntry:
     """A segment as the manifest has it."""
 
     name: str
-    items: int  # deleted ones too
+    items: int  # deleted ones are counted
     deleted: int
     deleted_file: str  # path of their bits from the directory of the index, "" where there are none
-    rows: dict[str, int]  # of each field
-    rows_per_item: dict[str, int]  # of the fields whose items all have as many; others have a file FIELD.offsets
-    files: dict[str, FileEntry]  # by their path from the directory of the index
+    rows: dict[str, int]  # the rows of each field
+    rows_per_item: dict[str, int]  # only fields whose items all have as many; others have a file FIELD.offsets
+    files: dict[str, FileEntry]  # their paths from the directory of the index are the keys
 
 
 @dataclass(frozen=True)
 class Manifest:
+    """What belongs to an index at one commit."""
+
     settings: IndexSettings
     commit: int
     files: dict[str, FileEntry]  # the constant ones
@@ -53,7 +55,7 @@ def parse_manifest(kept: JsonMapping) -> Manifest:
         raise kept.damaged("segments", "one is named twice")
     if "data" in kept:
         data = [part.value for part in kept.mappings("data")]
-    else:  # older ones name only the first
+    else:  # older manifests name only the first
         data = [settings.origin["data"]] if isinstance(settings.origin.get("data"), dict) else []
     return Manifest(settings, kept.whole("commit"), parse_files(kept.mapping("files")), segments, tuple(data))
 

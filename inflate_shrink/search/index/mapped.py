@@ -22,15 +22,9 @@ class _Mapping:
 
     def __init__(self, address: int, size: int):
         # True: read-only.
-        self.__array_interface__ = {
-            "version": 3,
-            "data": (address, True),
-            "shape": (size,),
-            "typestr": "|u1",
-        }
-        weakref.finalize(
-            self, _LIBC.munmap, address, size
-        ).atexit = False  # other threads may read until the process ends
+        self.__array_interface__ = {"version": 3, "data": (address, True), "shape": (size,), "typestr": "|u1"}
+        unmap = weakref.finalize(self, _LIBC.munmap, address, size)
+        unmap.atexit = False  # other threads may read until the process ends
 
 
 def map_file(path: Path, dtype) -> np.ndarray:
@@ -45,7 +39,7 @@ def map_file(path: Path, dtype) -> np.ndarray:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
-        if not size:  # which mmap(2) refuses
+        if not size:  # mmap(2) refuses to map nothing
             return np.empty(0, dtype)
         address = _LIBC.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
         if address == _FAILED:

@@ -10,7 +10,7 @@ from ...atomic import fsync
 from ...checked_files import FileEntry, FileWriter
 from .ids import HEADER, id_bytes, make_lookup
 from .incoming import EncodedItems
-from .manifest import DELETED, SEGMENTS, SegmentEntry
+from .manifest_values import DELETED, SEGMENTS, SegmentEntry
 from .settings import IndexSettings
 
 
@@ -39,6 +39,7 @@ class NewSegment:
         return self._count
 
     def add(self, items: EncodedItems) -> None:
+        """Append items to the files; raises OSError if one cannot be written."""
         self.numbers.update(zip(items.ids, range(self._count, self._count + len(items.ids))))
         self._count += len(items.ids)
         self._lines.append(np.array([len(line) for line in items.lines]))

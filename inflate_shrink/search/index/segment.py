@@ -12,7 +12,8 @@ from ...errors import InputError
 from ...kernel import StoredFragments
 from .ids import IdTable, hash_ids, id_bytes, ranges
 from .incoming import EncodedItems, EncodedRows
-from .manifest import LISTED, SEGMENTS, SegmentEntry, check_files
+from .manifest import LISTED, check_files
+from .manifest_values import SEGMENTS, SegmentEntry
 from .mapped import map_file
 from .settings import FieldSettings, IndexSettings
 
@@ -94,9 +95,8 @@ class Segment:
             offsets = np.arange(entry.items + 1, dtype=np.int64) * entry.rows_per_item[name]
         else:
             offsets = self._map(f"{name}.offsets", np.int64)
-            if (
-                offsets[0] != 0 or offsets[-1] != entry.rows[name] or (offsets[1:] <= offsets[:-1]).any()
-            ):  # they are used as addresses
+            # Offsets are used as addresses.
+            if offsets[0] != 0 or offsets[-1] != entry.rows[name] or (offsets[1:] <= offsets[:-1]).any():
                 raise LISTED.changed(self._directory / f"{name}.offsets")
         values = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.rows[name]))
         scales = self._map(f"{name}.scales", np.float32) if field.precision == "int8" else None

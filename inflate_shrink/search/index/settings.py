@@ -37,6 +37,7 @@ class FieldSettings:
 
     @property
     def dtype(self) -> np.dtype:
+        """Return the type of the numbers that a row is stored in."""
         return np.dtype(np.uint16) if self.precision == UINT16 else ROW_DTYPE[self.precision]
 
     @property

@@ -22,18 +22,8 @@ from ...errors import InputError
 from ...lock import FileLock, take_lock
 from .incoming import encode_items
 from .index import open_index, require_known
-from .manifest import (
-    DELETED,
-    MANIFEST,
-    SEGMENTS,
-    Manifest,
-    SegmentEntry,
-    check_files,
-    manifest_bytes,
-    read_manifest,
-    remove_unnamed,
-    write_manifest,
-)
+from .manifest import MANIFEST, check_files, manifest_bytes, read_manifest, remove_unnamed, write_manifest
+from .manifest_values import DELETED, SEGMENTS, Manifest, SegmentEntry
 from .new_segment import NewSegment, with_deleted
 from .segment import Segment, locate
 from .settings import IndexSettings
@@ -90,7 +80,7 @@ class IndexWriter:
     def __init__(self, directory: str | os.PathLike, wait: float = 10.0):
         self.directory = Path(directory)
         self._new: NewSegment | None = None
-        self._manifest = read_manifest(self.directory)  # first: a directory that is no index gets no lock file
+        self._manifest = read_manifest(self.directory)  # is read first: a directory that is no index gets no lock file
         self._lock: FileLock | None = take_lock(self.directory / LOCK, self.directory, wait)
         with self._all_or_closed():
             for name in (SEGMENTS, DELETED):
@@ -256,11 +246,9 @@ class IndexWriter:
     def _entry(self, segment: Segment) -> SegmentEntry:
         """Return the entry of a segment in the next manifest."""
         deleted = 0 if segment.deleted is None else int(segment.deleted.sum())
-        return (
-            segment.entry
-            if deleted == segment.entry.deleted
-            else with_deleted(self.directory, segment.entry, segment.deleted, self._name)
-        )
+        if deleted == segment.entry.deleted:
+            return segment.entry
+        return with_deleted(self.directory, segment.entry, segment.deleted, self._name)
 
     def _require_new(self, ids: list[str]) -> None:
         added, seen = self._new.numbers if self._new else {}, set()

@@ -15,6 +15,7 @@ _LISTED = FileList(LIST, "index")
 
 
 def write_file_list(directory: Path, names: Sequence[str]) -> None:
+    """Write the sizes in bytes and the checksums of the files to LIST; raises OSError if one cannot be read."""
     rows = [_HEADER, *((name, *measure(directory / name)) for name in names)]
     (directory / LIST).write_bytes("".join(map(format_row, rows)).encode())
 

@@ -161,8 +161,7 @@ class InvertedIndex(Searchable):
             f" {lists} of {meta['pieces']} pieces have any\n"
             f"model: {model['name'] or 'unnamed'}, weights {model['fingerprint']}, {model['checkpoint']}\n"
             f"data: {data['directory']}, {'split ' + data['split'] if data['split'] else 'all images'}, "
-            f"{data['fingerprint']};"
-            f" queries of up to {text['text_length']} positions"
+            f"{data['fingerprint']}; queries of up to {text['text_length']} positions"
         )
 
     def _text_only(self) -> InputError:

@@ -33,7 +33,7 @@ class PostingsWriter:
     """
 
     def __init__(self, directory: Path, top: int = 0, dtype: str = "float32"):
-        self.images = self.pieces = 0  # added so far; V
+        self.images = self.pieces = 0  # images added so far; V, the size of the vocabulary
         self._directory, self._scratch, self._top = directory, directory / "scratch", top
         self._type = np.dtype([("piece", np.int32), ("image", np.int32), ("score", dtype)])
         self._counts: np.ndarray | int = 0  # (V,) postings of each piece
@@ -43,7 +43,7 @@ class PostingsWriter:
     def add(self, scores: np.ndarray) -> None:
         """Append images; scores: (b, V) float32 of every piece with each of them."""
         kept = _best_of_rows(scores, self._top).T.astype(self._type["score"])
-        piece, image = np.nonzero(kept > 0)  # by piece, then by image
+        piece, image = np.nonzero(kept > 0)  # sorted by piece, then by image
         if piece.size:
             block = np.empty(len(piece), self._type)
             block["piece"], block["image"], block["score"] = piece, image + self.images, kept[piece, image]

@@ -24,7 +24,7 @@ from ..ranking import Hit
 from ..searcher import CANDIDATES, FRAGMENTS, VECTOR
 from .content import Item, fingerprint
 
-_NAMESPACE = uuid.UUID("454125cf-0745-5e4b-b00f-ccc2c0b54166")  # of our ids, for good
+_NAMESPACE = uuid.UUID("454125cf-0745-5e4b-b00f-ccc2c0b54166")  # our ids are made in it, for good
 _NUMBERS = 1 << 18  # floats in a request: some MB as JSON; servers take 32 MB
 _PAGE = 10_000  # points whose ids are read at once
 _FORMAT = 1
@@ -83,9 +83,11 @@ class QdrantCollection:
         self.close()
 
     def close(self) -> None:
+        """Close the client; the directory of embedded Qdrant is then free for others."""
         self._client.close()
 
     def exists(self) -> bool:
+        """Return whether Qdrant has this collection; raises InputError if it does not answer."""
         with self._one_line():
             return self._client.collection_exists(self.name)
 
@@ -111,7 +113,7 @@ class QdrantCollection:
         datatype = m.Datatype.FLOAT16 if float16 else m.Datatype.FLOAT32
         max_sim = {
             "multivector_config": m.MultiVectorConfig(comparator=m.MultiVectorComparator.MAX_SIM),
-            "hnsw_config": m.HnswConfigDiff(m=0),  # no graph
+            "hnsw_config": m.HnswConfigDiff(m=0),  # builds no graph
         }
         vectors = {
             name: m.VectorParams(
@@ -186,6 +188,7 @@ class QdrantCollection:
         return self.about().get(f"source {source}", {}).get("state", "")
 
     def set_state(self, source: str, state: str, commit: int) -> None:
+        """Keep the state of a source's push and the commit it is of; "": a push is under way."""
         with self._one_line():
             self._client.update_collection(self.name, metadata={f"source {source}": {"state": state, "commit": commit}})
 
@@ -210,7 +213,8 @@ class QdrantCollection:
             part = items[begin : begin + step]
             points = [self._point(item, source, one_fragment) for item in part]
             with self._one_line(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # of embedded Qdrant's size; tools/push.py says so once
+                # Embedded Qdrant warns of its size; tools/push.py says so once.
+                warnings.simplefilter("ignore", UserWarning)
                 self._client.upsert(self.name, points, wait=True)
             yield len(part)
 
@@ -262,9 +266,10 @@ class QdrantCollection:
             return []
         m = self._models
         kept = None if only is None else m.Filter(must=[m.HasIdCondition(has_id=_point_ids(only))])
-        prefetch = None  # with the filter again, which embedded Qdrant of older clients does not pass on
+        prefetch = None
         if vector is not None:
             self._check(VECTOR, vector, 1, fields)
+            # The filter is given again: embedded Qdrant of older clients does not pass it on.
             prefetch = m.Prefetch(query=vector.tolist(), using=VECTOR, limit=max(k, candidates), filter=kept)
         with self._one_line():
             asked = query[0] if one_fragment else query
@@ -329,11 +334,8 @@ class QdrantCollection:
             raise InputError(f"{self.to}: Qdrant by gRPC: {error.code().name}: {error.details()}") from error
         except OSError as error:
             raise InputError(f"{self.to}: cannot be read or written: {error.strerror or error}") from error
-        except (
-            RuntimeError,
-            ValueError,
-            sqlite3.Error,
-        ) as error:  # of embedded Qdrant: in use, disk full, a name it does not take
+        # Embedded Qdrant raises these: it is in use, the disk is full, or it does not take the name.
+        except (RuntimeError, ValueError, sqlite3.Error) as error:
             raise InputError(f"{self.to}: collection {self.name}: {error}") from error
 
 

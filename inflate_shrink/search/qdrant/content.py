@@ -16,7 +16,7 @@ from ..index import Index, IndexSettings
 from ..index.incoming import EncodedItems, EncodedRows
 from ..searcher import FRAGMENTS, VECTOR
 
-_OF_NO_MATTER = ("name", "checkpoint")  # what a model is called, and where
+_OF_NO_MATTER = ("name", "checkpoint")  # a model's name, and where it lies
 
 
 class Item(NamedTuple):

@@ -1,4 +1,6 @@
-"""Make a collection of Qdrant hold what an index holds: only what is new or changed is sent, so that a push that broke off goes on."""
+"""Make a collection of Qdrant hold what an index holds: only what is new or changed is sent, so that a push that broke
+off goes on.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,8 @@ def push_index(
     if index.settings.holds == "captions" and not one_fragment:
         raise InputError(
             f"{index.directory}: holds captions of several fragments, "
-            "and Qdrant's MaxSim sums over the query's fragments, not the"
-            " caption's; search it with tools/search.py, or push an index of a model of one fragment"
+            "and Qdrant's MaxSim sums over the query's fragments, not the caption's; "
+            "search it with tools/search.py, or push an index of a model of one fragment"
         )
     if collection.exists():
         collection.require_model(index.settings)
