@@ -14,7 +14,7 @@ blocks to the kernel, so every operation pays for fresh pages. Keeping them make
 elementwise operations up to four times faster.
 
 A transposition in Paddle is a view by default, and what reads it copies it by a slow
-general kernel, which takes a third of a training step. ``FLAGS_use_stride_kernel=0`` transposes at once.
+general kernel, which takes a third of an update. ``FLAGS_use_stride_kernel=0`` transposes at once.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class _Stop:
 
 @contextmanager
 def stop_on_signal():
-    """Turn the first SIGINT or SIGTERM into a request that the loop reads between steps; a second one interrupts."""
+    """Turn the first SIGINT or SIGTERM into a request that the loop reads between updates; a second one interrupts."""
     stop, previous = _Stop(), {}
 
     def request(number, frame):

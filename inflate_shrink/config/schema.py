@@ -116,6 +116,7 @@ class OptimConfig:
     batch_size: int = key(128, least=2, most=MANY, aliases=("batch", "bs", "train_batch_size"))
     # batches per update; negatives come from one batch
     accumulate: int = key(1, least=1, most=MANY, aliases=("accumulation_steps", "gradient_accumulation_steps"))
+    # updates in which the rate rises to lr
     warmup_steps: int = key(0, least=0, most=MANY, aliases=("warmup",))
     schedule: Literal["constant", "step", "cosine"] = key("step", aliases=("lr_schedule", "scheduler", "lr_scheduler"))
     decay_epochs: List[int] = key([20], least=0, most=MANY, aliases=("milestones",))
@@ -136,6 +137,7 @@ class RunConfig:
 
     dir: str = key("", decides=NOTHING, aliases=("output_dir", "save_dir"))  # where checkpoints and logs go
     seed: int = key(0, least=0, most=2**32 - 1, aliases=("random_seed",))
+    # a line of the log every so many updates
     log_steps: int = key(50, least=1, most=MANY, decides=NOTHING, aliases=("log_iter", "logging_steps"))
     # a checkpoint every so many updates, and after each epoch
     save_steps: int = key(500, least=1, most=MANY, decides=NOTHING, aliases=("save_interval",))

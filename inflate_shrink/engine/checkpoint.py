@@ -4,7 +4,7 @@
                     train.safetensors  optimizer and loss scaler (absent in converted checkpoints)
                     config.yaml        the resolved configuration
                     vocab.txt          the WordPiece vocabulary
-                    state.json         step, sizes of the inputs, best result, history
+                    state.json         updates done (step), sizes of the inputs, best result, history
                     files.json         size and checksum of each of them
     RUN/last, RUN/previous, RUN/best   symbolic links to three of them
     RUN/lock                           held by the process that trains here

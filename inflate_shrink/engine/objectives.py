@@ -1,4 +1,4 @@
-"""What a step minimises: the ranking loss (train), the matching loss (a cross-BERT) or that of distillation."""
+"""What an update minimises: the ranking loss (train), the matching loss (a cross-BERT) or that of distillation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AdamW and the learning rate as a function of the step alone, so that there is no schedule to save."""
+"""AdamW and the learning rate as a function of the number of the update alone, so that there is no schedule to save."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import paddle
 from ..config import OptimConfig
 
 
-def learning_rate(config: OptimConfig, step: int, steps_per_epoch: int) -> float:
+def learning_rate(config: OptimConfig, step: int, updates_per_epoch: int) -> float:
     """Return the rate of update ``step`` (from 0): linear warm-up, then constant, step or cosine decay."""
     if step < config.warmup_steps:
         return config.lr * (step + 1) / config.warmup_steps
     if config.schedule == "step":
-        return config.lr * config.decay_factor ** sum(step >= epoch * steps_per_epoch for epoch in config.decay_epochs)
+        decays = sum(step >= epoch * updates_per_epoch for epoch in config.decay_epochs)
+        return config.lr * config.decay_factor**decays
     if config.schedule == "cosine":
-        total = config.epochs * steps_per_epoch - config.warmup_steps
+        total = config.epochs * updates_per_epoch - config.warmup_steps
         return config.lr * 0.5 * (1 + math.cos(math.pi * (step - config.warmup_steps) / max(1, total)))
     return config.lr
 

@@ -63,33 +63,33 @@ class Progress:
             way = "make room or choose another run.dir"
             raise InputError(f"{self.log_file}: cannot be written: {error.strerror}; {way}") from None
 
-    def start(self, total: int, done: int, pairs_per_step: int) -> None:
-        """Show the bar: ``done`` of ``total`` updates are made, each of ``pairs_per_step`` pairs."""
-        self.total, self.done, self.pairs_per_step = total, done, pairs_per_step
-        self.bar = tqdm(total=total, initial=done, unit="step", disable=None, dynamic_ncols=True, leave=False)
-        self.started, self.steps = time.monotonic(), 0
+    def start(self, total: int, done: int, pairs_per_update: int) -> None:
+        """Show the bar: ``done`` of ``total`` updates are made, each of ``pairs_per_update`` pairs."""
+        self.total, self.done, self.pairs_per_update = total, done, pairs_per_update
+        self.bar = tqdm(total=total, initial=done, unit="update", disable=None, dynamic_ncols=True, leave=False)
+        self.started, self.updates = time.monotonic(), 0
         earlier = read_status(self.log_file.parent)
         self.earlier_seconds = earlier.seconds if earlier else 0.0
 
     def step(self, loss: paddle.Tensor, lr: float, epoch: int) -> None:
         """Count one update; every ``log_steps`` log its loss, which must be finite."""
         self.done += 1
-        self.steps += 1
+        self.updates += 1
         self.bar.update()
         if self.done % self.log_steps and self.done != self.total:
             return
         value = float(loss)
         if value != value or value in (float("inf"), float("-inf")):
             way = "lower optim.lr or look at the features; the last checkpoint is kept"
-            raise InputError(f"the loss is {value} at step {self.done}: {way}")
+            raise InputError(f"the loss is {value} at update {self.done}: {way}")
         self._write_status()
-        per_step = (time.monotonic() - self.started) / self.steps
-        eta = timedelta(seconds=round(per_step * (self.total - self.done)))
-        pace = f"loss {value:.2f}, lr {lr:.2g}, {self.pairs_per_step / per_step:.0f} pairs/s"
-        line = f"epoch {epoch + 1} step {self.done}/{self.total}: {pace}, ETA {eta}"
+        per_update = (time.monotonic() - self.started) / self.updates
+        eta = timedelta(seconds=round(per_update * (self.total - self.done)))
+        pace = f"loss {value:.2f}, lr {lr:.2g}, {self.pairs_per_update / per_update:.0f} pairs/s"
+        line = f"epoch {epoch + 1} update {self.done}/{self.total}: {pace}, ETA {eta}"
         if self.bar.disable:
             self.log(line)
-        else:  # the bar shows the steps and the ETA
+        else:  # the bar shows the updates and the ETA
             self.bar.set_postfix_str(pace)
             self._append(line)
 

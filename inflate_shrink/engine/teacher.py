@@ -33,7 +33,7 @@ CACHE_DTYPE = np.float16  # cosines move by 1e-4, and half the disk
 class Teacher:
     """Scores of a batch by a frozen model that is no part of the student.
 
-    Without dropout its fragments do not depend on the step: after :meth:`prepare` they are read from
+    Without dropout its fragments do not depend on the update: after :meth:`prepare` they are read from
     disk. Otherwise each batch is encoded again.
     """
 

@@ -1,8 +1,8 @@
 """The training loop, the same for training and distilling.
 
 A run can be killed at any moment and resumed to the same final weights: the order of
-the samples, the learning rate and the random numbers of a step are functions of the
-seed and the step, and everything else is in the checkpoint.
+the samples, the learning rate and the random numbers of an update are functions of the
+seed and its number, and everything else is in the checkpoint.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def fit(
 
     Raises:
         InputError: another config or other data than the run was started with, a disk that is full, or a loss or
-            weights that are not finite, with the step.
+            weights that are not finite, with the update.
         KeyboardInterrupt: after SIGINT or SIGTERM, when the checkpoint is written.
     """
     # 1. The model in its precision, and its optimizer.
@@ -74,8 +74,8 @@ def fit(
         return state
 
     # 3. How far it goes.
-    steps_per_epoch = _steps_per_epoch(config, data)
-    total = steps_per_epoch * config.optim.epochs
+    updates_per_epoch = _updates_per_epoch(config, data)
+    total = updates_per_epoch * config.optim.epochs
 
     def save(*links: str) -> None:
         _save(run_dir, model, config, data, state, optimizer, precision, links)
@@ -90,25 +90,25 @@ def fit(
     if precision.notice:
         progress.log(precision.notice)
     if state.step:
-        progress.log(f"resuming {run_dir} at step {state.step} of {total}")
-    progress.start(total, state.step, pairs_per_step=config.optim.batch_size * config.optim.accumulate)
+        progress.log(f"resuming {run_dir} at update {state.step} of {total}")
+    progress.start(total, state.step, pairs_per_update=config.optim.batch_size * config.optim.accumulate)
 
     # 5. The epochs that are left.
     model.train()
     with stop_on_signal() as stop:
         if not total:
             end_epoch(0)
-        for epoch in range(state.step // steps_per_epoch, config.optim.epochs):
-            end = (epoch + 1) * steps_per_epoch
+        for epoch in range(state.step // updates_per_epoch, config.optim.epochs):
+            end = (epoch + 1) * updates_per_epoch
 
             # 5.1 Its batches, made ahead, from where the run stands.
-            first = (state.step - epoch * steps_per_epoch) * config.optim.accumulate
+            first = (state.step - epoch * updates_per_epoch) * config.optim.accumulate
             size, seed = config.optim.batch_size, config.run.seed
             batches = prefetch(epoch_batches(data.store, data.train, size, seed, epoch, first))
 
             # 5.2 Updates, with a checkpoint now and then.
             while state.step < end:
-                lr = learning_rate(config.optim, state.step, steps_per_epoch)
+                lr = learning_rate(config.optim, state.step, updates_per_epoch)
                 loss = _update(model, optimizer, objective, precision, config, batches, state.step, lr)
                 state.step += 1
                 progress.step(loss, lr, epoch)
@@ -126,7 +126,7 @@ def fit(
     return state
 
 
-def _steps_per_epoch(config: Config, data: TrainingData) -> int:
+def _updates_per_epoch(config: Config, data: TrainingData) -> int:
     """Count the updates of an epoch; raises InputError if its batches are too few for one."""
     batches = batches_per_epoch(data.train, config.optim.batch_size)
     if batches < config.optim.accumulate:
@@ -145,7 +145,7 @@ def _update(
     lr: float,
 ) -> paddle.Tensor:
     """Change the weights once, by ``accumulate`` batches; returns their mean :meth:`.objectives.Loss.to_log`."""
-    paddle.seed(config.run.seed * 1_000_003 + step)  # dropout of this step, resumed or not
+    paddle.seed(config.run.seed * 1_000_003 + step)  # dropout of this update, resumed or not
     optimizer.set_lr(lr)
     accumulate, total = config.optim.accumulate, 0.0
     for _ in range(accumulate):
@@ -153,7 +153,8 @@ def _update(
         loss = objective(model, batch, precision, step)
         precision.scaler.scale(loss.value / accumulate).backward()
         total = total + loss.to_log() / accumulate
-    with paddle.utils.unique_name.guard():  # the optimizer names its state at its first step: the same in every process
+    # The optimizer names its state at its first update: the same in every process.
+    with paddle.utils.unique_name.guard():
         precision.scaler.step(optimizer)
     precision.scaler.update()
     optimizer.clear_grad()
@@ -187,7 +188,7 @@ def _save(
     """Write a checkpoint and let the links name it; raises InputError if a weight is not finite."""
     if not all(paddle.isfinite(parameter).all() for parameter in model.parameters()):
         way = "lower optim.lr or look at the features; the last checkpoint is kept"
-        raise InputError(f"the weights are not finite at step {state.step}: {way}")
+        raise InputError(f"the weights are not finite at update {state.step}: {way}")
     directory = run_dir / f"step-{state.step:06d}"
     if not directory.exists():  # it may: this run was killed after writing it, and came here again
         described = {**asdict(state), "regions": data.store.regions_made_by}
@@ -199,7 +200,7 @@ def _save(
 
 def _interrupt(progress: Progress, run_dir: Path, step: int) -> None:
     progress.close()
-    progress.log(f"stopped at step {step}; --resume goes on from {run_dir}/last")
+    progress.log(f"stopped at update {step}; --resume goes on from {run_dir}/last")
     raise KeyboardInterrupt
 
 

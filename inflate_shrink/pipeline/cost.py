@@ -154,7 +154,7 @@ def _state(step: Step) -> str:
     if is_finished(step):
         return "finished"
     if is_checkpoint(step.directory):
-        return f"resumes at step {open_checkpoint(step.directory / 'last').state['step']}"
+        return f"resumes at update {open_checkpoint(step.directory / 'last').state['step']}"
     return "to run"
 
 

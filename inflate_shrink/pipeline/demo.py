@@ -51,5 +51,5 @@ def format_table(results: list[dict]) -> str:
         text_table("{:<7}{:>5} {:>9} {:>12}  {:>15} {:>17}  {:>6} {:>7}  {:>15} {:>17}", rows),
         f"{tested['images']} test images, {tested['captions']} captions; "
         "a query is one caption, scored against all images. The paper's",
-        "models saw other, real data: compare the steps from row to row, not the numbers.",
+        "models saw other, real data: compare what changes from row to row, not the numbers.",
     ])  # fmt: skip

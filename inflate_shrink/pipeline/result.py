@@ -36,7 +36,7 @@ _FIELDS = {
     "evaluations": dict,  # protocol -> images, captions and, under t2i and i2t, recalls in percent
     "latency": (dict, type(None)),  # encode_ms, score_ms, candidates
     "rerank": (list, type(None)),  # recalls and ms_per_query for each depth n
-    "training": dict,  # seconds (None: not known), steps, paddle, hardware, date
+    "training": dict,  # seconds (None: not known), steps (updates), paddle, hardware, date
     "config": dict,
 }
 

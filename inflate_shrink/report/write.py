@@ -55,7 +55,7 @@ def markdown(
         if not bench.paper:
             parts.append(
                 "The paper's numbers are of other images or another protocol: "
-                "compare steps from row to row, not numbers."
+                "compare what changes from row to row, not numbers."
             )
         for table in tables:
             if table.bench == bench:
@@ -172,7 +172,8 @@ def _below(table: Table) -> str:
         lines.append(_OTHER_METHODS)
     if bench.paper and table.column and not table.comparable:
         lines.append(
-            f"The paper has this table on {DATA_SETS[table.column]} alone: compare steps from row to row, not numbers."
+            f"The paper has this table on {DATA_SETS[table.column]} alone: "
+            "compare what changes from row to row, not numbers."
         )
     if table.not_run:
         lines.append(f"Not run here: {', '.join(table.not_run)}.")

@@ -8,8 +8,8 @@ from inflate_shrink.config import OptimConfig
 from inflate_shrink.engine.optimizer import build_optimizer, learning_rate
 
 
-def rates(config, steps, steps_per_epoch):
-    return [learning_rate(config, step, steps_per_epoch) for step in steps]
+def rates(config, steps, updates_per_epoch):
+    return [learning_rate(config, step, updates_per_epoch) for step in steps]
 
 
 def test_warmup_reaches_the_rate_with_its_last_step():

@@ -20,7 +20,7 @@ def clock(monkeypatch):
 def test_status_of_two_attempts(tmp_path, clock):
     first = Progress(tmp_path / "train.log", log_steps=2)
     clock[0] += 5  # a teacher's fragments
-    first.start(total=6, done=0, pairs_per_step=8)
+    first.start(total=6, done=0, pairs_per_update=8)
     assert read_status(tmp_path) is None
     for step in range(3):
         clock[0] += 1
@@ -31,7 +31,7 @@ def test_status_of_two_attempts(tmp_path, clock):
 
     clock[0] += 1000
     second = Progress(tmp_path / "train.log", log_steps=2)
-    second.start(total=6, done=3, pairs_per_step=8)
+    second.start(total=6, done=3, pairs_per_update=8)
     clock[0] += 2
     second.close()
     assert json.loads((tmp_path / "status.json").read_text()) == {"step": 3, "steps": 6, "seconds": 10.0}
@@ -41,7 +41,7 @@ def test_seconds_of_a_run_of_an_earlier_version_go_on(tmp_path, clock):
     (tmp_path / "seconds").write_text("30.5")
     assert read_status(tmp_path) == Status(0, 0, 30.5)
     resumed = Progress(tmp_path / "train.log", log_steps=2)
-    resumed.start(total=6, done=4, pairs_per_step=8)
+    resumed.start(total=6, done=4, pairs_per_update=8)
     clock[0] += 1.5
     resumed.close()
     assert read_status(tmp_path) == Status(4, 6, 32.0)

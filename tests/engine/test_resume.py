@@ -101,7 +101,7 @@ def test_killed_while_saving_after_every_update(runs, step):
     run, code, _ = runs.stop(f"killed-{step}", signal.SIGKILL, lambda run: last_step(run) >= step)
     assert code == -signal.SIGKILL
     saved = last_step(run)
-    assert saved >= step and f"resuming {run} at step {saved} of {UPDATES}" in resume(runs, run)
+    assert saved >= step and f"resuming {run} at update {saved} of {UPDATES}" in resume(runs, run)
 
 
 def test_killed_before_the_first_checkpoint(runs):
@@ -116,7 +116,7 @@ def test_interrupted_run_saves_and_says_how_to_go_on(runs):
     assert stderr == "interrupted\n"
     saved = last_step(run)
     assert 5 <= saved < UPDATES
-    assert f"stopped at step {saved}; --resume goes on from {run}/last" in (run / "train.log").read_text()
+    assert f"stopped at update {saved}; --resume goes on from {run}/last" in (run / "train.log").read_text()
     resume(runs, run)
 
 

@@ -500,13 +500,13 @@ def explode_at(monkeypatch):
 
 def test_loss_that_is_not_finite_ends_the_run(tiny_config, tmp_path, explode_at):
     explode_at(7)
-    with pytest.raises(InputError, match="the loss is nan at step 10: lower optim.lr"):
+    with pytest.raises(InputError, match="the loss is nan at update 10: lower optim.lr"):
         train(tiny_config(f"run.dir={tmp_path / 'run'}"))
 
 
 def test_weights_that_are_not_finite_are_never_saved(tiny_config, tmp_path, explode_at):
     explode_at(7)
-    with pytest.raises(InputError, match="the weights are not finite at step 9"):
+    with pytest.raises(InputError, match="the weights are not finite at update 9"):
         train(tiny_config("run.log_steps=1000", "run.save_steps=3", f"run.dir={tmp_path / 'run'}"))
     assert open_checkpoint(tmp_path / "run").state["step"] == 6
     assert all(np.isfinite(value).all() for value in weights(tmp_path / "run").values())

@@ -87,7 +87,7 @@ def test_the_bar_goes_by_the_status_of_a_run(step, scripts, monkeypatch):
     shares = []
     monkeypatch.setattr(run._Lane, "_share", lambda lane, label, share: shares.append((label, share)))
     scripts["I"] = (
-        """echo epoch 1 step 7/8: loss 3; echo '{"step": 2, "steps": 4, "seconds": 1}' > status.json; echo logged"""
+        """echo epoch 1 update 7/8: loss 3; echo '{"step": 2, "steps": 4, "seconds": 1}' > status.json; echo logged"""
     )
     run_steps([step("I")], lanes=1)
     assert set(shares) == {("I", 0.95 * 2 / 4), ("I", 1.0)}  # whatever the log says

@@ -49,7 +49,7 @@ def test_other_data_never_share_a_column_with_the_paper(report):
         in text
     )
     assert "| B | 0 | 32 x 32 | 12.3/80.0/90.0 | 70.0/80.0/90.0 | 422.3 | 68.1/91.9/96.4 | 82.0/97.6/99.2 |" in text
-    assert "difference" not in text and "compare steps from row to row" in text
+    assert "difference" not in text and "compare what changes from row to row" in text
     assert "Not run here: F, B-F, I, I-F, I-B, I-B-F." in text
 
 

@@ -99,14 +99,14 @@ def test_a_killed_pipeline_goes_on(work, run_tool, start_tool):
     file = work("I", "I-B")
     process = start_tool("pipeline", "-c", file, "-o", "optim.epochs=400", "-o", "run.log_steps=1")
     for line in process.stdout:
-        if "step 3/" in line:
+        if "update 3/" in line:
             break
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=300)
     assert process.returncode == 130
     assert not any(name.startswith("I-B") for name in os.listdir("runs/steps"))
     state = run(run_tool, file, "-o", "optim.epochs=400", "--dry-run")
-    assert "resumes at step" in state
+    assert "resumes at update" in state
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def _add_data(commands):
         type=int,
         default=amount.steps,
         metavar="N",
-        help="training steps of each model (default: %(default)s)",
+        help="training updates of each model (default: %(default)s)",
     )
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=amount.sizes, metavar="N", help="images prepared (default: 1000 10000)"

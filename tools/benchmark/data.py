@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataBenchmark:
-    """How much is measured: images ``clustered``, training ``steps`` (and twice as many batches), ``sizes`` of prepared
-    collections, ``seconds`` of extraction."""
+    """How much is measured.
+
+    clustered: images. steps: training updates, and twice as many batches. sizes: of prepared collections. seconds: of
+    extraction.
+    """
 
     clustered: int = 200
     steps: int = 15

@@ -1,4 +1,4 @@
-"""Loading training batches, beside the training steps they are for."""
+"""Loading training batches, beside the training updates they are for."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ MODELS = {
 }
 TEXT_LENGTH = 32
 VOCABULARY = 8000
-_WARM_UP = 2  # batches and steps before the clock starts
-_IN_MEMORY = 4  # batches that the steps take in turn
+_WARM_UP = 2  # batches and updates before the clock starts
+_IN_MEMORY = 4  # batches that the updates take in turn
 
 
 def measure_loader(
@@ -40,9 +40,9 @@ def measure_loader(
     dimension: int = 2048,
     batch_size: int = 128,
 ) -> dict:
-    """Measure batches per second of a data set on disk, and training steps per second on such batches in memory.
+    """Measure batches per second of a data set on disk, and training updates per second on such batches in memory.
 
-    The data set is fresh, so the system has its file in memory. A step is a whole update as in training: both
+    The data set is fresh, so the system has its file in memory. An update is whole, as in training: both
     sides encoded, late interaction, ranking loss, gradients, AdamW; on Paddle's default device with all its cores.
 
     Args:
@@ -50,7 +50,7 @@ def measure_loader(
         images: of the data set, five captions each; a float16 block (regions, dimension) each.
 
     Returns:
-        ``batches_per_second``; ``models``: name -> ``steps_per_second`` and ``loader_ratio``, batches by steps
+        ``batches_per_second``; ``models``: name -> ``steps_per_second`` and ``loader_ratio``, batches by updates
         per second; ``device``; the arguments.
     """
     import paddle
@@ -62,7 +62,7 @@ def measure_loader(
             batches_per_second = _rate(lambda number: next(loaded), batches)
     models = {}
     for name, sizes in MODELS.items():
-        update = training_step(config_from_dict({"recipe": "released", "model": sizes}, "benchmark"), dimension)
+        update = training_update(config_from_dict({"recipe": "released", "model": sizes}, "benchmark"), dimension)
         steps_per_second = _rate(lambda number: update(in_memory[number % len(in_memory)]), steps)
         ratio = batches_per_second / steps_per_second
         models[name] = {"hidden": sizes["hidden"], "steps_per_second": steps_per_second, "loader_ratio": ratio}
@@ -92,7 +92,7 @@ def write_store(directory: Path, images: int, regions: int, dimension: int, seed
                 writer.add_caption("train", str(number), f"caption {caption} of image {number}")
 
 
-def training_step(config: Config, dimension: int) -> Callable[[Batch], float]:
+def training_update(config: Config, dimension: int) -> Callable[[Batch], float]:
     """Return a function that updates a new model of ``config`` by one batch and returns the loss."""
     import paddle
 
@@ -121,11 +121,11 @@ def loader_section(found: dict) -> str:
     """Return what :func:`measure_loader` found as text."""
     title = (
         "loader: batches of {batch_size} pairs, {regions} regions, D = {dimension}, "
-        "float16 on disk (in the system's memory); steps on {device}".format(**found)
+        "float16 on disk (in the system's memory); updates on {device}".format(**found)
     )
     rows = [Row("loading, one thread ahead", found["batches_per_second"], "batches/s")]
     for name, model in found["models"].items():
-        rows.append(Row(f"training F of {name} size, hidden {model['hidden']}", model["steps_per_second"], "steps/s"))
+        rows.append(Row(f"training F of {name} size, hidden {model['hidden']}", model["steps_per_second"], "updates/s"))
         rows.append(
             Row("  loading / training", model["loader_ratio"], "times (above 1: training does not wait for data)")
         )
