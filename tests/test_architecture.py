@@ -1,4 +1,4 @@
-"""Imports point one way, and files stay small enough to read."""
+"""Imports point one way, files stay small enough to read, and what is public has a docstring."""
 
 import ast
 from pathlib import Path
@@ -156,6 +156,23 @@ def test_help_is_instant_because_what_tools_import_first_is_light():
     )
     light = [path for path in sources(*parts) if path.name != "networks.py"]  # imports it in a function
     assert not [path for path in light if {name.split(".")[0] for name in imports(path)} & HEAVY]
+
+
+def undocumented(node, name=""):
+    """Yield the public functions and classes without a docstring, in a module or a class; ``forward`` is Paddle's."""
+    for part in ast.iter_child_nodes(node):
+        if isinstance(part, (ast.FunctionDef, ast.ClassDef)) and part.name[0] != "_" and part.name != "forward":
+            if not ast.get_docstring(part):
+                yield f"{name}{part.name}"
+            if isinstance(part, ast.ClassDef):
+                yield from undocumented(part, f"{part.name}.")
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, BENCHMARK], ids=["package", "benchmark"])
+def test_what_is_public_has_a_docstring(folder):
+    trees = {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")}
+    assert len(trees) > 20
+    assert [f"{path}: {name}" for path, tree in trees.items() for name in undocumented(tree)] == []
 
 
 def test_line_limits():

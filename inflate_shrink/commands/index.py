@@ -210,11 +210,8 @@ def _onnx(arguments):
     from ..search.build import add_onnx_encoders
 
     added = add_onnx_encoders(arguments.index)
-    say(
-        f"{arguments.index}: {' and '.join(added)} by onnxruntime from now on"
-        if added
-        else f"{arguments.index}: has its ONNX files"
-    )
+    what = f"{' and '.join(added)} by onnxruntime from now on" if added else "has its ONNX files"
+    say(f"{arguments.index}: {what}")
 
 
 def _info(arguments):

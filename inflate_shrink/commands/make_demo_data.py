@@ -20,6 +20,7 @@ from ..terminal import say
 
 
 def main(argv):
+    """Run tools/make_demo_data.py with the arguments ``argv``."""
     defaults = (DemoSpec.train, DemoSpec.val, DemoSpec.test)
     parser = tool_parser(__doc__)
     parser.add_argument("--out", metavar="DIR", default="data/demo", help="the new data set (default: %(default)s)")

@@ -73,9 +73,10 @@ def measure_validation(amount: ValidationBenchmark, show: Callable[[str], None] 
 
 
 def validation_section(found: dict) -> str:
+    """Return what was found, a row for each number of codes, as text."""
     title = (
-        "validation: peak resident memory of evaluate, {images} drawn images, {captions} captions, d = {hidden}, one layer"
-        "; only the last {scored} captions are encoded and scored, the data set's mapped file is not counted"
+        "validation: peak resident memory of evaluate, {images} drawn images, {captions} captions, d = {hidden}, "
+        "one layer; only the last {scored} captions are encoded and scored, the data set's mapped file is not counted"
     ).format(**found)
     rows = []
     for one in found["models"]:
