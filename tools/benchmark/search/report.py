@@ -156,9 +156,10 @@ def _peers_table(result: dict) -> list[str]:
     for contest in result["peers"]:
         rows = []
         for one in contest["contestants"]:
-            times = [f"{one['status']}: {one['reason']}", ""]
             if one["status"] == "measured":
                 times = [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}"]
+            else:
+                times = [f"{one['status']}: {one['reason']}", ""]
             ratio = f"{one['ratio']:.2f}" if "ratio" in one else ""
             rows.append([_named(one), *times, ratio, str(one.get("chunk") or "")])
         title = f"{_SHORT[contest['precision']]}, d = {contest['dim']}, {_size(contest)}"
@@ -193,9 +194,10 @@ def _nearest_table(result: dict) -> list[str]:
     for entry in result["nearest"]:
         rows = []
         for one in entry["methods"]:
-            cells = [f"{one['status']}: {one['reason']}", "", ""]
             if one["status"] == "measured":
                 cells = [f"{one['ms']:.2f}", f"{one['median_ms']:.2f}", f"{one['recall']:.3f}"]
+            else:
+                cells = [f"{one['status']}: {one['reason']}", "", ""]
             rows.append([one["name"], *cells])
         lines += [
             "",
