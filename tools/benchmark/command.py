@@ -313,7 +313,7 @@ def _add_validation(commands):
         "images": "of the drawn split",
         "captions": "of the drawn split",
         "hidden": "width of the model",
-        "scored": "only so many captions, the last, are encoded and scored",
+        "scored": "only so many captions of each of the last two batches are scored",
         "seed": "seed of everything that is drawn",
     }
     for name, help in helps.items():
