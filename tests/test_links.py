@@ -1,4 +1,4 @@
-"""Every relative link of README, CONTRIBUTING and docs leads to a file and a heading, every path that they name is there."""
+"""Every relative link of README, CONTRIBUTING and docs leads to a file and a heading; every path they name is there."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def broken_links(page):
 
 
 def missing_paths(text, root):
-    """The paths of the repository that a page names, and that are not there. Capitals stand for a name of the reader's."""
+    """The paths of the repository that a page names, and that are not there. Capitals stand for a reader's name."""
     for path in PATH.findall(text):
         if not re.search(r"\b[A-Z]{2,}\b", path) and not any(root.glob(path.rstrip("/"))):
             yield path

@@ -26,8 +26,10 @@ REGIONS, DIMENSION, WORDS, VOCABULARY = 32, 2048, 32, 30522  # as the paper's
 
 @dataclass(frozen=True)
 class ValidationBenchmark:
-    """What is validated: a split of ``images`` and ``captions``, by a model for each number of ``codes``, of width
-    ``hidden``; of each of the last two batches ``scored`` captions are scored."""
+    """What is validated: a split of ``images`` and ``captions``, by a model for each number of ``codes``.
+
+    hidden: width of the models. scored: captions that are scored of each of the last two batches.
+    """
 
     images: int = 5000
     captions: int = 25000
@@ -85,8 +87,11 @@ def validation_section(found: dict) -> str:
 
 
 def shorten(model, images: int, captions: int, scored: int) -> None:
-    """Let a model encode the last two batches of ``images`` and of ``captions`` alone, one of which is whole, and score
-    ``scored`` captions of each; zeros stand for all other fragments and scores. Both are asked for in order and once."""
+    """Let a model encode the last two batches of each side alone, one of them whole, and score few captions of each.
+
+    Zeros stand for all other fragments and scores. All ``images`` and all ``captions`` are asked for in order, once;
+    ``scored`` captions of a batch are scored.
+    """
     import paddle
 
     from inflate_shrink.engine.encode import BATCH
