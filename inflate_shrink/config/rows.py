@@ -1,7 +1,7 @@
 """Rows of the paper's tables by name: ``configs/coco.yaml:I-k16l48-B`` is a data set's file and the name of a row.
 
 A name is the way to a model, a step a part: F, B, I, C (a cross-BERT, as a teacher) or ``kXlY``, X codes and the
-first Y fragments on each side. Each part is distilled from what stands before it, the first is trained. The
+first Y fragments on each side, of the X + 32 that there are. Each part is distilled from what stands before it, the first is trained. The
 neighbours of Table 5 have names of their own.
 """
 
@@ -14,9 +14,10 @@ from ..errors import InputError, nearest
 from ..published import row_names
 from .yaml_files import is_name
 
+_INPUTS = 32  # words of a caption, regions of an image
 _ONE_VECTOR = {"loss.margin": 0.2, "distill.teacher_temperature": 2}  # the paper's, for models of one fragment a side
 _F = {"model.codes": 0, "model.fragments": 1, **_ONE_VECTOR}
-_B = {"model.codes": 0, "model.fragments": 32}
+_B = {"model.codes": 0, "model.fragments": _INPUTS}
 _SCAN = {**_B, "model.score_padding": "masked", "loss.ranking": "hardest", "loss.margin": 0.2}
 _FROM_B = ("C", "joint")  # start from the row B: words and regions must agree before a matching loss can be learned
 _SHAPES = {
@@ -79,4 +80,6 @@ def _shape(part: str) -> dict:
     if not numbers:
         return _SHAPES.get(part) or _NEIGHBOURS.get(part, {})
     codes, fragments = map(int, numbers.groups())
+    if fragments > codes + _INPUTS:  # a typo, such as k16l84
+        return {}
     return {"model.codes": codes, "model.fragments": fragments, **(_ONE_VECTOR if fragments == 1 else {})}

@@ -96,6 +96,7 @@ def test_a_base_may_be_a_row():
     "name, message",
     [
         ("I-k16l4x", "no such row 'I-k16l4x'; the nearest is 'I-k16l48'"),
+        ("I-k16l84", "no such row 'I-k16l84'; the nearest is 'I-k16l48'"),
         ("scan-t2i", "no such row 'scan-t2i'; the nearest is 'SCAN-t2i'"),
         ("finetun", "no such row 'finetun'; the nearest is 'finetune'"),
         ("B-C", "no such row 'B-C'; the nearest is 'B-F'"),
