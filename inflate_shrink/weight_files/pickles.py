@@ -11,6 +11,7 @@ are there, and no list, text or number can be copied over and over.
 from __future__ import annotations
 
 import pickletools
+from abc import ABC, abstractmethod
 from typing import BinaryIO, Callable
 
 MOST_INSTRUCTIONS = 1_000_000  # that one pickle may have; the optimizer of a BERT of 24 layers has 50,000
@@ -35,14 +36,14 @@ class Placeholder:
         self.name = name
 
 
-class Rebuilt:
+class Rebuilt(ABC):
     """What a function returns where the pickle gives the rest afterwards: ``build`` makes the ``value`` of it, once."""
 
     value = None
 
+    @abstractmethod
     def build(self, state):
         """Make the value of ``state``, which the pickle gives once."""
-        raise NotImplementedError
 
 
 def load_pickle(file: BinaryIO, functions: dict[tuple[str, str], Callable], persistent: Callable | None = None):
