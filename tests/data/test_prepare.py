@@ -7,16 +7,15 @@ import weakref
 
 import numpy as np
 import pytest
+from prepare_calls import captions_of, run
 
 from inflate_shrink.data import prepare as module
 from inflate_shrink.data.bad_records import BadRecords
-from inflate_shrink.data.captions.records import Caption
 from inflate_shrink.data.clustering import cluster_regions
 from inflate_shrink.data.prepare import prepare, region_source, split_sizes
 from inflate_shrink.data.region_files import FORMATS
 from inflate_shrink.data.region_files.records import RegionItem, Regions
 from inflate_shrink.data.store import open_store
-from inflate_shrink.data.writer import StoreWriter
 from inflate_shrink.errors import InputError
 
 A, B, C = [[1, 2], [3, 4]], [[5, 6]], [[7, 8], [9, 10], [11, 12]]
@@ -56,25 +55,7 @@ def write(tmp_path):
     return write
 
 
-def captions_of(*rows):
-    """Of "split image text"."""
-    rows = [row.split(" ", 2) for row in rows]
-    return [
-        Caption(image, text, split, f"captions.txt: line {number}")
-        for number, (split, image, text) in enumerate(rows, 1)
-    ]
-
-
 CAPTIONS = captions_of("train b.jpg A bird.", "train a.jpg A cat.", "val c.jpg One cow.", "train b.jpg The bird.")
-
-
-def vocabulary(captions):
-    return ["[PAD]", *(caption.text for caption in captions)]
-
-
-def run(out, captions, *paths, format="tsv", bad=None, **options):
-    source = region_source([str(path) for path in paths], format, "my detector")
-    return prepare(out, captions, source, vocabulary, bad=bad or BadRecords(), **options)
 
 
 def contents(directory):
@@ -345,36 +326,3 @@ def test_one_image_in_memory_at_a_time(tmp_path, monkeypatch):
     captions = captions_of(*(f"train {number} A cat." for number in range(50)))
     assert run(tmp_path / "out", captions, tmp_path).images == 50
     assert most["payload"] <= 3 and most["features"] <= 2 and not any(alive.values())
-
-
-def store_of(directory, image_id, file="", **options):
-    with StoreWriter(directory, name="x", made_by="a test", regions=4, **options) as writer:
-        writer.add_image(image_id, 64, 48, file, np.ones((2, 3)), np.zeros((2, 4)))
-    return directory
-
-
-def test_data_sets_bring_their_extractor_and_photos(tmp_path):
-    first = store_of(tmp_path / "first", "a.jpg", "images/a.jpg", extractor="mine")
-    run(tmp_path / "out", captions_of("train a.jpg A cat."), first, format="store")
-    store = open_store(tmp_path / "out")
-    assert store.image_path(0) == first / "images" / "a.jpg" and store.meta["extractor"] == "mine"
-    run(tmp_path / "again", captions_of("train a.jpg A cat."), tmp_path / "out", format="store")
-    assert open_store(tmp_path / "again").image_path(0) == first / "images" / "a.jpg"
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        (dict(extractor="theirs"), r"first.*second: their extractor differs \(mine; theirs\)"),
-        (dict(extractor="mine", file="b.jpg", extra={"image_root": "/photos"}), "their image_root differs"),
-    ],
-)
-def test_data_sets_that_do_not_mix(tmp_path, options, message):
-    paths = store_of(tmp_path / "first", "a", extractor="mine"), store_of(tmp_path / "second", "b", **options)
-    with pytest.raises(InputError, match=message):
-        region_source([str(path) for path in paths], "store", "")
-
-
-def test_data_sets_of_one_extractor_join(tmp_path):
-    paths = store_of(tmp_path / "first", "a", extractor="mine"), store_of(tmp_path / "second", "b", extractor="mine")
-    assert run(tmp_path / "out", captions_of("train a A cat.", "val b A bird."), *paths, format="store").images == 2

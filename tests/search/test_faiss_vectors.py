@@ -5,75 +5,16 @@ import sys
 
 import numpy as np
 import pytest
+from faiss_items import DIM, FIRST, GONE, SECOND, add, build, files, sign, vectors_of
 
 import inflate_shrink  # noqa: F401  first, as everywhere
-from inflate_shrink.checked_files import measure
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import scores
 from inflate_shrink.lock import locked
 from inflate_shrink.search import faiss_build, faiss_vectors
 from inflate_shrink.search.faiss_build import build_faiss
-from inflate_shrink.search.faiss_vectors import StoredVectors, choose_kind, open_faiss, signed, verify_faiss
-from inflate_shrink.search.index import (
-    UINT16,
-    FieldSettings,
-    IndexSettings,
-    IndexWriter,
-    create_index,
-    open_index,
-    verify_index,
-)
-
-DIM, FIRST, SECOND = 30, 900, 300
-GONE = [3, 500, FIRST + 7]  # positions of deleted items
-
-
-def build(*arguments, **named):
-    """:func:`build_faiss`, where faiss is installed; on one thread, as several that wait for each other are slow on a busy machine."""
-    pytest.importorskip("faiss", reason="faiss is not installed: pip install inflate-shrink[faiss]")
-    return build_faiss(*arguments, **{"threads": 1, **named})
-
-
-def vectors_of(count, seed):
-    """(count, DIM) float32, normalised, around ten centres."""
-    random = np.random.default_rng(seed)
-    vectors = np.random.default_rng(0).standard_normal((10, DIM))[
-        random.integers(10, size=count)
-    ] + 0.5 * random.standard_normal((count, DIM))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-def add(writer, begin, count, seed):
-    names = [str(number) for number in range(begin, begin + count)]
-    vectors = vectors_of(count, seed)
-    fields = {
-        "vector": (vectors, [1] * count),
-        "fragments": (np.repeat(vectors, 2, 0), [2] * count),
-        "codes": (np.zeros(count, np.uint16), [1] * count),
-    }
-    writer.add(names, [""] * count, fields)
-    writer.commit()
-
-
-@pytest.fixture
-def make_index(tmp_path):
-    """A function: precision -> the directory of an index of two segments with deleted items."""
-
-    def make(precision="int8"):
-        fields = {
-            "vector": FieldSettings(precision, DIM),
-            "fragments": FieldSettings("int8", DIM),
-            "codes": FieldSettings(UINT16, 1),
-        }
-        create_index(tmp_path / "index", IndexSettings("images", fields))
-        with IndexWriter(tmp_path / "index") as writer:
-            add(writer, 0, FIRST, 1)
-            add(writer, FIRST, SECOND, 2)
-            writer.delete([str(number) for number in GONE])
-            writer.commit()
-        return tmp_path / "index"
-
-    return make
+from inflate_shrink.search.faiss_vectors import StoredVectors, choose_kind, open_faiss, verify_faiss
+from inflate_shrink.search.index import IndexWriter, open_index, verify_index
 
 
 def scan(index, queries):
@@ -81,10 +22,6 @@ def scan(index, queries):
     values = np.concatenate([scores(list(queries[:, None]), segment.stored("vector")) for segment in index.segments], 1)
     values[:, GONE] = -np.inf
     return values
-
-
-def files(index):
-    return sorted(path.name for path in (index.directory / "faiss").iterdir() if path.name != "lock")
 
 
 @pytest.mark.parametrize(
@@ -189,11 +126,6 @@ def test_a_sidecar_of_another_index_with_as_many_commits_is_none(make_index):
     verify_faiss(index.directory)
 
 
-def sign(path, value):
-    value.pop("json_crc32")
-    path.write_text(json.dumps(signed(value)))
-
-
 def test_scan_removes_it(make_index):
     index = open_index(make_index())
     assert build(index, "vector") == "scan" and not (index.directory / "faiss").exists()
@@ -204,88 +136,6 @@ def test_scan_removes_it(make_index):
         writer.commit()
     index.refresh()
     assert build(index, "vector", "hnsw") == "scan" and files(index) == []
-
-
-def flip(path):
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "suffix, damage, message",
-    [
-        ("faiss", flip, "its checksum is not the one in vector-3.json"),
-        ("faiss", lambda path: path.write_bytes(path.read_bytes()[:-1]), "its checksum is not"),
-        ("faiss", lambda path: path.unlink(), "cannot be read: No such file"),
-        ("json", lambda path: path.write_text("{"), "it is damaged, build it again"),
-        ("json", lambda path: path.write_text('{"format": 1}'), "it is damaged, build it again"),
-        ("json", lambda path: path.write_text('{"format": 2}'), "of format 2, this version reads up to 1"),
-    ],
-)
-def test_a_damaged_file_is_named(make_index, suffix, damage, message):
-    index = open_index(make_index())
-    build(index, "vector", "flat")
-    path = index.directory / "faiss" / f"vector-3.{suffix}"
-    damage(path)
-    for use in (lambda: open_faiss(index, "vector"), lambda: verify_faiss(index.directory)):
-        with pytest.raises(InputError, match=message) as error:
-            use()
-        assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
-
-
-def test_one_changed_bit_in_any_file(make_index):
-    index = open_index(make_index())
-    build(index, "vector", "flat")
-    for path in (index.directory / "faiss").glob("vector-*"):
-        data = path.read_bytes()
-        last = data.find(b"json_crc32") if path.suffix == ".json" else len(data)  # a checksum by another name is none
-        for byte in range(0, last, last // 60):
-            path.write_bytes(data[:byte] + bytes([data[byte] ^ 1]) + data[byte + 1 :])
-            with pytest.raises(InputError) as error:
-                verify_faiss(index.directory)
-            assert str(error.value).startswith(str(path.parent))
-        path.write_bytes(data)
-    verify_faiss(index.directory)
-
-
-def test_a_sidecar_without_a_checksum_of_its_own(make_index):
-    """As older versions wrote it."""
-    index = open_index(make_index())
-    build(index, "vector", "flat")
-    path = index.directory / "faiss" / "vector-3.json"
-    value = json.loads(path.read_text())
-    del value["json_crc32"]
-    path.write_text(json.dumps(value))
-    verify_faiss(index.directory)
-    assert open_faiss(index, "vector").kind == "flat"
-
-
-def test_a_file_of_a_faiss_that_this_one_does_not_know(make_index):
-    index = open_index(make_index())
-    build(index, "vector", "flat")
-    path, about = index.directory / "faiss" / "vector-3.faiss", index.directory / "faiss" / "vector-3.json"
-    path.write_bytes(b"????" + path.read_bytes()[4:])
-    sign(about, {**json.loads(about.read_text()), **measure(path)._asdict()})
-    with pytest.raises(InputError, match="cannot read it"):
-        open_faiss(index, "vector")
-
-
-def test_a_full_disk_leaves_the_old_one(make_index, monkeypatch):
-    index = open_index(make_index())
-    build(index, "vector", "flat")
-
-    def full(self, data):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(faiss_build.FileWriter, "write", full)
-    with pytest.raises(
-        InputError,
-        match="vector-3.faiss: cannot be written: No space left on device; what was there before is untouched",
-    ):
-        build(index, "vector", "sq8")
-    assert files(index) == ["vector-3.faiss", "vector-3.json"] and open_faiss(index, "vector").kind == "flat"
 
 
 @pytest.mark.parametrize("replaced", [True, False])

@@ -33,6 +33,11 @@ def fields_of(items):
     return {"fragments": (np.array(sum(rows, []), np.float32), lengths), "codes": (codes, lengths)}
 
 
+def add(writer, *names, **changed):
+    """Items of these ids, 1-0, 1-1, ... of :func:`rows_of`, with some fields replaced."""
+    writer.add(names, [""] * len(names), {**fields_of([(1, k) for k in range(len(names))]), **changed})
+
+
 def names_of(number):
     return [f"{number}-0", f"{number}-1", "always"]
 
