@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from .errors import InputError
 from .lock import locked, take_lock
 
 _LOCK = "lock"
+_UNLOCKED = 60.0  # seconds after which nobody is about to lock a new staging directory any more
 
 
 def require_new(path: str | os.PathLike) -> None:
@@ -108,11 +110,14 @@ def _remove_leftovers(path: Path) -> None:
             if not _is_running(int(owner)):
                 remove(place)
             continue
-        with suppress(InputError):  # it is in use, or another user's
-            lock = take_lock(place / _LOCK, path)
+        with suppress(InputError):  # it is in use, another user's, or without a lock as yet
+            lock = take_lock(place / _LOCK, path, create=False)
             if lock.exclusive:
                 shutil.rmtree(place, ignore_errors=True)
             lock.release()
+        with suppress(OSError):
+            if time.time() - place.stat().st_mtime > _UNLOCKED:
+                place.rmdir()  # which is empty: its process was killed before it had a lock
 
 
 def _is_running(process: int) -> bool:

@@ -43,7 +43,9 @@ class FileLock:
         os.close(self._descriptor)
 
 
-def take_lock(path: Path, what: str | os.PathLike, wait: float = 0.0, inherited: bool = False) -> FileLock:
+def take_lock(
+    path: Path, what: str | os.PathLike, wait: float = 0.0, inherited: bool = False, create: bool = True
+) -> FileLock:
     """Hold the lock ``path``, a file that is made where it is missing and says who holds it.
 
     On a file system without locks everybody holds it.
@@ -52,6 +54,7 @@ def take_lock(path: Path, what: str | os.PathLike, wait: float = 0.0, inherited:
         what: the lock is on; names it in messages.
         wait: seconds to wait for another holder.
         inherited: child processes that are given the descriptor hold the lock too, after this process as well.
+        create: make the file; without it a lock that is missing is an InputError.
 
     Raises:
         Held: another one still holds it after ``wait`` seconds.
@@ -60,7 +63,7 @@ def take_lock(path: Path, what: str | os.PathLike, wait: float = 0.0, inherited:
     until = time.monotonic() + wait
     try:
         while True:
-            descriptor = _open(path)
+            descriptor = _open(path) if create else os.open(path, os.O_RDWR)
             try:
                 ours = _try(descriptor, path)
                 if ours is not False:
