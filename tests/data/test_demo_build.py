@@ -98,6 +98,7 @@ def test_tool_with_bad_numbers(tool, tmp_path, arguments):
     assert not (tmp_path / "demo").exists()
 
 
+@pytest.mark.slow
 def test_tool_help(tool):
     done = tool("--help")
     assert done.returncode == 0 and "python tools/make_demo_data.py --out" in done.stdout

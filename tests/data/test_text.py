@@ -166,6 +166,7 @@ def test_every_character_is_read_as_bert_does(tmp_path):
 
 
 # Without a sigma: the tokenizer does not ask whether it ends a word.
+@pytest.mark.slow
 @pytest.mark.parametrize("caption", [text for text in NASTY if "Σ" not in text])
 def test_words_are_those_of_berts_tokenizer(caption):
     from paddlenlp.transformers import BasicTokenizer

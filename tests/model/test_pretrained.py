@@ -48,6 +48,7 @@ def saved(bert_model, tmp_path_factory):
     return directory
 
 
+@pytest.mark.slow
 def test_hidden_states_are_those_of_paddlenlp(bert_model, saved):
     model = dual_encoder()
     model.eval()

@@ -214,6 +214,7 @@ def test_the_plan_as_a_table(pipeline, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_plan_for_data_that_is_not_there(pipeline, tmp_path):
     absent = [f"data.dir={tmp_path}/none", "data.name=coco", "amp.level=O1"]
     with pytest.raises(InputError, match="none: no such data set"):

@@ -156,6 +156,7 @@ def test_a_reader_that_has_gone_stops_the_steps(step, scripts, monkeypatch):
     assert (running.directory / "saved").exists()
 
 
+@pytest.mark.slow
 def test_a_step_that_another_process_is_at_is_waited_for(step, scripts, result_of, tmp_path, capsys):
     mine = step("B")
     mine.directory.mkdir(parents=True)

@@ -206,6 +206,7 @@ def test_tool_and_bad_input(tool, base_file, vocab, tmp_path):
     assert set(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_tool_help(tool):
     run = tool("--help")
     assert run.returncode == 0 and "python tools/convert_released.py model_best.pth.tar --mode" in run.stdout

@@ -158,6 +158,7 @@ def test_fewer_candidates(in_segments, reference, image_ids, stage, n):
     assert np.ptp(list(scores.values())) > 4 * tolerance  # the test can fail
 
 
+@pytest.mark.slow
 def test_first_stage_is_cheaper_and_therefore_differs(in_segments):
     """So that the tests above compare something: few candidates lose some of the exact ten."""
     searcher = Searcher(in_segments("vector"))
@@ -165,6 +166,7 @@ def test_first_stage_is_cheaper_and_therefore_differs(in_segments):
     assert 0 < len(found[0] & found[1]) < 10
 
 
+@pytest.mark.slow
 @stages
 def test_only_some(in_segments, stage):
     searcher = Searcher(in_segments(stage))
@@ -249,6 +251,7 @@ def like_scores(directory, item):
     return {other: (query @ fragments.T).max(1).sum() for other, fragments in stored.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
 @pytest.mark.parametrize("name", "BIF")
 def test_like(built, name, precision):

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from search_results import ids, refused
 
+pytestmark = pytest.mark.slow
+
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 CROSS = ("model.scoring=cross", "loss.candidates=2")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["first", "centroids"])
 def test_search(run_tool, tool, indexes, tmp_path, kind):
     arguments = ["search", "--index", indexes(kind), "a red ball", "-k", 3]
@@ -30,7 +31,6 @@ def test_search(run_tool, tool, indexes, tmp_path, kind):
         assert tool(*arguments, *more) == (0, stdout, "")
 
 
-@pytest.mark.slow
 def test_search_with_an_image(tool, indexes, tiny_data, tmp_path):
     arguments = [
         "search",
@@ -78,7 +78,6 @@ def test_only(tool, indexes, tmp_path):
     refused(tool(*arguments[:-1], tmp_path / "none"), tmp_path / "none", "No such file")
 
 
-@pytest.mark.slow
 def test_more_than_there_are_and_words_that_are_cut_are_said_once(tool, indexes):
     code, stdout, stderr = tool("search", "--index", indexes("plain"), "a red ball " * 20, "-k", 11)
     assert code == 0 and stdout.count("\n") == 10

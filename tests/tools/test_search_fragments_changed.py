@@ -9,6 +9,8 @@ from search_results import ids, refused
 from inflate_shrink.lock import take_lock
 from inflate_shrink.search.index import IndexWriter, open_index, writer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own(indexes, tmp_path):

@@ -15,6 +15,8 @@ from inflate_shrink.data.store import open_store
 from inflate_shrink.engine.steps import train
 from inflate_shrink.search.searcher import Searcher
 
+pytestmark = pytest.mark.slow
+
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 COUNT = 12
 NAMES = [f"{number}.png" for number in range(COUNT)]

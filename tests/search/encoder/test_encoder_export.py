@@ -46,6 +46,7 @@ def test_diverged_model_leaves_nothing(untrained, tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 def test_graph_that_differs_leaves_nothing(untrained, tmp_path, monkeypatch):
     opened = export.open_graph
     monkeypatch.setattr(

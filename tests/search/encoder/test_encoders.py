@@ -72,6 +72,7 @@ def test_images(exported, backend, padding, shape):
     assert_equal(ImageEncoder(directory, backend=backend)(regions, counts), expected)
 
 
+@pytest.mark.slow
 def test_threads_share_an_encoder(exported, backend):
     _, directory = exported(onnx=PADDLE_3, score_padding="masked", fragments=6)
     encoder = QueryEncoder(directory, threads=1, backend=backend)

@@ -7,6 +7,8 @@ from inflate_shrink.errors import InputError
 from inflate_shrink.search.qdrant import QdrantSearcher, push_index
 from inflate_shrink.search.searcher import Searcher
 
+pytestmark = pytest.mark.slow
+
 QUERY = "a red ball left of a box"
 
 
