@@ -2,17 +2,13 @@
 
 import json
 import os
-import runpy
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inflate_shrink import cli
 from inflate_shrink.engine.checkpoint import open_checkpoint, write_checkpoint
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 SPARTA = ("model.scoring=visual_sparta", "model.score_padding=masked")
 
 
@@ -43,22 +39,6 @@ def index(checkpoint_with, tiny_data, run_tool, tmp_path_factory):
     )
     assert (code, stderr) == (0, "") and stdout.startswith(f"{directory}: inverted index of 10 images")
     return directory
-
-
-@pytest.fixture
-def tool(capsys):
-    """A function: name and arguments of a tool, run in this process -> exit code, stdout, stderr."""
-
-    def run(name, *arguments):
-        main = runpy.run_path(str(TOOLS / f"{name}.py"))["main"]
-        try:
-            cli.run_tool(main, list(map(str, arguments)))
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        return (code, *capsys.readouterr())
-
-    return run
 
 
 def test_info(tool, index):

@@ -22,22 +22,6 @@ COUNT = 12
 NAMES = [f"{number}.png" for number in range(COUNT)]
 
 
-@pytest.fixture
-def tool(capsys):
-    """A function: name and arguments of a tool, run in this process -> exit code, stdout, stderr."""
-
-    def run(name, *arguments):
-        capsys.readouterr()
-        try:
-            call(name, *arguments)
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        return (code, *capsys.readouterr())
-
-    return run
-
-
 def call(name, *arguments):
     cli.run_tool(runpy.run_path(str(TOOLS / f"{name}.py"))["main"], list(map(str, arguments)))
 
