@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from .errors import InputError
 from .lock import locked, take_lock
 
 _LOCK = "lock"
-_UNLOCKED = 60.0  # seconds after which nobody is about to lock a new staging directory any more
 
 
 def require_new(path: str | os.PathLike) -> None:
@@ -116,8 +114,7 @@ def _remove_leftovers(path: Path) -> None:
                 shutil.rmtree(place, ignore_errors=True)
             lock.release()
         with suppress(OSError):
-            if time.time() - place.stat().st_mtime > _UNLOCKED:
-                place.rmdir()  # which is empty: its process was killed before it had a lock
+            place.rmdir()  # if it is empty: its process was killed before it had a lock, or makes it again
 
 
 def _is_running(process: int) -> bool:

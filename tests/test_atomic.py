@@ -150,14 +150,23 @@ def test_what_is_in_use_is_not_left_over(tmp_path):
     assert (tmp_path / "file").read_text() == "first" and names(tmp_path) == ["file"]
 
 
-def test_what_has_no_lock_as_yet_is_left_alone_for_a_minute(tmp_path):
+def test_what_was_killed_before_it_had_a_lock_is_removed(tmp_path):
     """A writer makes its directory first and its lock next, and may be killed in between."""
-    young, old = tmp_path / ".file.tmp-1-aaaaaaaa", tmp_path / ".file.tmp-1-bbbbbbbb"
-    young.mkdir()
-    old.mkdir()
-    os.utime(old, (0, 0))
+    (tmp_path / ".file.tmp-1-aaaaaaaa").mkdir()
     write(tmp_path / "file")
-    assert names(tmp_path) == [young.name, "file"] and not any(young.iterdir())
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_directory_that_is_removed_before_it_has_a_lock_is_made_again(tmp_path, monkeypatch):
+    take = atomic.locked
+
+    def remove_first(path, *arguments, **options):
+        path.parent.rmdir()
+        return take(path, *arguments, **options)
+
+    monkeypatch.setattr(atomic, "locked", remove_first)
+    write(tmp_path / "file")
+    assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "whole"
 
 
 def test_many_threads_write_one_file(tmp_path):
