@@ -14,7 +14,7 @@ FLOORS = (
     {"errors", "cpu", "digest", "formatting", "lazy", "predictor", "signals", "terminal"},
     {"lock", "published"},
     {"atomic", "config", "json_values", "kernel", "metrics"},
-    {"checked_files", "weight_files"},
+    {"checked_files", "fitted", "weight_files"},
     {"data"},
     {"extract"},
     {"losses", "scoring"},
