@@ -14,7 +14,10 @@ import pytest
 import inflate_shrink as ins
 
 PACKAGE = Path(ins.__file__).parent
-LOSSES, SCORES = ("ranking", "distillation", "matching"), ("late_interaction", "fragments", "visual_sparta", "scan")
+LOSSES, SCORES = (
+    ("ranking", "distillation", "matching"),
+    ("blocks", "late_interaction", "fragments", "visual_sparta", "scan"),
+)
 PURE = (
     *("formatting", "metrics", "scoring"),
     *(f"losses.{name}" for name in LOSSES),

@@ -4,10 +4,12 @@
   python tools/eval.py --checkpoint runs/demo/B --data data/demo --split test --json B.json
   python tools/eval.py --checkpoint runs/demo/B --fragments 8
   python tools/eval.py --checkpoint runs/demo/C --images 100
+  python tools/eval.py --checkpoint runs/demo/I --blocks --split train --images 1000
 
 Protocols: full, all images of the split at once; first1k, its first 1,000 images (the
 paper's MSCOCO1K); fold5, the mean over consecutive thousands (the usual MSCOCO 1K). A
 cross-BERT scores every pair: measure it on a subset, and what all would cost is printed.
+--blocks tells where a score comes from: words, padding and codes against regions and codes.
 """
 
 from ..atomic import write_json
@@ -38,6 +40,9 @@ def main(argv):
     parser.add_argument(
         "--fragments", type=int, metavar="L", help="score only the first L fragments of each side (Table 6)"
     )
+    parser.add_argument(
+        "--blocks", action="store_true", help="split the score into words, padding and codes, regions and codes"
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the result here")
     add_any_extractor(parser)
     arguments = parser.parse_args(argv)
@@ -45,24 +50,37 @@ def main(argv):
         raise InputError("give -c CONFIG or --checkpoint DIR")
     if arguments.fragments is not None and arguments.fragments < 1:
         raise InputError(f"--fragments must be 1 or more, found {arguments.fragments}")
+    if arguments.blocks and (arguments.protocol or arguments.cross):
+        raise InputError(
+            "--blocks are those of a bi-encoder on all images, or the first --images N of them; leave out "
+            + ("--protocol" if arguments.protocol else "--cross")
+        )
 
     config = load_config(arguments.config, arguments.override) if arguments.config else None
+    from ..engine.blocks import describe_blocks, evaluate_blocks
     from ..engine.checkpoint import open_checkpoint
     from ..engine.evaluate import describe, evaluate_checkpoint
 
     insisted = arguments.any_extractor or bool(config and config.data.any_extractor)
     checkpoint = open_checkpoint(arguments.checkpoint or config.run.dir, insisted)
     source = config or checkpoint.config
-    result = evaluate_checkpoint(
-        checkpoint,
-        arguments.data or source.data.dir,
-        arguments.split or source.data.test_split,
-        arguments.protocol or ("full" if arguments.images or arguments.data else source.data.protocols[0]),
-        arguments.fragments or "all",
-        arguments.images,
-        arguments.cross,
-    )
-    say(describe(result))
+    data_dir, split = arguments.data or source.data.dir, arguments.split or source.data.test_split
+    fragments = arguments.fragments or "all"
+    if arguments.blocks:
+        result = evaluate_blocks(checkpoint, data_dir, split, fragments, arguments.images)
+        say(describe_blocks(result))
+    else:
+        protocol = "full" if arguments.images or arguments.data else source.data.protocols[0]
+        result = evaluate_checkpoint(
+            checkpoint,
+            data_dir,
+            split,
+            arguments.protocol or protocol,
+            fragments,
+            arguments.images,
+            arguments.cross,
+        )
+        say(describe(result))
     if arguments.json:
         write_json(arguments.json, result)
 

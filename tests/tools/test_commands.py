@@ -136,6 +136,21 @@ def test_fragments_split_and_data(chain, evaluate, tmp_path, capsys):
         evaluate(["--checkpoint", f"{directory}/I", "--fragments", "37"])
 
 
+def test_blocks_are_written_and_have_no_protocol(chain, evaluate, tmp_path, capsys):
+    directory, _ = chain
+    evaluate(["--checkpoint", f"{directory}/I", "--blocks", "--json", f"{tmp_path}/I.json"])
+    model, *_ = [each for each in json.loads((tmp_path / "I.json").read_text())["blocks"] if each["text"] == "all"][
+        ::-1
+    ]
+    assert capsys.readouterr().out.startswith("3 images, 15 captions of split test; text: ")
+    evaluate(["--checkpoint", f"{directory}/I", "--json", f"{tmp_path}/I.json"])
+    whole = json.loads((tmp_path / "I.json").read_text())
+    assert {key: model[key] for key in ("t2i", "i2t", "rsum")} == {key: whole[key] for key in ("t2i", "i2t", "rsum")}
+    for option in (["--protocol", "fold5"], ["--cross"]):
+        with pytest.raises(InputError, match=f"--blocks are those of a bi-encoder .*; leave out {option[0]}"):
+            evaluate(["--checkpoint", f"{directory}/I", "--blocks", *option])
+
+
 def test_config_says_where_to_evaluate(chain, evaluate, tiny_data, capsys):
     directory, _ = chain
     with pytest.raises(InputError, match="no such data set"):
