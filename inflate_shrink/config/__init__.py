@@ -1,6 +1,6 @@
 """Typed configuration, from YAML files, rows of the paper by name, and ``-o key=value``."""
 
-from .load import config_from_dict, differences, flatten, load_config, student_config, to_dict
+from .load import config_from_dict, differences, flatten, in_effect, load_config, student_config, to_dict
 from .rows import is_row, split_reference
 from .schema import (
     KEYS,

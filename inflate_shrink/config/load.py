@@ -18,7 +18,7 @@ from typing import Literal, Union
 
 from ..errors import InputError, nearest
 from .rows import row_file, row_layer, split_reference
-from .schema import KEYS, Config, out_of_range
+from .schema import KEYS, Config, DistillConfig, out_of_range
 from .yaml_files import LONGEST_NAME, is_name, parse_yaml, read_yaml
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -60,6 +60,14 @@ def student_config(config: Config) -> Config:
         return config
     model, distill = replace(config.model, init=config.distill.student_init), replace(config.distill, student_init="")
     return replace(config, model=model, distill=distill)
+
+
+def in_effect(config: Config) -> Config:
+    """Return a config with the defaults in keys of distillation that decide nothing of its weights: without a teacher
+    in all, without codes in ``distill.share_codes``."""
+    if not config.distill.teacher:
+        return replace(config, distill=DistillConfig())
+    return config if config.model.codes else replace(config, distill=replace(config.distill, share_codes=False))
 
 
 def differences(old: Config, new: Config, ignore: typing.Sequence[str] = ()) -> list[str]:

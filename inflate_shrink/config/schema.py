@@ -97,6 +97,7 @@ class DistillConfig:
     temperature_is: Literal["multiplier", "divisor"] = key("multiplier")
     student_init: str = key("")  # what students take for model.init; empty: model.init itself
     share_inputs: bool = key(True)  # embeddings and region projection are the teacher's, frozen
+    share_codes: bool = key(False)  # inflating codes are the first of the teacher's, frozen
     teacher_dropout: bool = key(False)
     # GB of disk for the teacher's fragments; where they fit they are float16, which moves the targets by 1e-4
     cache_gb: float = key(4.0, least=0)

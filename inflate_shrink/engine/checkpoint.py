@@ -28,7 +28,7 @@ import paddle
 import yaml
 
 from ..atomic import atomic_path, atomic_symlink
-from ..config import Config, config_from_dict, read_yaml, to_dict
+from ..config import Config, config_from_dict, flatten, read_yaml, to_dict
 from ..data.extractors import same_extractor
 from ..data.store import Store, open_store
 from ..data.text import CaptionTokenizer
@@ -215,6 +215,7 @@ def _open(directory: Path) -> Checkpoint:
                 raise ValueError(f"{key} is {state.get(key)!r}, expected a number of 1 or more")
     except (ValueError, RecursionError) as error:
         raise InputError(f"{directory}: state.json or config.yaml is damaged: {error}") from None
+    values = {**flatten(to_dict(Config())), **flatten(values)}  # without keys that are younger than the checkpoint
     return Checkpoint(directory, config_from_dict(values, str(directory / "config.yaml")), state)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import paddle
 
-from ..config import Config, ModelConfig, student_config
+from ..config import Config, DistillConfig, ModelConfig, student_config
 from ..data.tokenized import TrainingData, open_training_data
 from ..errors import InputError
 from ..lock import locked
@@ -48,14 +48,12 @@ def distill(config: Config, resume: bool = False) -> None:
         raise InputError(f"distill.teacher is empty: {way}")
     data = _open_data(config)
     checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher", config.data.any_extractor)
-    if config.model.init == "teacher" or config.distill.share_inputs:
-        check_sizes(config.model, checkpoint.config.model)  # now, before the teacher's fragments are written
+    check_shared(config, checkpoint.config.model)  # now, before the teacher's fragments are written
     with _run_directory(config) as progress:
         teacher = Teacher(config.distill, checkpoint)
         teacher.prepare(data, Path(config.run.dir) / "teacher_fragments", progress.log)
         model, linear = _initial_model(config, data, teacher.model, progress)
-        if config.distill.share_inputs:
-            _share_inputs(model, teacher.model)
+        share(config.distill, model, teacher.model)
         objective = DistillationObjective(config.distill, teacher)
         _conclude(config, fit(config, data, model, objective, progress, resume), linear, progress)
 
@@ -120,12 +118,14 @@ def _copy_weights(model: DualEncoder, other: DualEncoder) -> None:
     model.set_state_dict({**own, **fitting})
 
 
-def _share_inputs(model: DualEncoder, teacher: DualEncoder) -> None:
-    """Take the teacher's word embeddings and region projection, frozen (as released)."""
-    for part in ("text_embedding", "region_embedding"):
-        layer = getattr(model, part)
-        layer.set_state_dict(getattr(teacher, part).state_dict())
-        for parameter in layer.parameters():
+def share(config: DistillConfig, model: DualEncoder, teacher: DualEncoder) -> None:
+    """Take the teacher's word embeddings and region projection, and its first codes, frozen (as released)."""
+    parts = ["text_embedding", "region_embedding"] if config.share_inputs else []
+    parts += ["codes"] if config.share_codes and model.codes else []
+    for part in parts:
+        layer, given = getattr(model, part), getattr(teacher, part).state_dict()
+        for name, parameter in layer.named_parameters():
+            parameter.set_value(given[name][: len(parameter)])
             parameter.stop_gradient = True
 
 
@@ -155,5 +155,16 @@ def check_sizes(model: ModelConfig, other: ModelConfig, where: str = "", name: s
     for key in ("hidden", "layers", "heads", "ffn"):
         ours, theirs = getattr(model, key), getattr(other, key)
         if ours != theirs:
-            takes = f"{theirs} in {name} whose weights it takes (model.init, distill.share_inputs)"
+            takes = f"{theirs} in {name} whose weights it takes (model.init, distill.share_inputs, distill.share_codes)"
             raise InputError(f"{where}model.{key} is {ours}, but {takes}; they must be equal")
+
+
+def check_shared(config: Config, teacher: ModelConfig, where: str = "", name: str = "the teacher") -> None:
+    """Raise InputError if a student cannot take what its config says is its teacher's."""
+    shares_codes = config.distill.share_codes and config.model.codes > 0
+    if config.model.init == "teacher" or config.distill.share_inputs or shares_codes:
+        check_sizes(config.model, teacher, where, name)
+    if shares_codes and config.model.codes > teacher.codes:
+        takes = f"{name} whose codes it takes has {teacher.codes}"
+        way = "give it as many or fewer, or codes of its own with distill.share_codes=false"
+        raise InputError(f"{where}model.codes is {config.model.codes}, but {takes}; {way}")

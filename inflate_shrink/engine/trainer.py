@@ -13,7 +13,7 @@ from typing import Iterator
 
 import paddle
 
-from ..config import NOTHING, RESULT, Config, differences, keys_deciding
+from ..config import NOTHING, RESULT, Config, differences, in_effect, keys_deciding
 from ..data.batches import Batch, batches_per_epoch, epoch_batches, prefetch
 from ..data.tokenized import TrainingData
 from ..errors import InputError
@@ -210,7 +210,7 @@ def _restore(
     """Fill everything from RUN/last, or the newest checkpoint that is not damaged; returns its state."""
     found = open_newest(run_dir)
     checkpoint = found.checkpoint
-    changed = differences(checkpoint.config, config, ignore=keys_deciding(RESULT, NOTHING))
+    changed = differences(in_effect(checkpoint.config), in_effect(config), ignore=keys_deciding(RESULT, NOTHING))
     if changed:
         raise InputError(f"{run_dir} was started with another config ({'; '.join(changed)}): choose another run.dir")
     if checkpoint.state.get("data") != data:

@@ -28,8 +28,8 @@ from ..config import (
     WEIGHTS,
     Config,
     DataConfig,
-    DistillConfig,
     flatten,
+    in_effect,
     is_name,
     is_row,
     keys_deciding,
@@ -42,7 +42,7 @@ from ..config import (
 from ..data.store import open_store
 from ..digest import hex_digest
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
-from ..engine.steps import check_sizes
+from ..engine.steps import check_shared, check_sizes
 from ..errors import InputError, nearest
 from .result import finished_result
 
@@ -50,7 +50,7 @@ CONFIGS = Path("configs")
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
 # In a step's key only if another: older runs are found.
-_YOUNG = {key: KEYS[key].default for key in ("run.eval_epochs", "distill.cache_gb")}
+_YOUNG = {key: KEYS[key].default for key in ("run.eval_epochs", "distill.cache_gb", "distill.share_codes")}
 
 
 class PipelineFile(NamedTuple):
@@ -215,8 +215,7 @@ def _plan_seed(pipeline, rows: Path, runs: Path, overrides, data: _Fingerprints,
 
 def _load(row: str, overrides) -> Config:
     config = load_config(row, overrides)
-    # an override of a student's setting is none of a step's without a teacher
-    return student_config(config) if config.distill.teacher else replace(config, distill=DistillConfig())
+    return in_effect(student_config(config) if config.distill.teacher else config)
 
 
 def _in_order(configs: dict[str, Config], names: dict[str, str]) -> list[str]:
@@ -313,9 +312,10 @@ def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
                 f"step {name}: scores {ours} fragments, its teacher {source.name} only {theirs}; "
                 f"give it model.fragments of {theirs} or less"
             )
-    takes_weights = key == "model.init" or config.model.init == "teacher" or config.distill.share_inputs
-    if takes_weights:
+    if key == "model.init":
         check_sizes(config.model, source.model, f"step {name}: ", source.name)
+    else:
+        check_shared(config, source.model, f"step {name}: ", source.name)
 
 
 def is_finished(step: Step) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inflate_shrink.config import Config, config_from_dict, differences, load_config, to_dict
+from inflate_shrink.config import Config, config_from_dict, differences, in_effect, load_config, to_dict
 from inflate_shrink.errors import InputError
 
 
@@ -45,6 +45,19 @@ def test_numbers_as_yaml_reads_them(write):
 def test_round_trip(write):
     config = load_config(write("model: {codes: 32}\nrecipe: paper"), ["optim.decay_epochs=[3, 5]"])
     assert config_from_dict(to_dict(config), "test") == config
+
+
+def test_what_decides_nothing_is_no_difference(write):
+    base = load_config(write(""), ["distill.teacher=I", "distill.share_codes=false"])
+    shared = load_config(write(""), ["distill.teacher=I"])
+    assert in_effect(base) == in_effect(shared) != shared  # it has no codes
+    codes = [
+        load_config(write("model: {codes: 8}"), ["distill.teacher=I", f"distill.share_codes={said}"])
+        for said in ("true", "false")
+    ]
+    assert in_effect(codes[0]) == codes[0] != in_effect(codes[1])
+    alone = load_config(write("distill: {teacher_temperature: 2}"))
+    assert in_effect(alone).distill == Config().distill
 
 
 def test_differences_name_keys(write):

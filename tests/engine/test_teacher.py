@@ -245,6 +245,24 @@ def test_shared_inputs_are_the_teachers_and_stay(tiny_config, trained, tmp_path)
         assert np.array_equal(value.numpy(), teacher[name].numpy()) == shared, name
 
 
+def weights(run):
+    return {name: value.numpy() for name, value in open_checkpoint(run).load_model().state_dict().items()}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_shared_codes_are_the_teachers_first_and_stay(tiny_config, trained, tmp_path, shared):
+    overrides = f"distill.share_codes={str(shared).lower()}", "model.codes=2", "optim.epochs=1"
+    distill(tiny_config(*overrides, f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}"))
+    student, teacher = weights(tmp_path / "run"), weights(trained(*COUNTED))
+    for name in ("codes.text", "codes.image"):
+        assert student[name].shape == (2, 16) and np.array_equal(student[name], teacher[name][:2]) == shared
+
+
+def test_more_codes_than_the_teacher_has_are_refused(tiny_config, trained, tmp_path):
+    message = "model.codes is 4, but the teacher whose codes it takes has 3; .* with distill.share_codes=false"
+    refused(tiny_config, tmp_path, message, "model.codes=4", f"distill.teacher={trained(*COUNTED)}")
+
+
 def test_student_that_starts_from_the_teacher(tiny_config, trained, tmp_path):
     overrides = [
         "model.init=teacher",

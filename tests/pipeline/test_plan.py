@@ -85,6 +85,8 @@ def test_a_directory_stands_for_all_that_decides_the_weights(pipeline, own_data)
         True,
         False,
     ]
+    # Its students have no codes that could be the teacher's.
+    assert directories("distill.share_codes=false") == first
     # Another pipeline, the same steps.
     assert directories(steps=("I-B", "B", "I")) == [
         *first,
@@ -177,6 +179,13 @@ def test_a_student_of_scores_alone_may_have_other_sizes(pipeline):
         "I-B": {**ROWS["I-B"], "distill": {"teacher": "runs/x/I", "share_inputs": False}},
     }
     assert names(plan(pipeline(["I", "I-B"], changed=changed), "runs")) == ["I", "I-B"]
+
+
+def test_codes_are_the_teachers_or_the_students_own(pipeline):
+    changed = {"B": {**ROWS["B"], "model": {"codes": 5, "fragments": 8}, "distill": {"teacher": "runs/x/I"}}}
+    with pytest.raises(InputError, match="step B: model.codes is 5, but I whose codes it takes has 4"):
+        plan(pipeline(["I", "B"], changed=changed), "runs")
+    assert names(plan(pipeline(["I", "B"], changed=changed), "runs", ["distill.share_codes=false"])) == ["I", "B"]
 
 
 @pytest.mark.parametrize(
