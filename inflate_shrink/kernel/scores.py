@@ -11,7 +11,7 @@ from ..errors import InputError
 from .compiled import call, not_stored, path_number, thread_count
 from .stored import PRECISIONS, StoredFragments, checked, decode_rows, round_to
 
-_BEST_ROW, _BEST_FRAGMENT, _EACH = 0, 1, 2  # Reduce of csrc/problem.h
+BEST_ROW, BEST_FRAGMENT, _EACH = 0, 1, 2  # Reduce of csrc/problem.h
 _BLOCK = 1 << 22  # products at a time, without the library
 
 
@@ -52,7 +52,7 @@ def scores(
         return _with_numpy(queries, rows, chosen, stored)
     lengths = [len(query) for query in queries]
     starts, offsets = np.cumsum([0, *lengths], dtype=np.int64), rows.offsets
-    reduce = _BEST_ROW if stored == "image" else _BEST_FRAGMENT
+    reduce = BEST_ROW if stored == "image" else BEST_FRAGMENT
     if one_row_each(offsets) and all(length == 1 for length in lengths):
         reduce = _EACH
     count = len(rows) if chosen is None else len(chosen)
@@ -64,7 +64,7 @@ def scores(
         rows.values, rows.scales, len(rows.values), offsets, row_bytes, chosen, count, out, ctypes.c_int(threads),
     )  # fmt: skip
     # What the center adds is the same for all items, but where each row chooses its best fragment.
-    if rows.center is not None and reduce != _BEST_FRAGMENT:
+    if rows.center is not None and reduce != BEST_FRAGMENT:
         out += np.array([bias[begin:end].sum() for begin, end in zip(starts, starts[1:])], np.float32)[:, None]
     return out
 

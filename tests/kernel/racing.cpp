@@ -9,6 +9,8 @@
 #include "threads.h"
 
 using inflate_shrink::in_parallel;
+using inflate_shrink::Team;
+using inflate_shrink::with_team;
 
 namespace {
 
@@ -22,6 +24,25 @@ int parts_missed(int caller) {
     });
     for (int times : done) missed += times != 1;
   }
+  return missed;
+}
+
+// Rounds of a team are over before the next begins, and no two of its members are one.
+int rounds_missed(int caller) {
+  int missed = 0;
+  for (int call = 0; call < 100; call++)
+    with_team(1 + (caller + call) % 4, [&](Team& team) {
+      std::vector<int> done(40), by_member(team.size());
+      for (int round = 1; round <= 10; round++) {
+        team.each(done.size(), 3, [&](int64_t begin, int64_t end, int member) {
+          for (int64_t i = begin; i < end; i++) done[i]++, by_member[member]++;
+        });
+        for (int times : done) missed += times != round;
+      }
+      int all = 0;
+      for (int times : by_member) all += times;
+      missed += all != 400;
+    });
   return missed;
 }
 
@@ -42,7 +63,7 @@ bool fails(int threads) {
 int main() {
   std::vector<int> missed(4);
   std::vector<std::thread> callers;
-  for (int caller = 0; caller < 4; caller++) callers.emplace_back([&missed, caller] { missed[caller] = parts_missed(caller); });
+  for (int caller = 0; caller < 4; caller++) callers.emplace_back([&missed, caller] { missed[caller] = parts_missed(caller) + rounds_missed(caller); });
   for (std::thread& caller : callers) caller.join();
   for (int parts : missed)
     if (parts) return 1;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "library.h"
@@ -269,6 +270,59 @@ void check_code_table() {
         }
 }
 
+// A cascade of two parts finds what a plain loop finds among the best of the plain products of the lanes.
+void check_cascade() {
+  std::mt19937 generator(7);
+  for (int64_t bits : {8, 4})
+    for (int64_t rank : {1, 8, 37}) {
+      const int64_t dim = 5, of_item = 3, k = 4, kept = 20, zero = 1 << (bits - 1), in_word = 32 / bits, block_words = (rank + in_word - 1) / in_word;
+      const Lengths sizes = {85, 3};
+      Floats vector(rank, 0.5f);
+      vector[rank - 1] = 127;  // rounds to itself
+      const Floats query = random_vectors(2, dim), bias(2);
+      const Encoded rounded = encode(query, 2, dim, INT8);
+      std::vector<std::vector<uint32_t>> lanes;
+      std::vector<Floats> scales;
+      std::vector<Encoded> rows;
+      std::vector<Lengths> offsets;
+      std::vector<std::pair<double, double>> expected;  // by the vector, and exactly
+      for (int64_t items : sizes) {
+        const int64_t blocks = (items + 15) / 16;
+        lanes.emplace_back(blocks * block_words * 16), scales.emplace_back(blocks * 16, 1.0f);
+        rows.push_back(encode(random_vectors(items * of_item, dim), items * of_item, dim, INT8)), offsets.push_back(offsets_of(Lengths(items, of_item)));
+        const std::vector<double> exact = reference(rows.back(), offsets.back(), rounded, bias, {0, 2}, dim, BEST_ROW);
+        for (int64_t item = 0; item < items; item++) {
+          double product = 0;
+          for (int64_t d = 0; d < rank; d++) {
+            const uint32_t number = generator() % (1u << bits), word = d / in_word, half = d % in_word / 4, place = 8 * (d % 4) + 4 * half;
+            lanes.back()[((item / 16) * block_words + word) * 16 + item % 16] |= number << place;
+            product += (static_cast<double>(number) - zero) * std::nearbyint(vector[d]);
+          }
+          expected.push_back({product, exact[item]});
+        }
+      }
+      std::vector<is_part> parts;
+      for (size_t p = 0; p < sizes.size(); p++)
+        parts.push_back({sizes[p], nullptr, lanes[p].data(), scales[p].data(), nullptr, nullptr, nullptr, 0, rows[p].bytes, rows[p].scales.data(),
+                         offsets[p].data(), offsets[p].back()});
+      Lengths order(expected.size());
+      for (size_t i = 0; i < order.size(); i++) order[i] = i;
+      std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return expected[a].first > expected[b].first; });
+      order.resize(kept);
+      std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return expected[a].second > expected[b].second; });
+      const is_collection collection = {parts.data(), 2, bits, block_words, 0, INT8, BEST_ROW, rows[0].row_bytes / 4, dim};
+      const is_cascade_query asked = {vector.data(), rank, nullptr, 0, query.data(), bias.data(), 2, kept, 0, k, std::numeric_limits<float>::infinity()};
+      for (int path = 0; is_path_name(path); path++)
+        for (int threads : {1, 3}) {
+          Lengths found(k), counted(4);
+          Floats scores(k);
+          expect(is_cascade(path, &collection, &asked, threads, found.data(), scores.data(), counted.data()) == 0, "status of a cascade");
+          expect(counted == Lengths({kept, kept, kept, k}), "stages of a cascade");
+          for (int64_t i = 0; i < k; i++) expect(found[i] == order[i], std::string("cascade by ") + is_path_name(path));
+        }
+    }
+}
+
 void check_best_rows() {
   const float lowest = -std::numeric_limits<float>::infinity();
   const Floats scores = {3, lowest, 7, 3, 3, -2, 7.000001f, 0, lowest};
@@ -300,6 +354,7 @@ int main() {
   check_rounding();
   check_codes();
   check_code_table();
+  check_cascade();
   check_best_rows();
   check_fork();
   std::printf("%lld comparisons\n", static_cast<long long>(compared));

@@ -6,6 +6,43 @@
 
 extern "C" {
 
+// Some items of a cascade: a segment of an index. Items are numbered through all parts.
+struct is_part {
+  int64_t items;
+  const uint8_t* skipped;        // (items,), or null: none
+  const void* lanes;             // (ceil(items / 16), block_words, 16) words, see lanes.h
+  const float* lane_scales;      // (ceil(items / 16), 16)
+  const void* pooled;            // rows of int8, or null
+  const float* pooled_scales;
+  const int64_t* pooled_offsets;
+  int64_t pooled_stored;
+  const void* rows;
+  const float* scales;           // of int8 only
+  const int64_t* offsets;
+  int64_t stored;
+};
+
+struct is_collection {
+  const is_part* parts;
+  int64_t count;
+  int64_t bits, block_words;              // of the lanes: 8 or 4
+  int64_t pooled_words;                   // of a row
+  int64_t precision, reduce, row_words;   // of the rows; reduce: BEST_ROW or BEST_FRAGMENT
+  int64_t dim;                            // of fragments
+};
+
+struct is_cascade_query {
+  const float* vector;  // (vector_dim,): what is multiplied with the lanes
+  int64_t vector_dim;
+  const float* merged;  // (merged_count, dim): what is compared with pooled rows
+  int64_t merged_count;
+  const float* fragments;  // (count, dim)
+  const float* bias;       // (count,): added to each fragment's products with BEST_FRAGMENT
+  int64_t count;
+  int64_t kept, pooled_kept, k;  // best items that each stage leaves, 1 or more; pooled_kept 0: no such stage
+  float margin;                  // see Cascade::exact; infinite: all that are left are scored exactly
+};
+
 // Changes with this file; inflate_shrink/kernel/compiled.py expects the same number.
 int is_interface();
 
@@ -30,6 +67,10 @@ int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t
 
 // Rows of the `best` highest of `count` scores (1 to count), ascending; of equal scores the lower rows. NaN is above or below all others.
 int is_best_rows(const float* scores, int64_t count, int64_t best, int64_t* rows);
+
+// The k best items by a cascade, best first: their numbers and exact scores. counted: how many items each of the three stages
+// left or scored, and how many there are of the best. Of equal scores the lower number is better.
+int is_cascade(int path, const is_collection* collection, const is_cascade_query* query, int threads, int64_t* numbers, float* scores, int64_t* counted);
 
 // Rounds (rows, dim) numbers to a precision, (rows, row_bytes) with padding; scales for int8.
 int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t dim, void* out, int64_t row_bytes, float* scales, int threads);

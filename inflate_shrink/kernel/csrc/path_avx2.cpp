@@ -6,11 +6,12 @@
 #pragma GCC target("avx2,fma")
 #endif
 #include "codes.h"
+#include "lanes_avx2.h"
 #include "ops_avx2.h"
 
 namespace inflate_shrink {
 
-const Path AVX2 = {"avx2", {operations<VectorFloat32<Avx2>>(), operations<VectorBfloat16<Avx2>>(), operations<VectorInt8<Avx2>>()}, score_codes};
+const Path AVX2 = {"avx2", {operations<VectorFloat32<Avx2>>(), operations<VectorBfloat16<Avx2>>(), operations<VectorInt8<Avx2>>()}, score_codes, scan_of<LanesAvx2>()};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

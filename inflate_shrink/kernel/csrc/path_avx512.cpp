@@ -6,11 +6,12 @@
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl")
 #endif
 #include "codes.h"
+#include "lanes_avx512.h"
 #include "ops_avx512.h"
 
 namespace inflate_shrink {
 
-const Path AVX512 = {"avx512", {operations<VectorFloat32<Avx512>>(), operations<VectorBfloat16<Avx512>>(), operations<VectorInt8<Avx512>>()}, score_codes};
+const Path AVX512 = {"avx512", {operations<VectorFloat32<Avx512>>(), operations<VectorBfloat16<Avx512>>(), operations<VectorInt8<Avx512>>()}, score_codes, scan_of<LanesAvx512>()};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

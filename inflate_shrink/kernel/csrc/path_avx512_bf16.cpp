@@ -6,12 +6,13 @@
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")
 #endif
 #include "codes.h"
+#include "lanes_avx512_vnni.h"
 #include "ops_avx512_bf16.h"
 #include "ops_avx512_vnni.h"
 
 namespace inflate_shrink {
 
-const Path AVX512_BF16 = {"avx512_bf16", {operations<VectorFloat32<Avx512>>(), operations<Avx512DotBfloat16>(), operations<Avx512Vnni>()}, score_codes};
+const Path AVX512_BF16 = {"avx512_bf16", {operations<VectorFloat32<Avx512>>(), operations<Avx512DotBfloat16>(), operations<Avx512Vnni>()}, score_codes, scan_of<LanesAvx512Vnni>()};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

@@ -6,11 +6,12 @@
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 #endif
 #include "codes.h"
+#include "lanes_avx512_vnni.h"
 #include "ops_avx512_vnni.h"
 
 namespace inflate_shrink {
 
-const Path AVX512_VNNI = {"avx512_vnni", {operations<VectorFloat32<Avx512>>(), operations<VectorBfloat16<Avx512>>(), operations<Avx512Vnni>()}, score_codes};
+const Path AVX512_VNNI = {"avx512_vnni", {operations<VectorFloat32<Avx512>>(), operations<VectorBfloat16<Avx512>>(), operations<Avx512Vnni>()}, score_codes, scan_of<LanesAvx512Vnni>()};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

@@ -63,11 +63,41 @@ struct Codes {
   int64_t lanes;           // a multiple of 32
 };
 
+// Items of one vector each, 16 side by side: see lanes.h.
+struct Lanes {
+  static constexpr int ITEMS = 16;  // of a block
+  const uint32_t* words;            // (blocks, block_words, ITEMS): numbers of 8 or 4 bits, with 128 or 8 added
+  const float* scales;              // (blocks, ITEMS): of an item's products
+  int64_t block_words;
+  int64_t bits;
+};
+
+struct LaneVector {
+  const uint32_t* words;  // [four dimensions][plane]
+  int32_t start;          // of a sum of products: takes away what was added to the stored numbers
+  float scale;
+};
+
+struct Scored {
+  float score;
+  int64_t item;
+};
+
+struct Scan {  // of Lanes
+  int planes;  // words of a vector for four of its dimensions
+  // Packs a vector, which is rounded in place; `sum` is that of its rounded numbers. Returns their scale.
+  float (*pack)(float* vector, int64_t dims, uint32_t* words, int32_t* sum);
+  // Writes the items of blocks `begin` to `end` whose score is at least the threshold to `out`, where all have room, and
+  // returns how many.
+  int64_t (*scan)(const Lanes&, const LaneVector&, int64_t begin, int64_t end, float threshold, Scored* out);
+};
+
 struct Path {
   const char* name;
   Operations of[PRECISIONS];
   // Sums over the lanes of the best byte among an item's rows, out[i].
   void (*score_codes)(const Codes&, int64_t begin, int64_t end, float* out);
+  Scan scan;
 };
 
 extern const Path PORTABLE;

@@ -9,12 +9,13 @@ import numpy as np
 
 from ...errors import InputError
 from ...kernel import encode_rows
+from ...kernel.lanes import encode_lanes
 from .ids import format_lines
 from .settings import UINT16, FieldSettings, IndexSettings
 
 
 class EncodedRows(NamedTuple):
-    """The rows of n items in one field, as they are stored: R of w numbers each."""
+    """The rows of n items in one field, as they are stored, those of LANES not yet side by side: R of w numbers each."""
 
     values: np.ndarray  # (R, w), or (R,) numbers of centroids
     scales: np.ndarray | None  # (R,) float32
@@ -75,4 +76,10 @@ def _encode(
     if len(wrong):
         row = int(np.searchsorted(np.cumsum(lengths), wrong[0], side="right"))
         raise InputError(f"{item} {ids[row]!r}: field {name}: holds a number that is NaN, infinite or too large")
+    if kind.bits:
+        if lengths.max() > 1:
+            raise InputError(f"{item} {ids[int(lengths.argmax())]!r}: field {name}: has more than one vector")
+        return EncodedRows(
+            *encode_lanes(values if kind.center is None else values - kind.center_vector, kind.bits), lengths
+        )
     return EncodedRows(*encode_rows(values, kind.precision, center=kind.center_vector), lengths)

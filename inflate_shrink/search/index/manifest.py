@@ -15,7 +15,10 @@ from ...errors import InputError
 from ...json_values import parse_json
 from .manifest_values import DELETED, HOLDS, SEGMENTS, Manifest, parse_manifest
 
-FORMAT, KIND = 1, "late_interaction"
+FORMAT, KIND = (
+    2,
+    "late_interaction",
+)  # indexes without fields in LANES are written as format 1, which older versions read
 MANIFEST = "manifest.json"
 LISTED = FileList(MANIFEST, "index")
 _AGAIN = "copy or build the index again"
@@ -26,7 +29,8 @@ Result = TypeVar("Result")
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the content of the file; raises InputError if a text of the settings or a file name is not Unicode."""
-    values = {"format": FORMAT, "kind": KIND, **asdict(manifest)}
+    in_lanes = any(field.bits for field in manifest.settings.fields.values())
+    values = {"format": FORMAT if in_lanes else 1, "kind": KIND, **asdict(manifest)}
     values["settings"] = {HOLDS if key == "holds" else key: value for key, value in values["settings"].items()}
     text = json.dumps(values, indent=1, ensure_ascii=False)
     try:

@@ -102,9 +102,12 @@ def _require_sizes(kept: JsonMapping, entry: SegmentEntry, settings: IndexSettin
     }
     for field, kind in settings.fields.items():
         rows = entry.rows[field]
-        sizes[f"{field}.rows"] = (rows * kind.row_bytes,) * 2
-        if kind.precision == "int8":
-            sizes[f"{field}.scales"] = (4 * rows,) * 2
+        stored = kind.stored_rows(rows)
+        sizes[f"{field}.rows"] = (stored * kind.row_bytes,) * 2
+        if kind.has_scales:
+            sizes[f"{field}.scales"] = (4 * stored,) * 2
+        if kind.bits and entry.rows_per_item.get(field) != 1:
+            raise kept.damaged("rows_per_item", f"{field} does not hold one vector an item")
         if field not in entry.rows_per_item:
             sizes[f"{field}.offsets"] = (8 * (entry.items + 1),) * 2
     expected = {f"{SEGMENTS}/{entry.name}/{name}": bounds for name, bounds in sizes.items()}

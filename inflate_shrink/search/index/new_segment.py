@@ -8,8 +8,9 @@ import numpy as np
 
 from ...atomic import fsync
 from ...checked_files import FileEntry, FileWriter
+from ...kernel.lanes import ITEMS, interleave
 from .ids import HEADER, id_bytes, make_lookup
-from .incoming import EncodedItems
+from .incoming import EncodedItems, EncodedRows
 from .manifest_values import DELETED, SEGMENTS, SegmentEntry
 from .settings import IndexSettings
 
@@ -33,6 +34,7 @@ class NewSegment:
         self._count = 0
         self._lines: list[np.ndarray] = []  # lengths in bytes
         self._lengths: dict[str, list[np.ndarray]] = {field: [] for field in self._fields}
+        self._tails: dict[str, EncodedRows] = {}  # of fields in LANES: items that fill no block yet
         self._append("ids.tsv", HEADER)
 
     def __len__(self) -> int:
@@ -45,10 +47,13 @@ class NewSegment:
         self._lines.append(np.array([len(line) for line in items.lines]))
         self._append("ids.tsv", b"".join(items.lines))
         for field, stored in items.fields.items():
+            self._lengths[field].append(stored.lengths)
+            if self._fields[field].bits:
+                self._append_lanes(field, stored)
+                continue
             self._append(f"{field}.rows", stored.values)
             if stored.scales is not None:
                 self._append(f"{field}.scales", stored.scales)
-            self._lengths[field].append(stored.lengths)
 
     def finish(self, commit: str) -> SegmentEntry:
         """Write the rest; all is on disk when this returns, but for the directories ``segments`` and ``deleted``."""
@@ -56,6 +61,8 @@ class NewSegment:
         self._append(
             "ids.lookup", make_lookup(id_bytes(list(self.numbers)), np.fromiter(self.numbers.values(), np.int64))
         )
+        for field, tail in list(self._tails.items()):
+            self._append_block(field, tail.values, tail.scales)
         rows, rows_per_item = {}, {}
         for field, parts in self._lengths.items():
             lengths = np.concatenate(parts)
@@ -75,6 +82,21 @@ class NewSegment:
         """Leave the files as they are, to be removed."""
         for file in self._files.values():
             file.close()
+
+    def _append_lanes(self, field: str, stored: EncodedRows) -> None:
+        """Write the blocks that are full; the rest waits for more items, or the end."""
+        before = self._tails.pop(field, None)
+        values, scales = stored.values, stored.scales
+        if before is not None:
+            values, scales = np.concatenate([before.values, values]), np.concatenate([before.scales, scales])
+        full = len(values) // ITEMS * ITEMS
+        self._append_block(field, values[:full], scales[:full])
+        if full < len(values):
+            self._tails[field] = EncodedRows(values[full:], scales[full:], stored.lengths)
+
+    def _append_block(self, field: str, values: np.ndarray, scales: np.ndarray) -> None:
+        self._append(f"{field}.rows", interleave(values))
+        self._append(f"{field}.scales", np.pad(scales, (0, -len(scales) % ITEMS)))
 
     def _append(self, name: str, data) -> None:
         if name not in self._files:

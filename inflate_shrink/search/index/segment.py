@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...kernel import StoredFragments
+from ...kernel.lanes import ITEMS, LaneVectors, rows_of_lanes
 from .ids import IdTable, hash_ids, id_bytes, ranges
 from .incoming import EncodedItems, EncodedRows
 from .manifest import LISTED, check_files
@@ -59,8 +60,9 @@ class Segment:
         """Return how many bytes its files have."""
         return sum(entry.size for entry in self.entry.files.values())
 
-    def stored(self, field: str) -> StoredFragments:
-        """Return the rows of all N items; their values are (R,) uint16 in a field of nearest centroids.
+    def stored(self, field: str) -> StoredFragments | LaneVectors:
+        """Return the rows of all N items; their values are (R,) uint16 in a field of nearest centroids, and they are
+        LaneVectors in one of LANES.
 
         Raises InputError if there is no such field.
         """
@@ -89,8 +91,12 @@ class Segment:
             fields = {name: _encoded(rows, chosen) for name, rows in self._stored.items()}
             yield EncodedItems([self.ids[number] for number in chosen], lines, fields)
 
-    def _map_stored(self, name: str, field: FieldSettings) -> StoredFragments:
+    def _map_stored(self, name: str, field: FieldSettings) -> StoredFragments | LaneVectors:
         entry = self.entry
+        if field.bits:
+            words = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.items))
+            scales = self._map(f"{name}.scales", np.float32).reshape(-1, ITEMS)
+            return LaneVectors(words, scales, entry.items, field.dim, field.bits, field.center_vector)
         if name in entry.rows_per_item:
             offsets = np.arange(entry.items + 1, dtype=np.int64) * entry.rows_per_item[name]
         else:
@@ -99,7 +105,7 @@ class Segment:
             if offsets[0] != 0 or offsets[-1] != entry.rows[name] or (offsets[1:] <= offsets[:-1]).any():
                 raise LISTED.changed(self._directory / f"{name}.offsets")
         values = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.rows[name]))
-        scales = self._map(f"{name}.scales", np.float32) if field.precision == "int8" else None
+        scales = self._map(f"{name}.scales", np.float32) if field.has_scales else None
         return StoredFragments(values, scales, offsets, field.precision, field.dim, field.center_vector)
 
     def _map(self, name: str, dtype) -> np.ndarray:
@@ -136,7 +142,10 @@ def _map_file(path: Path, dtype) -> np.ndarray:
         raise LISTED.unreadable(error, path) from None
 
 
-def _encoded(rows: StoredFragments, chosen: np.ndarray) -> EncodedRows:
+def _encoded(rows: StoredFragments | LaneVectors, chosen: np.ndarray) -> EncodedRows:
+    if isinstance(rows, LaneVectors):
+        scales = rows.scales.reshape(-1)[chosen]
+        return EncodedRows(rows_of_lanes(rows.words, chosen), scales, np.ones(len(chosen), np.int64))
     begins = rows.offsets[chosen]
     lengths = rows.offsets[chosen + 1] - begins
     places = ranges(begins, lengths)

@@ -9,15 +9,18 @@ import numpy as np
 
 from ...errors import InputError
 from ...kernel import PRECISIONS, ROW_DTYPE, row_width
+from ...kernel.lanes import ITEMS, lane_words
 
 UINT16 = "uint16"  # the precision of a field of numbers of nearest centroids, which are kept as they come
+LANES = {"int8x16": 8, "int4x16": 4}  # and of fields of one vector an item, 16 items side by side: bits of a number
 
 
 @dataclass(frozen=True)
 class FieldSettings:
     """The rows of one field.
 
-    precision: float32, bfloat16 or int8 vectors of ``dim`` dimensions, or UINT16 with ``dim`` 1. center: (dim,) numbers
+    precision: float32, bfloat16 or int8 vectors of ``dim`` dimensions, one vector an item in LANES, or UINT16 with
+    ``dim`` 1. center: (dim,) numbers
     that are taken from every vector before it is rounded, see :class:`inflate_shrink.kernel.StoredFragments`; None:
     zeros.
     """
@@ -38,15 +41,35 @@ class FieldSettings:
     @property
     def dtype(self) -> np.dtype:
         """Return the type of the numbers that a row is stored in."""
+        if self.precision in LANES:
+            return np.dtype(np.uint8)
         return np.dtype(np.uint16) if self.precision == UINT16 else ROW_DTYPE[self.precision]
+
+    @property
+    def bits(self) -> int:
+        """Return the bits of a number in LANES, 0 in any other precision."""
+        return LANES.get(self.precision, 0)
+
+    @property
+    def has_scales(self) -> bool:
+        """Return whether a scale of each row is stored beside it."""
+        return self.precision == "int8" or self.precision in LANES
 
     @property
     def row_bytes(self) -> int:
         """Return how many bytes a row has on disk."""
+        if self.bits:
+            return 4 * lane_words(self.dim, self.bits)
         return self.dtype.itemsize * (1 if self.precision == UINT16 else row_width(self.dim, self.precision))
+
+    def stored_rows(self, rows: int) -> int:
+        """Return for how many rows there is room on disk: in LANES blocks of 16 are full."""
+        return -(-rows // ITEMS) * ITEMS if self.bits else rows
 
     def shape(self, rows: int) -> tuple[int, ...]:
         """Return the shape of the array of so many rows on disk."""
+        if self.bits:
+            return -(-rows // ITEMS), lane_words(self.dim, self.bits), ITEMS, 4
         return (rows,) if self.precision == UINT16 else (rows, row_width(self.dim, self.precision))
 
 
@@ -71,10 +94,9 @@ class IndexSettings:
         for name, kind in self.fields.items():
             if not name.isidentifier() or name == "ids":
                 raise InputError(f"{name!r} is no name for a field; use letters, such as fragments")
-            if kind.precision not in (*PRECISIONS, UINT16):
-                raise InputError(
-                    f"field {name}: precision {kind.precision!r} is none of {', '.join((*PRECISIONS, UINT16))}"
-                )
+            known = (*PRECISIONS, UINT16, *LANES)
+            if kind.precision not in known:
+                raise InputError(f"field {name}: precision {kind.precision!r} is none of {', '.join(known)}")
             if kind.precision != UINT16:
                 _require_dimensions(name, kind)
             elif kind.dim != 1:
@@ -90,6 +112,6 @@ class IndexSettings:
 
 def _require_dimensions(name: str, kind: FieldSettings) -> None:
     try:
-        row_width(kind.dim, kind.precision)
+        lane_words(kind.dim, kind.bits) if kind.bits else row_width(kind.dim, kind.precision)
     except InputError as error:
         raise InputError(f"field {name}: {error}") from None

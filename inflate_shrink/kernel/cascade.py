@@ -1,0 +1,281 @@
+"""A cascade in one call: one vector of all items, then few pooled rows, then all rows, each for the best of before."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Sequence
+
+import numpy as np
+
+from ..errors import InputError
+from .compiled import call, path_number, thread_count
+from .lanes import ITEMS, LaneVectors, decode_lanes, lane_words
+from .scores import BEST_FRAGMENT, BEST_ROW, scores
+from .stored import PRECISIONS, StoredFragments, array_of, checked, round_to
+
+_ROUND = 32  # items that are scored before the next look at what is left, as in csrc/cascade.cpp
+_BLOCK = 1 << 16  # vectors decoded at once, without the library
+
+
+@dataclass(frozen=True, eq=False)
+class CascadePart:
+    """Some items of a collection, such as a segment of an index.
+
+    first: their vectors. rows: their fragments. pooled: few rows of int8 in place of the fragments, or None. skipped:
+    (N,) bool, those that are not to be found, or None.
+    """
+
+    first: LaneVectors
+    rows: StoredFragments
+    pooled: StoredFragments | None = None
+    skipped: np.ndarray | None = None
+
+
+class Budget(NamedTuple):
+    """How many items each stage of a cascade leaves to the next.
+
+    first: best by their vectors. pooled: best by their pooled rows, 0: no such stage. margin: of those left, best
+    first, no more are scored when the next one's score by the stage before, and this, is less than the k-th best exact
+    score.
+    """
+
+    first: int
+    pooled: int = 0
+    margin: float = np.inf
+
+
+class CascadeFound(NamedTuple):
+    """The best items: numbers (k,) int64 through all parts, exact scores (k,) float32, and how many items the first
+    stage, the second one and the last have left or scored."""
+
+    numbers: np.ndarray
+    scores: np.ndarray
+    counted: tuple[int, int, int]
+
+
+class _Part(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_int64 if name in ("items", "pooled_stored", "stored") else ctypes.c_void_p)
+        for name in (
+            "items", "skipped", "lanes", "scales_of_lanes", "pooled", "pooled_scales", "pooled_offsets",
+            "pooled_stored", "rows", "scales", "offsets", "stored",
+        )
+    ]  # fmt: skip
+
+
+class _Collection(ctypes.Structure):
+    _fields_ = [("parts", ctypes.POINTER(_Part))] + [
+        (name, ctypes.c_int64)
+        for name in ("count", "bits", "block_words", "pooled_words", "precision", "reduce", "row_words", "dim")
+    ]
+
+
+class _Query(ctypes.Structure):
+    _fields_ = [
+        ("vector", ctypes.c_void_p), ("vector_dim", ctypes.c_int64), ("merged", ctypes.c_void_p),
+        ("merged_count", ctypes.c_int64), ("fragments", ctypes.c_void_p), ("bias", ctypes.c_void_p),
+        ("count", ctypes.c_int64), ("kept", ctypes.c_int64), ("pooled_kept", ctypes.c_int64), ("k", ctypes.c_int64),
+        ("margin", ctypes.c_float),
+    ]  # fmt: skip
+
+
+class Cascade:
+    """A collection that is searched stage by stage. Threads may share it.
+
+    Args:
+        parts: all with vectors of the same dimension and bits, rows of the same precision and dimension, and pooled
+            rows all or none; items are numbered through them.
+        stored: what the items are, "image" or "text", as of :func:`.scores.scores`.
+        threads: 0: all cores this process may use. Callers at once share them, a thread each.
+
+    Raises:
+        InputError: the parts differ, or as of :func:`.scores.scores`.
+    """
+
+    def __init__(self, parts: Sequence[CascadePart], stored: str = "image", threads: int = 0, path: str = ""):
+        if stored not in ("image", "text"):
+            raise InputError(f"stored items are images or texts: give 'image' or 'text', not {stored!r}")
+        self._parts = [_checked(part) for part in parts]
+        if len({_kind(part) for part in self._parts}) != 1:
+            raise InputError("the parts of a collection differ in their dimensions, precisions or stages, or are none")
+        self._stored, self._path, self._threads = stored, path_number(path), thread_count(threads)
+        self._path_name = path
+        self.firsts = np.cumsum([0, *(len(part.rows) for part in self._parts)])
+        native = (_Part * len(self._parts))(*map(_native, self._parts))
+        first, pooled, rows = self._parts[0].first, self._parts[0].pooled, self._parts[0].rows
+        reduce = BEST_ROW if stored == "image" else BEST_FRAGMENT
+        self._native = native
+        self._collection = _Collection(
+            native, len(native), first.bits, first.words.shape[1], _words(pooled), PRECISIONS.index(rows.precision),
+            reduce, _words(rows), rows.dim,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return int(self.firsts[-1])
+
+    def search(
+        self,
+        fragments: np.ndarray,
+        vector: np.ndarray,
+        k: int,
+        budget: Budget,
+        merged: np.ndarray | None = None,
+        skipped: Sequence[np.ndarray] | None = None,
+    ) -> CascadeFound:
+        """Return the ``k`` best items for a query, best first; of equal ones the lower number.
+
+        Args:
+            fragments: (l, d) float32. vector: (r,) float32, of the first stage.
+            merged: (m, d) float32, few sums of fragments that stand for them in the second stage, where there is one.
+            skipped: of each part (N,) bool, items that are not to be found, in place of the part's own.
+
+        Raises InputError if these have other shapes or are not finite, or a budget does not reach for ``k`` items.
+        """
+        first, pooled, rows = self._parts[0].first, self._parts[0].pooled, self._parts[0].rows
+        fragments = array_of("fragments of a query", fragments, np.float32, None, rows.dim)
+        vector = array_of("a query's vector", vector, np.float32, first.dim)
+        merged = array_of("merged fragments", fragments[:0] if merged is None else merged, np.float32, None, rows.dim)
+        if not (np.isfinite(fragments).all() and np.isfinite(vector).all() and np.isfinite(merged).all()):
+            raise InputError("a query holds a number that is NaN or infinite")
+        _require_budget(k, budget, len(merged) if pooled is not None else 0)
+        bias = np.zeros(len(fragments), np.float32) if rows.center is None else fragments @ rows.center
+        shift = np.float32(bias.sum() if self._stored == "image" else 0)
+        margin = budget.margin - shift
+        if budget.pooled:
+            margin += 0 if pooled.center is None else float(merged.sum(0) @ pooled.center)
+        else:
+            margin += 0 if first.center is None else float(vector @ first.center)
+        budget = budget._replace(margin=margin)
+        parts = self._skipping(skipped)
+        if self._path is None:
+            numbers, found, counted = self._with_numpy(parts, fragments, vector, k, budget, merged, shift)
+            return CascadeFound(numbers, found, counted)
+        collection, native = self._collection, None
+        if skipped is not None:
+            native = (_Part * len(parts))(*map(_native, parts))
+            collection = _Collection.from_buffer_copy(collection)
+            collection.parts = native
+        query = _Query(
+            vector.ctypes.data, len(vector), merged.ctypes.data, len(merged), fragments.ctypes.data, bias.ctypes.data,
+            len(fragments), budget.first, budget.pooled, k, margin,
+        )  # fmt: skip
+        numbers, found, counted = np.empty(k, np.int64), np.empty(k, np.float32), np.empty(4, np.int64)
+        call(
+            "is_cascade", ctypes.c_int(self._path), ctypes.byref(collection), ctypes.byref(query),
+            ctypes.c_int(self._threads), numbers, found, counted,
+        )  # fmt: skip
+        left = counted[3]
+        return CascadeFound(numbers[:left], found[:left] + shift, tuple(counted[:3].tolist()))
+
+    def _skipping(self, skipped: Sequence[np.ndarray] | None) -> list[CascadePart]:
+        if skipped is None:
+            return self._parts
+        if len(skipped) != len(self._parts):
+            raise InputError(f"items to skip are given for {len(skipped)} parts, there are {len(self._parts)}")
+        return [replace(part, skipped=_flags(skip, len(part.rows))) for part, skip in zip(self._parts, skipped)]
+
+    def _with_numpy(self, parts, fragments, vector, k, budget, merged, shift):
+        """Compute the same without the library."""
+        rounded = round_to(vector[None], "int8")[0]
+        numbers, of_first = [], []
+        for begin, part in zip(self.firsts, parts):
+            chosen = np.arange(len(part.rows)) if part.skipped is None else np.flatnonzero(~part.skipped)
+            numbers.append(begin + chosen)
+            for block in np.split(chosen, range(_BLOCK, len(chosen), _BLOCK)):
+                of_first.append(decode_lanes(part.first, block) @ rounded)
+        numbers, of_first = np.concatenate(numbers), np.concatenate(of_first)
+        chosen, before = _best(numbers, of_first, budget.first)
+        counted = [len(chosen)]
+        if budget.pooled:
+            chosen, before = _best(chosen, self._scores(parts, chosen, "pooled", merged), budget.pooled)
+        counted.append(len(chosen))
+        found, best, done = np.empty(0, np.float32), np.empty(0, np.int64), 0
+        while done < len(chosen) and not (len(best) == k and before[done] + budget.margin < found[-1]):
+            end = len(chosen) if budget.margin == np.inf else done + _ROUND
+            some = chosen[done:end]
+            best = np.concatenate([best, some])
+            best, found = _best(best, np.concatenate([found, self._scores(parts, some, "rows", fragments) - shift]), k)
+            done += len(some)
+        return best, found + shift, (*counted, done)
+
+    def _scores(self, parts, numbers, field, query):
+        out, of_part = np.empty(len(numbers), np.float32), np.searchsorted(self.firsts, numbers, side="right") - 1
+        for number in np.unique(of_part):
+            places = np.flatnonzero(of_part == number)
+            rows, own = getattr(parts[number], field), numbers[places] - self.firsts[number]
+            stored = "image" if field == "pooled" else self._stored
+            out[places] = scores([query], rows, own, stored, self._threads, self._path_name)[0]
+        return out
+
+
+def _best(numbers: np.ndarray, found: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    found = np.where(np.isnan(found), -np.inf, found).astype(np.float32)
+    order = np.lexsort((numbers, -found))[:count]
+    return numbers[order], found[order]
+
+
+def _require_budget(k: int, budget: Budget, merged: int) -> None:
+    counts = (k, budget.first, budget.pooled)
+    if not all(isinstance(count, (int, np.integer)) and 0 <= count < 1 << 40 for count in counts):
+        raise InputError(f"k and the budgets of a cascade are whole numbers, found {k} and {tuple(budget)}")
+    last = budget.pooled or budget.first
+    if not 1 <= k <= last <= budget.first or np.isnan(budget.margin):
+        raise InputError(f"a cascade that leaves {budget.first} and then {last} items has no {k} best; give it more")
+    if budget.pooled and not merged:
+        raise InputError("there are no pooled rows to score, or no merged fragments to score them with")
+
+
+def _checked(part: CascadePart) -> CascadePart:
+    """Return a part as the library reads it; raises InputError if it is not one."""
+    first = part.first
+    words, scales = (
+        np.ascontiguousarray(first.words),
+        array_of("scales of lanes", first.scales, np.float32, None, ITEMS),
+    )
+    blocks, count = -(-len(first) // ITEMS), len(part.rows)
+    shape = (blocks, lane_words(first.dim, first.bits), ITEMS, 4)
+    if words.dtype != np.uint8 or words.shape != shape or len(scales) != blocks or len(first) != count:
+        found = f"{words.dtype} {words.shape} of {len(first)} items"
+        raise InputError(f"vectors of {count} items side by side are an array {shape} of uint8, found {found}")
+    center = None if first.center is None else array_of("a center's numbers", first.center, np.float32, first.dim)
+    rows, pooled = checked(part.rows, None)[0], part.pooled and checked(part.pooled, None)[0]
+    if pooled and (pooled.precision != "int8" or pooled.dim != rows.dim or len(pooled) != count):
+        raise InputError(f"pooled rows are of int8, with {rows.dim} dimensions, and of {count} items")
+    return CascadePart(
+        replace(first, words=words, scales=scales, center=center), rows, pooled, _flags(part.skipped, count)
+    )
+
+
+def _flags(skipped: np.ndarray | None, count: int) -> np.ndarray | None:
+    if skipped is None:
+        return None
+    if not isinstance(skipped, np.ndarray) or skipped.dtype != bool or skipped.shape != (count,):
+        raise InputError(f"items to skip are an array ({count},) of bool")
+    return np.ascontiguousarray(skipped)
+
+
+def _kind(part: CascadePart) -> tuple:
+    """Return what all parts of a collection have in common."""
+    fields = (part.first, part.rows, *([part.pooled] if part.pooled else []))
+    centers = [None if field.center is None else field.center.tobytes() for field in fields]
+    return part.first.dim, part.first.bits, part.rows.precision, part.rows.dim, *centers
+
+
+def _words(rows: StoredFragments | None) -> int:
+    return 0 if rows is None else rows.values.shape[1] * rows.values.itemsize // 4
+
+
+def _native(part: CascadePart) -> _Part:
+    first, pooled, rows = part.first, part.pooled, part.rows
+
+    def address(array: np.ndarray | None) -> int | None:
+        return None if array is None else array.ctypes.data
+
+    of_pooled = (None, None, None, 0)
+    if pooled is not None:
+        of_pooled = (*map(address, (pooled.values, pooled.scales, pooled.offsets)), len(pooled.values))
+    return _Part(
+        len(rows), address(part.skipped), address(first.words), address(first.scales), *of_pooled,
+        *map(address, (rows.values, rows.scales, rows.offsets)), len(rows.values),
+    )  # fmt: skip

@@ -1,0 +1,21 @@
+// A cascade over the items of an index: one vector an item, then few pooled rows, then all rows, each for the best of before.
+#pragma once
+#include <vector>
+
+#include "library.h"
+#include "problem.h"
+#include "threads.h"
+
+namespace inflate_shrink {
+
+struct CascadeQueries {
+  LaneVector first;  // of Lanes
+  Queries pooled;    // of the second stage, if any
+  Queries exact;
+};
+
+// What `query` asks of `collection`, best first, into `numbers` and `scores`; `counted`: see is_cascade.
+void run_cascade(const Path& path, const is_collection& collection, const is_cascade_query& query, const CascadeQueries& packed, Team& team,
+                 int64_t* numbers, float* scores, int64_t* counted);
+
+}  // namespace inflate_shrink
