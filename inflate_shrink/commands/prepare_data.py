@@ -23,7 +23,7 @@ from ..data.bad_records import BadRecords
 from ..data.captions import FORMATS as CAPTION_FORMATS
 from ..data.captions import CaptionOptions, caption_files, duplicate_captions, first_captions, read_captions
 from ..data.captions.splits import assign_splits
-from ..data.prepare import prepare, region_source, split_sizes
+from ..data.prepare import TRAIN, prepare, region_source, split_sizes
 from ..data.region_files import FORMATS as REGION_FORMATS
 from ..data.store import LISTED
 from ..data.verify import verify_store
@@ -101,7 +101,7 @@ def main(argv):
 
 
 def _own_vocabulary(captions):
-    training = [caption.text for caption in captions if caption.split == "train"]
+    training = [caption.text for caption in captions if caption.split == TRAIN]
     if not training:
         raise InputError("no caption of the split 'train' to make a vocabulary of; give one as --vocab")
     return build_vocabulary(training, words)

@@ -43,6 +43,9 @@ class DataConfig:
     text_length: int = key(32, least=2, most=512, aliases=("max_length", "max_len", "seq_length"))
     first_token: str = key("[CLS]")  # every caption begins with it; empty: none
     last_token: str = key("[SEP]")  # every caption ends with it; empty: none
+    # share of the training samples that take the mirrored photo, where the data set has it
+    # (tools/extract_regions.py --mirrored)
+    mirrored: float = key(0.5, least=0, most=1)
     # how the test is measured, the main protocol first
     protocols: List[Literal["full", "first1k", "fold5"]] = key(["full"], decides=RESULT)
 

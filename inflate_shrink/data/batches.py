@@ -14,13 +14,15 @@ from .tokenized import TokenizedSplit
 
 class Batch(NamedTuple):
     """B pairs. ids (B, n) int64; regions (B, m, D) float32; counts (B,) valid regions;
-    captions (B,) and images (B,): their indices in the split."""
+    captions (B,) and images (B,): their indices in the split; mirrored (B,) bool: whose regions are those of the
+    mirrored photo."""
 
     ids: np.ndarray
     regions: np.ndarray
     counts: np.ndarray
     captions: np.ndarray
     images: np.ndarray
+    mirrored: np.ndarray
 
 
 def batches_per_epoch(data: TokenizedSplit, batch_size: int) -> int:
@@ -29,18 +31,31 @@ def batches_per_epoch(data: TokenizedSplit, batch_size: int) -> int:
 
 
 def epoch_batches(
-    store: Store, data: TokenizedSplit, batch_size: int, seed: int, epoch: int, first: int = 0
+    store: Store,
+    data: TokenizedSplit,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    first: int = 0,
+    mirrored: float = 0.0,
 ) -> Iterator[Batch]:
     """Yield the batches of an epoch from number ``first`` on. Each caption is one sample (five an image, as released).
 
-    The order depends on ``seed`` and ``epoch`` alone, so a run can be taken up anywhere.
+    The order, and which samples are mirrored, depend on ``seed`` and ``epoch`` alone, so a run can be taken up
+    anywhere.
+
+    Args:
+        mirrored: share of the samples that take the mirrored photo, of those whose image has it.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(len(data.ids))
+    random = np.random.default_rng([seed, epoch])
+    order, drawn = random.permutation(len(data.ids)), random.random(len(data.ids)) < mirrored
     for number in range(first, batches_per_epoch(data, batch_size)):
         captions = order[number * batch_size : (number + 1) * batch_size]
         images = data.split.caption_image[captions]
-        regions, counts = store.read_regions(data.split.image_rows[images])
-        yield Batch(data.ids[captions], regions, counts, captions, images)
+        rows = data.split.image_rows[images]
+        turned = drawn[captions] & store.with_mirrored(rows)
+        regions, counts = store.read_regions(rows + turned * len(store.regions))
+        yield Batch(data.ids[captions], regions, counts, captions, images, turned)
 
 
 def prefetch(items: Iterable, depth: int = 2) -> Iterator:

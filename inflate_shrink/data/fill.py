@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Callable, Iterable
 
+import numpy as np
+
 from ..errors import InputError
 from .bad_records import BadRecords
 from .clustering import cluster_regions
@@ -50,7 +52,8 @@ def fill_store(
                 continue
             try:
                 size_and_file = found.width, found.height, found.file
-                writer.add_image(item.image_id, *size_and_file, found.features, found.boxes, found.file_hash)
+                kept = found.features, found.boxes, found.file_hash, found.mirrored
+                writer.add_image(item.image_id, *size_and_file, *kept)
             except InputError as error:
                 bad.report(f"{item.where}: {error}")
 
@@ -69,6 +72,9 @@ def _clustered(item: RegionItem) -> Regions:
     found = reader(item)
     try:
         features, boxes = cluster_regions(found.features, found.boxes, clusters)
+        mirrored = found.mirrored if item.mirrored else None
+        if mirrored is not None:
+            mirrored, _ = cluster_regions(mirrored, np.zeros((len(mirrored), 4)), clusters)
     except InputError as error:
         raise InputError(f"{item.where}: {error}") from error
-    return found._replace(features=features, boxes=boxes)
+    return found._replace(features=features, boxes=boxes, mirrored=mirrored)

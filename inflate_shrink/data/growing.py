@@ -1,4 +1,4 @@
-"""Files that grow row by row, and are taken up after the process was killed: an array and a table.
+"""Files that grow row by row, and are taken up after the process was killed: an array, arrays of regions, and a table.
 
 Everything is written at once and unbuffered, so that what one call wrote is there when the
 process dies in the next. Nothing is mapped for writing: a full disk is an OSError, not a SIGBUS.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,62 @@ class GrowingNpy:
         magic = np.lib.format.magic(1, 0)
         length = _HEADER_BYTES - len(magic) - 2
         return magic + length.to_bytes(2, "little") + text.encode("ascii").ljust(length - 1) + b"\n"
+
+
+class GrowingRegions:
+    """Regions of images in slots and how many of them there are, in two arrays, with the checksum of all regions.
+
+    Args:
+        directory, prefix: of the files ``regions.npy`` and ``region_counts.npy``.
+        slots, dimension, dtype: of an image's regions.
+        least: regions of an image; of 0 nothing is written, which leaves a hole in the file.
+
+    Raises:
+        InputError: an existing file is not such an array.
+    """
+
+    def __init__(self, directory: Path, prefix: str, slots: int, dimension: int, dtype: str, least: int):
+        self.checksum = 0
+        self._slots, self._least = slots, least
+        self._regions = GrowingNpy(directory / f"{prefix}regions.npy", (slots, dimension), dtype)
+        try:
+            self._counts = GrowingNpy(directory / f"{prefix}region_counts.npy", (), "int32")
+        except BaseException:
+            self._regions.close()
+            raise
+
+    @property
+    def rows(self) -> int:
+        """Return the number of images that may be whole, see :meth:`holds`."""
+        return self._counts.rows
+
+    def holds(self, row: int) -> bool:
+        """Return whether an image's regions are there; not if the machine lost its power before they were on disk."""
+        count = int(self._counts.read(row))
+        return self._least <= count <= self._slots and (not count or row < self._regions.rows)
+
+    def take_up(self, row: int) -> None:
+        """Count an image that is there, the next one, into the checksum."""
+        count = int(self._counts.read(row))
+        if count:
+            self.checksum = zlib.crc32(self._regions.read(row)[:count], self.checksum)
+
+    def write(self, row: int, block: np.ndarray, count: int) -> None:
+        """Write an image's regions, the first ``count`` rows of ``block`` (slots, D); the others are zero."""
+        if count:
+            self._regions.write(row, block)
+            self.checksum = zlib.crc32(block[:count], self.checksum)
+        self._counts.write(row, np.array([count], np.int32))
+
+    def finish(self, rows: int) -> None:
+        """Make them ``.npy`` files, as :meth:`GrowingNpy.finish` does."""
+        self._regions.finish(rows)
+        self._counts.finish(rows)
+
+    def close(self) -> None:
+        """Close the files as they are."""
+        self._regions.close()
+        self._counts.close()
 
 
 class GrowingTable:

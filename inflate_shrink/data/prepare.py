@@ -27,12 +27,15 @@ from .reporting import reported
 from .store import open_store
 from .writer import StoreWriter
 
+TRAIN = "train"  # the split whose captions make a vocabulary, and whose mirrored photos are kept
+
 
 class RegionSource(NamedTuple):
     """Region files: paths, their format's name, what extracted them, and the folder of their photos ("": unknown).
 
     extractions: of data sets of ours, what their ``meta.json`` have under :data:`.extractors.EXTRACTION`, None where
         there is nothing.
+    mirrored: whether one of those data sets has mirrored photos.
     """
 
     paths: Sequence[Path]
@@ -40,6 +43,7 @@ class RegionSource(NamedTuple):
     extractor: str
     image_root: str = ""
     extractions: Sequence[dict | None] = ()
+    mirrored: bool = False
 
 
 class Prepared(NamedTuple):
@@ -61,14 +65,15 @@ def region_source(paths: Sequence[str], format: str, extractor: str) -> RegionSo
     for path in paths:
         if not os.path.exists(path):
             raise InputError(f"{path}: no such file or directory of regions; check --regions")
-    root, extractions = "", []
+    root, extractions, mirrored = "", [], False
     if format == "store":
         stores = [open_store(path) for path in paths]
         extractor = _the_same(paths, "extractor", [str(store.meta.get("extractor") or "") for store in stores])
         roots = [str(store.image_root) if any(store.image_files) else "" for store in stores]
         root = _the_same(paths, "image_root", roots)
         extractions = [store.meta.get(EXTRACTION) for store in stores]
-    return RegionSource([Path(path) for path in paths], format, extractor, root, extractions)
+        mirrored = any(store.mirrored_regions is not None for store in stores)
+    return RegionSource([Path(path) for path in paths], format, extractor, root, extractions, mirrored)
 
 
 def _the_same(paths: Sequence[str], key: str, found: list[str]) -> str:
@@ -96,6 +101,8 @@ def prepare(
 ) -> Prepared:
     """Write a new data set; an interrupted call is taken up by the same call.
 
+    Mirrored photos are kept of the images of the split 'train' alone, because only training reads them.
+
     Args:
         captions: each with its split.
         vocabulary: from the captions whose images have regions to the tokens of ``vocab.txt``; called before
@@ -115,6 +122,7 @@ def prepare(
         raise InputError(f"the number of clusters must be 1 or more, found {regions}")
     require_new(directory)  # StoreWriter says so too, but the first pass may take minutes
     wanted, without = _match(captions, source, bad, unused)
+    learned = {caption.image_id for caption in captions if caption.split == TRAIN}
     extraction = carried_extraction(source.extractions, regions, dtype)
     tokens = vocabulary([caption for caption in captions if caption.image_id in wanted])
     with StoreWriter(
@@ -135,9 +143,11 @@ def prepare(
             "files": [_fingerprint(path) for path in source.paths],
             "format": source.format,
             "images": _digest(list(wanted)),
+            **({"mirrored": _digest(sorted(learned))} if source.mirrored else {}),
         },
+        mirrored=source.mirrored,
     ) as writer:
-        items, arguments = _items(source, wanted), (source.format,)
+        items, arguments = _items(source, wanted, learned), (source.format,)
         fill_store(writer, items, len(wanted), _decoder, arguments, task="prepare", workers=workers, bad=bad)
         if not len(writer):
             raise InputError(
@@ -191,13 +201,15 @@ def _match(
     return found, without
 
 
-def _items(source: RegionSource, wanted: dict[str, str]) -> Iterator[RegionItem]:
-    """Yield the items that the first pass chose, named as the captions name them."""
+def _items(source: RegionSource, wanted: dict[str, str], mirrored: Collection[str]) -> Iterator[RegionItem]:
+    """Yield the items that the first pass chose, named as the captions name them; ``mirrored``: the images that are
+    wanted mirrored too.
+    """
     chosen = {where: image_id for image_id, where in wanted.items()}
     for item in FORMATS[source.format].items(source.paths, _Silent()):
         image_id = chosen.pop(item.where, None)  # an item is taken once, though a path may be given twice
         if image_id is not None:
-            yield item._replace(image_id=image_id)
+            yield item._replace(image_id=image_id, mirrored=image_id in mirrored)
 
 
 class _Silent(BadRecords):

@@ -5,8 +5,10 @@
     regions.npy        (N, R, D) float16 or float32 cluster centres, zeros after the valid ones
     region_counts.npy  (N,) int32 valid regions of each image, 1..R
     boxes.npy          (N, R, 4) float32 x1, y1, x2, y2 in pixels, for display only
+    mirrored_regions.npy, mirrored_region_counts.npy
+                       optional: the same of the mirrored photos, 0..R regions, to train on; not every photo needs have it
     vocab.txt          optional WordPiece vocabulary of the data set
-    meta.json          format version, origin, shapes, checksum of the features
+    meta.json          format version, origin, shapes, checksums of the features
     files.json         size and checksum of each of the others; absent in older data sets
 
 :mod:`.writer` makes such a directory; this module opens and checks it. Everything that
@@ -31,6 +33,7 @@ from .tsv import read_rows
 
 FORMAT = 1
 LISTED = FileList("files.json", "data set", "copy or build it again, or remove files.json if you edited it")
+MIRRORED = "mirrored_"  # what the names of the arrays of mirrored photos begin with
 CAPTIONS_HEADER = ("split", "image_id", "caption")
 IMAGES_HEADER = ("image_id", "width", "height", "file")
 
@@ -65,6 +68,8 @@ class Store:
     regions: np.ndarray  # (N, R, D) float16 or float32
     region_counts: np.ndarray  # (N,) int32
     boxes: np.ndarray  # (N, R, 4) float32
+    mirrored_regions: np.ndarray | None = None  # (N, R, D) of the mirrored photos
+    mirrored_counts: np.ndarray | None = None  # (N,) int32, 0 where an image has none
 
     @property
     def regions_made_by(self) -> dict[str, str]:
@@ -114,11 +119,17 @@ class Store:
             image_ids=[self.image_ids[row] for row in rows[order]],
         )
 
+    def with_mirrored(self, rows: np.ndarray) -> np.ndarray:
+        """Return which of some rows (B,) have regions of the mirrored photo too, (B,) bool."""
+        rows = np.asarray(rows, np.int64)
+        return np.zeros(len(rows), bool) if self.mirrored_counts is None else self.mirrored_counts[rows] > 0
+
     def read_regions(self, rows) -> tuple[np.ndarray, np.ndarray]:
         """Read the regions of some images.
 
         Args:
-            rows: (B,) rows of the arrays, in any order, repeats allowed.
+            rows: (B,) rows of the arrays, in any order, repeats allowed; N + row: the mirrored photo of an image
+                that has it, see :meth:`with_mirrored`.
 
         Returns:
             ``(regions, counts)``: (B, R, D) float32 and (B,) int32, in the order asked for.
@@ -126,22 +137,27 @@ class Store:
         Raises:
             InputError: a feature read is NaN or infinite.
         """
-        rows = np.asarray(rows, np.int64)
+        rows, images = np.asarray(rows, np.int64), len(self.regions)
         order = np.argsort(rows, kind="stable")  # file order, so that a disk is read forwards
         regions = np.empty((len(rows), *self.regions.shape[1:]), np.float32)
         for position in order:
-            regions[position] = self.regions[rows[position]]
+            row = rows[position]
+            regions[position] = self.regions[row] if row < images else self.mirrored_regions[row - images]
         self._check_finite(regions, rows)
-        return regions, self.region_counts[rows]
+        if self.mirrored_counts is None:
+            return regions, self.region_counts[rows]
+        mirrored, rows = rows >= images, rows % images
+        return regions, np.where(mirrored, self.mirrored_counts[rows], self.region_counts[rows])
 
     def _check_finite(self, regions: np.ndarray, rows: np.ndarray) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             suspects = np.flatnonzero(~np.isfinite(regions.sum((1, 2))))  # a finite sum has finite terms
         for suspect in suspects:
             if not np.isfinite(regions[suspect]).all():
-                row = rows[suspect]
+                row = rows[suspect] % len(self.regions)
+                file = "regions.npy" if row == rows[suspect] else f"{MIRRORED}regions.npy"
                 raise InputError(
-                    f"{self.directory / 'regions.npy'}: row {row} (image {self.image_ids[row]}) contains NaN or "
+                    f"{self.directory / file}: row {row} (image {self.image_ids[row]}) contains NaN or "
                     "infinity;"
                     " extract this image again and rebuild the data set"
                 )
@@ -185,7 +201,11 @@ def open_store(directory: str | os.PathLike) -> Store:
                 " tools/prepare_data.py, tools/extract_regions.py or tools/make_demo_data.py"
             )
     meta = _read_meta(directory / "meta.json")
-    regions, region_counts, boxes = _open_arrays(directory, meta)
+    regions, region_counts = _open_regions(directory, meta)
+    mirrored_regions, mirrored_counts = None, None
+    if "mirrored_crc32" in meta:
+        mirrored_regions, mirrored_counts = _open_regions(directory, meta, MIRRORED, least=0)
+    boxes = open_npy(directory / "boxes.npy", (*regions.shape[:2], 4), "float32")
     image_ids, image_sizes, image_files = _read_images(directory / "images.tsv", len(regions))
     caption_splits, caption_rows, captions = _read_captions(directory / "captions.tsv", image_ids, meta)
     # This check comes last: what is wrong in a line is the better message.
@@ -203,6 +223,8 @@ def open_store(directory: str | os.PathLike) -> Store:
         regions=regions,
         region_counts=region_counts,
         boxes=boxes,
+        mirrored_regions=mirrored_regions,
+        mirrored_counts=mirrored_counts,
     )
 
 
@@ -217,7 +239,7 @@ def _read_meta(path: Path) -> dict:
     return meta
 
 
-def _open_arrays(directory: Path, meta: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _open_regions(directory: Path, meta: dict, prefix: str = "", least: int = 1) -> tuple[np.ndarray, np.ndarray]:
     shape, dtype = meta.get("regions_shape"), meta.get("regions_dtype")
     if not (isinstance(shape, list) and len(shape) == 3) or dtype not in ("float16", "float32"):
         raise InputError(
@@ -225,15 +247,13 @@ def _open_arrays(directory: Path, meta: dict) -> tuple[np.ndarray, np.ndarray, n
             f" float16 or float32, found {shape!r} and {dtype!r}; build the data set again"
         )
     shape = tuple(shape)
-    regions = open_npy(directory / "regions.npy", shape, dtype)
-    counts = np.array(open_npy(directory / "region_counts.npy", shape[:1], "int32"))
-    boxes = open_npy(directory / "boxes.npy", (*shape[:2], 4), "float32")
-    bad = np.flatnonzero((counts < 1) | (counts > shape[1]))
+    regions = open_npy(directory / f"{prefix}regions.npy", shape, dtype)
+    path = directory / f"{prefix}region_counts.npy"
+    counts = np.array(open_npy(path, shape[:1], "int32"))
+    bad = np.flatnonzero((counts < least) | (counts > shape[1]))
     if bad.size:
-        raise InputError(
-            f"{directory / 'region_counts.npy'}: row {bad[0]} is {counts[bad[0]]}, expected 1 to {shape[1]}"
-        )
-    return regions, counts, boxes
+        raise InputError(f"{path}: row {bad[0]} is {counts[bad[0]]}, expected {least} to {shape[1]}")
+    return regions, counts
 
 
 def _read_images(path: Path, expected: int) -> tuple[list[str], np.ndarray, list[str]]:

@@ -38,17 +38,25 @@ class TokenizedSplit(NamedTuple):
 
 
 class TrainingData(NamedTuple):
-    """A data set, with its training and validation splits."""
+    """A data set, with its training and validation splits; ``mirrored``: share of the samples that take the mirrored
+    photo, where there is one.
+    """
 
     store: Store
     tokenizer: CaptionTokenizer
     train: TokenizedSplit
     val: TokenizedSplit
+    mirrored: float = 0.0
 
     @property
     def region_dim(self) -> int:
         """Return the dimension of a region's features."""
         return self.store.regions.shape[-1]
+
+    @property
+    def mirrored_images(self) -> np.ndarray:
+        """Return the training images whose mirrored photos may be in a batch, (n,) indices in the split."""
+        return np.flatnonzero(self.store.with_mirrored(self.train.split.image_rows) & (self.mirrored > 0))
 
 
 def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
@@ -61,7 +69,7 @@ def open_training_data(config: DataConfig, batch_size: int) -> TrainingData:
         config.vocab or store.vocabulary, config.text_length, config.first_token, config.last_token
     )
     splits = (tokenize_split(store, name, tokenizer) for name in (config.train_split, config.val_split))
-    data = TrainingData(store, tokenizer, *splits)
+    data = TrainingData(store, tokenizer, *splits, config.mirrored)
     captions = len(data.train.split.captions)
     if captions < batch_size:
         raise InputError(

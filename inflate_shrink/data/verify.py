@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import InputError
-from .store import LISTED, Store, open_store
+from .store import LISTED, MIRRORED, Store, open_store
 
 _ROWS = 64  # images whose features are read at once
 
@@ -25,20 +25,27 @@ def verify_store(directory: str | os.PathLike) -> Store:
     store = open_store(directory)
     if (store.directory / LISTED.name).exists():
         LISTED.check_all(store.directory)
-    path, checksum = store.directory / "regions.npy", 0
-    with tqdm(total=len(store.regions), desc="features", unit="images", disable=None, leave=False) as bar:
-        for first in range(0, len(store.regions), _ROWS):
-            for row, regions in enumerate(store.regions[first : first + _ROWS], first):
-                count = store.region_counts[row]
+    _verify_regions(store, "regions", store.regions, store.region_counts)
+    if store.mirrored_regions is not None:
+        _verify_regions(store, "mirrored", store.mirrored_regions, store.mirrored_counts)
+    return store
+
+
+def _verify_regions(store: Store, kind: str, array: np.ndarray, counts: np.ndarray) -> None:
+    """Compare regions, or those of the mirrored photos, with their checksum; raises InputError."""
+    path, checksum = store.directory / ("regions.npy" if kind == "regions" else f"{MIRRORED}regions.npy"), 0
+    with tqdm(total=len(array), desc="features", unit="images", disable=None, leave=False) as bar:
+        for first in range(0, len(array), _ROWS):
+            for row, regions in enumerate(array[first : first + _ROWS], first):
+                count = counts[row]
                 checksum = zlib.crc32(regions[:count], checksum)
                 if regions[count:].view(np.uint8).any():
                     raise InputError(
                         f"{path}: row {row} (image {store.image_ids[row]}) has numbers after its {count} regions; "
                         f"it is damaged, {LISTED.again}"
                     )
-            bar.update(min(_ROWS, len(store.regions) - first))
-    if checksum != store.meta.get("regions_crc32", checksum):
+            bar.update(min(_ROWS, len(array) - first))
+    if checksum != store.meta.get(f"{kind}_crc32", checksum):
         raise InputError(
             f"{path}: its checksum is not the one in meta.json; it is damaged, copy or build the data set again"
         )
-    return store

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import zlib
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import numpy as np
 
 from ..atomic import atomic_path, require_new
 from ..errors import InputError
-from .growing import GrowingNpy, GrowingTable
+from .growing import GrowingNpy, GrowingRegions, GrowingTable
 from .npy import read_header
 from .partial import partial_path
-from .store import CAPTIONS_HEADER, FORMAT, IMAGES_HEADER, LISTED
+from .store import CAPTIONS_HEADER, FORMAT, IMAGES_HEADER, LISTED, MIRRORED
 from .tsv import format_row
 
 # (N,) uint64: the first 16 hexadecimal digits of the SHA-256 of each image's file. Not every data set has it.
@@ -39,6 +38,7 @@ class StoreWriter:
         extra: more keys for ``meta.json``.
         inputs: what is read and how, as JSON has it: names, sizes and times of files, options. None: not resumable.
         file_hashes: also keep the hash of each image's file, in :data:`FILE_HASHES`.
+        mirrored: also keep regions of mirrored photos, of the images that are added with them.
 
     Attributes:
         directory: to put more files of the data set into, inside the context.
@@ -68,17 +68,18 @@ class StoreWriter:
         extra: dict | None = None,
         inputs: dict | None = None,
         file_hashes: bool = False,
+        mirrored: bool = False,
     ):
         self.resumed = 0
         self._target = Path(directory)
-        self.slots, self._dimension, self._dtype, self._file_hashes = regions, dimension, dtype, file_hashes
+        self.slots, self._dimension, self._dtype = regions, dimension, dtype
+        self._file_hashes, self._mirrored = file_hashes, mirrored
         self._meta = dict(
             format=FORMAT, name=name, made_by=made_by, seed=seed, extractor=extractor, clustering=clustering
         )
         self._extra, self._inputs = extra or {}, inputs
         self._ids: set[str] = set()
         self._captions = 0
-        self._checksum = 0
 
     def __enter__(self) -> StoreWriter:
         self._context = self._open()
@@ -102,6 +103,7 @@ class StoreWriter:
         regions: np.ndarray,
         boxes: np.ndarray,
         file_hash: int = 0,
+        mirrored: np.ndarray | None = None,
     ) -> None:
         """Append one image.
 
@@ -112,6 +114,7 @@ class StoreWriter:
             regions: (n, D) clustered regions, 1 <= n <= R; the other slots stay zero.
             boxes: (n, 4) x1, y1, x2, y2 in pixels.
             file_hash: of the image file, kept if the writer keeps file hashes.
+            mirrored: (n', D) clustered regions of the mirrored photo, kept if the writer keeps such.
 
         Raises:
             InputError: a repeated id, a wrong shape, another dimension than the images before, a negative
@@ -123,32 +126,29 @@ class StoreWriter:
         if image_id in self._ids:
             raise InputError(f"{self._target}: image id {image_id!r} was added twice; ids must be unique")
         regions, boxes = np.asarray(regions), np.asarray(boxes)
-        self._check_shapes(image_id, regions, boxes)
+        block = self._block(image_id, regions, boxes, self._dimension)
         if min(int(width), int(height)) < 0:
             raise InputError(
                 f"{self._target}: image {image_id!r}: expected width and height in pixels, found {width} and {height}"
             )
         line = self._line((image_id, int(width), int(height), file))
-        block = np.zeros((self.slots, regions.shape[1]), self._dtype)
         box_block = np.zeros((self.slots, 4), np.float32)
-        count = len(regions)
         with np.errstate(over="ignore"):
-            block[:count], box_block[:count] = regions, boxes
-        if not np.isfinite(block[:count]).all():
-            raise InputError(
-                f"{self._target}: image {image_id!r}: a feature is NaN, infinite or too large for {self._dtype};"
-                " is it of the right extractor?"
-            )
+            box_block[: len(boxes)] = boxes
+        blocks = [(block, len(regions))]
+        if self._mirrored:
+            mirrored = np.zeros((0, regions.shape[1])) if mirrored is None else np.asarray(mirrored)
+            boxless = mirrored, np.zeros((len(mirrored), 4))
+            blocks.append((self._block(image_id, *boxless, regions.shape[1], least=0), len(mirrored)))
         if self._dimension is None:
             self._open_arrays(regions.shape[1])
-        self._regions.write(row, block)
+        for array, (block, count) in zip(self._regions, blocks):
+            array.write(row, block, count)
         self._boxes.write(row, box_block)
-        self._counts.write(row, np.array([count], np.int32))
         if self._file_hashes:
             self._arrays[-1].write(row, np.array([file_hash], np.uint64))
         self._images.append(line)  # comes last: a line promises that the arrays hold its row
         self._ids.add(image_id)
-        self._checksum = zlib.crc32(block[:count], self._checksum)
 
     def add_caption(self, split: str, image_id: str, caption: str) -> None:
         """Append one caption of an image added before.
@@ -179,6 +179,8 @@ class StoreWriter:
             place = atomic_path(self._target)
         else:
             array = dict(regions=self.slots, dimension=self._dimension, dtype=self._dtype)
+            if self._mirrored:
+                array["mirrored"] = True
             place = partial_path(self._target, dict(self._meta, extra=self._extra, inputs=self._inputs, **array))
         with place as self.directory, ExitStack() as self._files:
             self.directory.mkdir(exist_ok=True)
@@ -212,10 +214,10 @@ class StoreWriter:
         lines = self._images.complete_lines()
         ids = _image_ids(lines)[: min(array.rows for array in self._arrays)]
         for row, image_id in enumerate(ids):
-            count = int(self._counts.read(row))
-            if not 1 <= count <= self.slots:
-                break  # the machine lost its power before this was on disk
-            self._checksum = zlib.crc32(self._regions.read(row)[:count], self._checksum)
+            if not all(array.holds(row) for array in self._regions):
+                break
+            for array in self._regions:
+                array.take_up(row)
             self._ids.add(image_id)
         self._images.keep(lines[: len(self._ids)])
 
@@ -225,32 +227,44 @@ class StoreWriter:
 
     def _open_arrays(self, dimension: int) -> None:
         self._dimension = dimension
-        rows = [
-            ("regions.npy", (self.slots, dimension), self._dtype),
-            ("boxes.npy", (self.slots, 4), "float32"),
-            ("region_counts.npy", (), "int32"),
-            *([(FILE_HASHES, (), "uint64")] if self._file_hashes else []),
-        ]
-        self._arrays = [
-            self._files.enter_context(closing(GrowingNpy(self.directory / name, *row))) for name, *row in rows
-        ]
-        self._regions, self._boxes, self._counts = self._arrays[:3]
+        size = self.slots, dimension, self._dtype
+        self._regions = [self._opened(GrowingRegions(self.directory, "", *size, least=1))]
+        if self._mirrored:
+            self._regions.append(self._opened(GrowingRegions(self.directory, MIRRORED, *size, least=0)))
+        self._boxes = self._opened(GrowingNpy(self.directory / "boxes.npy", (self.slots, 4), "float32"))
+        self._arrays = [*self._regions, self._boxes]
+        if self._file_hashes:
+            self._arrays.append(self._opened(GrowingNpy(self.directory / FILE_HASHES, (), "uint64")))
 
-    def _check_shapes(self, image_id: str, regions: np.ndarray, boxes: np.ndarray) -> None:
-        expected = "D" if self._dimension is None else self._dimension
+    def _opened(self, array):
+        return self._files.enter_context(closing(array))
+
+    def _block(
+        self, image_id: str, regions: np.ndarray, boxes: np.ndarray, expected: int | None, least: int = 1
+    ) -> np.ndarray:
+        """Return regions in their slots, rounded to the type on disk; raises InputError if they do not fit."""
         count, dimension = regions.shape if regions.ndim == 2 else (0, 0)
-        if not (1 <= count <= self.slots and dimension and boxes.shape == (count, 4)):
+        if not (least <= count <= self.slots and dimension and boxes.shape == (count, 4)):
             raise InputError(
-                f"{self._target}: image {image_id!r}: expected regions (n, {expected}) and boxes (n, "
-                f"4) with n from 1 to {self.slots},"
+                f"{self._target}: image {image_id!r}: expected regions (n, {expected or 'D'}) and boxes (n, "
+                f"4) with n from {least} to {self.slots},"
                 f" found {regions.shape} and {boxes.shape}"
             )
-        if dimension != (self._dimension or dimension):
+        if dimension != (expected or dimension):
             raise InputError(
                 f"{self._target}: image {image_id!r}: its regions have dimension {dimension}, "
                 f"the data set's have {expected};"
                 " regions of different extractors do not mix"
             )
+        block = np.zeros((self.slots, dimension), self._dtype)
+        with np.errstate(over="ignore"):
+            block[:count] = regions
+        if not np.isfinite(block[:count]).all():
+            raise InputError(
+                f"{self._target}: image {image_id!r}: a feature is NaN, infinite or too large for {self._dtype};"
+                " is it of the right extractor?"
+            )
+        return block
 
     def _line(self, fields: tuple) -> bytes:
         try:
@@ -274,12 +288,14 @@ class StoreWriter:
             captions=self._captions,
             regions_shape=[images, self.slots, self._dimension],
             regions_dtype=self._dtype,
-            regions_crc32=self._checksum,
+            regions_crc32=self._regions[0].checksum,
+            **({"mirrored_crc32": self._regions[1].checksum} if self._mirrored else {}),
             **self._extra,
         )
         (self.directory / "meta.json").write_bytes(self._json(meta))
         self._captions_file.flush()
-        LISTED.write(self.directory, without=("regions.npy",))  # its checksum was made as it was written
+        # Their checksums were made as they were written.
+        LISTED.write(self.directory, without=("regions.npy", f"{MIRRORED}regions.npy"))
 
     def _json(self, meta: dict) -> bytes:
         try:

@@ -54,7 +54,7 @@ class Teacher:
                 room = f"its fragments need {needed:.1f} GB, distill.cache_gb allows {config.cache_gb:g}"
                 log(f"teacher: {room}: encoding every batch instead")
             return
-        self.cache = _FragmentCache(cache_dir, self._cache_key(data))
+        self.cache = _FragmentCache(cache_dir, self._cache_key(data), data)
         if not self.cache.complete:
             log(f"teacher: writing its fragments to {cache_dir} once ({needed:.2f} GB){self.cache.why}")
             self.cache.write(self.model, data)
@@ -71,25 +71,31 @@ class Teacher:
             return self.model.score(text, image)
 
     def _cache_bytes(self, data: TrainingData) -> int:
-        c, images = self.model.config, len(data.train.split.image_rows)
+        c, images = self.model.config, len(data.train.split.image_rows) + len(data.mirrored_images)
         vectors = len(data.train.ids) * c.fragments_of(data.tokenizer.length)
         vectors += images * c.fragments_of(data.store.regions.shape[1])
         return vectors * c.hidden * np.dtype(CACHE_DTYPE).itemsize
 
     def _cache_key(self, data: TrainingData) -> str:
         read = [data.store.fingerprint(), data.train.split.name, data.tokenizer.fingerprint, data.tokenizer.length]
+        if len(data.mirrored_images):
+            read.append("mirrored")
         weights = (array.numpy().tobytes() for array in self.model.state_dict().values())
         return hex_digest(chain(weights, [json.dumps([asdict(self.model.config), *read]).encode()]), 64)
 
 
 class _FragmentCache:
     """A directory with text.npy and image.npy (n, l, D), their masks if any, and a list of them with their key.
+    Mirrored photos come after all others.
 
     ``complete``: whether the files were there, of the same key and as they were written; ``why``: what is damaged.
     """
 
-    def __init__(self, directory: Path, key: str):
+    def __init__(self, directory: Path, key: str, data: TrainingData):
         self.directory, self.key, self.arrays = directory, key, {}
+        mirrored, images = data.mirrored_images, len(data.train.split.image_rows)
+        self._mirrored_row = np.zeros(images, np.int64)
+        self._mirrored_row[mirrored] = images + np.arange(len(mirrored))
         self.complete, self.why = False, ""
         if (directory / _LISTED.name).exists():
             try:
@@ -105,13 +111,15 @@ class _FragmentCache:
         with atomic_path(self.directory) as temporary:
             temporary.mkdir()
             _write_side(temporary, "text", text_batches(model.encode_text, data.train.ids), len(data.train.ids))
-            images = image_batches(model.encode_image, data.store, split.image_rows)
-            _write_side(temporary, "image", images, len(split.image_rows))
+            mirrored = split.image_rows[data.mirrored_images] + len(data.store.regions)
+            rows = np.concatenate([split.image_rows, mirrored])
+            _write_side(temporary, "image", image_batches(model.encode_image, data.store, rows), len(rows))
             _LISTED.write(temporary, {"key": self.key})
         self._open()
 
     def read(self, batch: Batch) -> tuple[Fragments, Fragments]:
-        return self._side("text", batch.captions), self._side("image", batch.images)
+        images = np.where(batch.mirrored, self._mirrored_row[batch.images], batch.images)
+        return self._side("text", batch.captions), self._side("image", images)
 
     def _side(self, side: str, rows: np.ndarray) -> Fragments:
         arrays = [self.arrays[name][rows] for name in (side, f"{side}_mask") if name in self.arrays]

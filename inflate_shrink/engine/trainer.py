@@ -104,7 +104,7 @@ def fit(
             # 5.1 Its batches, made ahead, from where the run stands.
             first = (state.step - epoch * updates_per_epoch) * config.optim.accumulate
             size, seed = config.optim.batch_size, config.run.seed
-            batches = prefetch(epoch_batches(data.store, data.train, size, seed, epoch, first))
+            batches = prefetch(epoch_batches(data.store, data.train, size, seed, epoch, first, data.mirrored))
 
             # 5.2 Updates, with a checkpoint now and then.
             while state.step < end:

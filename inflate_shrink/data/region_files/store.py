@@ -13,7 +13,7 @@ from typing import Iterator, Sequence
 import numpy as np
 
 from ..bad_records import BadRecords
-from ..store import open_store
+from ..store import Store, open_store
 from .checks import check_shape, regions, usable_id
 from .records import RegionItem, Regions
 
@@ -32,10 +32,26 @@ def items(paths: Sequence[Path], bad: BadRecords) -> Iterator[RegionItem]:
                 count = store.region_counts[row]
                 width, height = store.image_sizes[row].tolist()
                 # copies: what is sent to a worker must not hold the mapped file
-                features, boxes = np.array(store.regions[row, :count]), np.array(store.boxes[row, :count])
-                yield RegionItem(image_id, where, Regions(features, boxes, width, height, store.image_files[row]))
+                found = Regions(
+                    np.array(store.regions[row, :count]),
+                    np.array(store.boxes[row, :count]),
+                    width,
+                    height,
+                    store.image_files[row],
+                    mirrored=_mirrored(store, row),
+                )
+                yield RegionItem(image_id, where, found)
 
 
 def decode(item: RegionItem) -> Regions:
     """Return the regions of a row, checked; raise InputError if a feature is not finite."""
-    return regions(item.where, *item.payload[:5])
+    found, mirrored = regions(item.where, *item.payload[:5]), item.payload.mirrored
+    if mirrored is not None:
+        mirrored = regions(f"{item.where}, mirrored", mirrored).features
+    return found._replace(mirrored=mirrored)
+
+
+def _mirrored(store: Store, row: int) -> np.ndarray | None:
+    if not store.with_mirrored([row])[0]:
+        return None
+    return np.array(store.mirrored_regions[row, : store.mirrored_counts[row]])
