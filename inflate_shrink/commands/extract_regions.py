@@ -54,6 +54,11 @@ def main(argv):
     add("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
     add("--regions", type=int, default=32, help="most regions of a photo; more are clustered (default: %(default)s)")
     add(
+        "--mirrored",
+        action="store_true",
+        help="describe each photo mirrored left to right too, for training, which then draws one of the two",
+    )
+    add(
         "--workers",
         type=at_once,
         default=len(os.sched_getaffinity(0)),
@@ -86,6 +91,7 @@ def main(argv):
         workers=arguments.workers,
         bad=bad,
         reuse=arguments.reuse,
+        mirrored=arguments.mirrored,
     )
     seconds = time.perf_counter() - start
     known = f" ({before} of them in an earlier call)" if before else ""

@@ -194,16 +194,12 @@ def open_store(directory: str | os.PathLike) -> Store:
             f"{directory}: no such data set directory; tools/prepare_data.py makes one of your data, "
             "tools/make_demo_data.py the demo's"
         )
-    for name in ("meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy"):
-        if not (directory / name).is_file():
-            raise InputError(
-                f"{directory / name}: missing, so this is not a whole data set; build it again with"
-                " tools/prepare_data.py, tools/extract_regions.py or tools/make_demo_data.py"
-            )
+    _require(directory, "meta.json", "images.tsv", "captions.tsv", "regions.npy", "region_counts.npy", "boxes.npy")
     meta = _read_meta(directory / "meta.json")
     regions, region_counts = _open_regions(directory, meta)
     mirrored_regions, mirrored_counts = None, None
     if "mirrored_crc32" in meta:
+        _require(directory, f"{MIRRORED}regions.npy", f"{MIRRORED}region_counts.npy")
         mirrored_regions, mirrored_counts = _open_regions(directory, meta, MIRRORED, least=0)
     boxes = open_npy(directory / "boxes.npy", (*regions.shape[:2], 4), "float32")
     image_ids, image_sizes, image_files = _read_images(directory / "images.tsv", len(regions))
@@ -226,6 +222,15 @@ def open_store(directory: str | os.PathLike) -> Store:
         mirrored_regions=mirrored_regions,
         mirrored_counts=mirrored_counts,
     )
+
+
+def _require(directory: Path, *names: str) -> None:
+    for name in names:
+        if not (directory / name).is_file():
+            raise InputError(
+                f"{directory / name}: missing, so this is not a whole data set; build it again with"
+                " tools/prepare_data.py, tools/extract_regions.py or tools/make_demo_data.py"
+            )
 
 
 def _read_meta(path: Path) -> dict:

@@ -42,6 +42,7 @@ def extract_collection(
     workers: int = 1,
     bad: BadRecords,
     reuse: str | os.PathLike = "",
+    mirrored: bool = False,
 ) -> Collected:
     """Describe every photo of ``folder`` in a new data set; an interrupted call is taken up by the same call.
 
@@ -52,6 +53,7 @@ def extract_collection(
         reuse: a data set that this function made with the same settings and number of regions. Photos whose files
             have the same bytes as one of its photos, whatever their names, are taken from there and not described
             again; what is written is the same.
+        mirrored: describe every photo mirrored left to right too, for training.
 
     Raises:
         InputError: a network that does not fit, a data set to reuse that is of another extractor, no usable photo,
@@ -61,7 +63,7 @@ def extract_collection(
         raise InputError(f"the number of regions must be 1 or more, found {regions}")
     extractor, clustering = Extractor(settings).check(), f"k-means to {regions}"
     if reuse:
-        _check_reusable(reuse, extractor, clustering)
+        _check_reusable(reuse, extractor, clustering, mirrored)
     for problem in folder.bad:
         bad.report(problem)
     with StoreWriter(
@@ -75,9 +77,10 @@ def extract_collection(
         extra={"image_root": str(folder.source.resolve()), EXTRACTION: extraction_record(settings, regions, _DTYPE)},
         inputs={"photos": folder.fingerprint()},
         file_hashes=True,
+        mirrored=mirrored,
     ) as writer:
         items = (RegionItem(name, folder.where(name), None) for name in folder.names)
-        arguments = folder, settings, reuse
+        arguments = folder, settings, reuse, mirrored
         fill_store(writer, items, len(folder.names), _PhotoReader, arguments, task="extract", workers=workers, bad=bad)
         if not len(writer):
             raise InputError(
@@ -91,8 +94,8 @@ def extract_collection(
 class _PhotoReader:
     """Callable: an item, whose id is a photo's name, to its regions, described or taken from the data set ``reuse``."""
 
-    def __init__(self, folder: PhotoFolder, settings: ExtractorSettings, reuse: str | os.PathLike):
-        self._folder, self._extractor = folder, Extractor(settings)
+    def __init__(self, folder: PhotoFolder, settings: ExtractorSettings, reuse: str | os.PathLike, mirrored: bool):
+        self._folder, self._extractor, self._mirrored = folder, Extractor(settings), mirrored
         self._known: dict[int, int] = {}  # the hash of a photo's file -> its row in the data set to reuse
         if reuse:
             self._store = open_store(reuse)
@@ -102,17 +105,26 @@ class _PhotoReader:
         data = self._folder.read(item.image_id)
         file_hash = int(hex_digest([data]), 16)
         row = self._known.get(file_hash)
-        found = self._extractor.describe(data, item.where) if row is None else self._reused(row)
+        if row is None:
+            found = self._extractor.describe(data, item.where, self._mirrored)
+        else:
+            found = self._reused(row)
         return found._replace(file=item.image_id, file_hash=file_hash)
 
     def _reused(self, row: int) -> Regions:
         store = self._store
         (features,), (count,) = store.read_regions([row])
-        return Regions(features[:count], store.boxes[row, :count], *store.image_sizes[row].tolist())
+        found = Regions(features[:count], store.boxes[row, :count], *store.image_sizes[row].tolist())
+        if self._mirrored:
+            (features,), (count,) = store.read_regions([row + len(store.regions)])
+            found = found._replace(mirrored=features[:count])
+        return found
 
 
-def _check_reusable(directory: str | os.PathLike, extractor: str, clustering: str) -> None:
-    """Raise InputError if the regions of a data set are damaged or of another extractor or clustering."""
+def _check_reusable(directory: str | os.PathLike, extractor: str, clustering: str, mirrored: bool) -> None:
+    """Raise InputError if the regions of a data set are damaged, of another extractor or clustering, or not of the
+    ``mirrored`` photos too.
+    """
     store = open_store(directory)
     for key, expected in (("extractor", extractor), ("clustering", clustering)):
         found = store.regions_made_by[key]
@@ -121,6 +133,11 @@ def _check_reusable(directory: str | os.PathLike, extractor: str, clustering: st
                 f"{store.directory}: its {key} is {found!r}, here it is {expected!r}, so nothing of it can be reused;"
                 " give the same networks and options, or describe all photos again without --reuse"
             )
+    if mirrored and not store.with_mirrored(np.arange(len(store.regions))).all():
+        raise InputError(
+            f"{store.directory}: its photos were not described mirrored, so nothing of it can be reused; "
+            "leave out --mirrored, or describe all photos again without --reuse"
+        )
     _file_hashes(store)
     verify_store(directory)
 

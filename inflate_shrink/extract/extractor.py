@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..data.region_files.records import Regions
 from ..errors import InputError
@@ -67,13 +67,17 @@ class Extractor:
         self(Photo(Image.new("RGB", (64, 64), "grey"), 64, 64))
         return describe_extractor(self.settings)
 
-    def describe(self, data: bytes, where: str) -> Regions:
-        """Return the regions of a photo's file; raises InputError that begins with ``where`` if it is none or cannot
-        be described.
+    def describe(self, data: bytes, where: str, mirrored: bool = False) -> Regions:
+        """Return the regions of a photo's file, and with ``mirrored`` those of the photo mirrored left to right too.
+
+        Raises InputError that begins with ``where`` if it is no photo or cannot be described.
         """
         photo = open_photo(data, where, min_side=self.settings.size)
         try:
-            return self(photo)
+            found = self(photo)
+            if mirrored:
+                found = found._replace(mirrored=self(photo._replace(image=ImageOps.mirror(photo.image))).features)
+            return found
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
 

@@ -11,7 +11,9 @@ import pytest
 from inflate_shrink.config import DataConfig, DistillConfig
 from inflate_shrink.data import npy
 from inflate_shrink.data.batches import epoch_batches
+from inflate_shrink.data.store import open_store
 from inflate_shrink.data.tokenized import open_training_data
+from inflate_shrink.data.writer import StoreWriter
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.engine.steps import distill, train
 from inflate_shrink.engine.teacher import Teacher
@@ -291,3 +293,25 @@ def test_a_start_for_students_alone(tiny_config, trained, tmp_path):
     assert (student.config.model.init, student.config.distill.student_init) == ("teacher", "")
     for ours, theirs in zip(student.load_model().parameters(), open_checkpoint(teacher).load_model().parameters()):
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5)
+
+
+def test_mirrored_photos_are_scored_from_disk(trained, data, tmp_path):
+    store = data.store
+    with StoreWriter(tmp_path / "mirrored", name="x", made_by="a test", dtype="float32", mirrored=True) as writer:
+        for row, image_id in enumerate(store.image_ids):
+            (features,), boxes = store.read_regions([row])[0], store.boxes[row]
+            writer.add_image(image_id, 0, 0, "", features, boxes, mirrored=features[::-1] if row % 3 else None)
+        for row, split, caption in zip(store.caption_rows, store.caption_splits, store.captions):
+            writer.add_caption(split, store.image_ids[row], caption)
+    both = data._replace(store=open_store(tmp_path / "mirrored"), mirrored=0.5)
+    batch = next(epoch_batches(both.store, both.train, 32, seed=0, epoch=0, mirrored=0.5))
+    assert 5 < batch.mirrored.sum() < 20
+    scores = []
+    for cache_gb in (4, 0):
+        teacher = Teacher(DistillConfig(cache_gb=cache_gb), open_checkpoint(trained("model.fragments=2")))
+        teacher.prepare(both, tmp_path / CACHE, lambda line: None)
+        scores.append(teacher.scores(batch).numpy())
+    np.testing.assert_allclose(*scores, atol=5e-3)
+    without = teacher.scores(batch._replace(regions=store.read_regions(both.train.split.image_rows[batch.images])[0]))
+    changed = np.abs(without.numpy() - scores[1]).max(1)
+    assert (changed[batch.mirrored] > 1e-2).all() and (changed[~batch.mirrored] < 1e-5).all()

@@ -124,6 +124,22 @@ def test_features_are_those_of_the_extractor(source, extract, settings, tmp_path
         assert store.region_counts[row] == len(centres)
 
 
+def test_mirrored_photos(extract, tmp_path):
+    folder = unpacked(tmp_path / "photos", {"noise.png": encoded("RGB", "PNG")})
+    extract(folder, tmp_path / "out", regions=88, mirrored=True)
+    store = open_store(tmp_path / "out")
+    cells, mirrored = (
+        array[0].astype("float32").reshape(8, 11, 3) for array in (store.regions, store.mirrored_regions)
+    )
+    np.testing.assert_allclose(mirrored, cells[:, ::-1], atol=0.01)  # the cells of a row in the other order
+    assert np.abs(mirrored - cells).max() > 0.1 and store.with_mirrored([0]).all()
+    assert extract(folder, tmp_path / "again", regions=88, mirrored=True, reuse=tmp_path / "out") == (1, 0, 1)
+    assert contents(tmp_path / "again")["mirrored_regions.npy"] == contents(tmp_path / "out")["mirrored_regions.npy"]
+    extract(folder, tmp_path / "plain", regions=88, reuse=tmp_path / "out")
+    with pytest.raises(InputError, match="plain: its photos were not described mirrored, .*; leave out --mirrored, or"):
+        extract(folder, tmp_path / "more", regions=88, mirrored=True, reuse=tmp_path / "plain")
+
+
 def test_strict_stops_at_the_first(source, extract, tmp_path, capsys):
     with pytest.raises(InputError, match=r"cut.jpg: .*\(without --strict such files are left out\)$"):
         extract(source, tmp_path / "out", BadRecords(hint="without --strict such files are left out"))
