@@ -72,6 +72,13 @@ class JsonMapping:
             raise self._wrong(key, f"a whole number from {least}" + (f" to {most}" if most < MOST else ""), value)
         return value
 
+    def flag(self, key: str) -> bool:
+        """Return whether it is true; a key that is missing is not."""
+        value = self.value.get(key, False)
+        if type(value) is not bool:
+            raise self._wrong(key, "true or false", value)
+        return value
+
     def text(self, key: str, among: tuple[str, ...] = ()) -> str:
         """Return text that can be written as UTF-8, one of ``among`` if that is given."""
         value = self.get(key)

@@ -28,13 +28,16 @@ MOST_REGIONS = 2048
 _SAME_POINT = 1e-12  # squared distance, relative to the largest, below which regions coincide
 
 
-def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tuple[np.ndarray, np.ndarray]:
+def cluster_regions(
+    features: np.ndarray, boxes: np.ndarray, k: int = 32, kept: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Cluster the regions of one image by deterministic k-means.
 
     Args:
         features: (n, D) region features, n >= 1, finite.
         boxes: (n, 4) x1, y1, x2, y2 in pixels.
         k: most clusters.
+        kept: so many regions at the beginning, fewer than ``k``, stay as they are; the others become k - kept clusters.
 
     Returns:
         ``(centres, boxes)``: (count, D) float32 cluster means, and (count, 4) float32 box of
@@ -49,6 +52,9 @@ def cluster_regions(features: np.ndarray, boxes: np.ndarray, k: int = 32) -> tup
     _check(features, boxes)
     if len(features) <= k:
         return features, boxes
+    if kept:
+        centres, central = cluster_regions(features[kept:], boxes[kept:], k - kept)
+        return np.concatenate([features[:kept], centres]), np.concatenate([boxes[:kept], central])
     gram = _gram(features - features.mean(0))  # a smaller norm leaves less to cancel in the distances
     members = _lloyd(gram, _initial_members(gram, k))
     distance = _distances(gram, members)

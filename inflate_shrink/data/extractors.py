@@ -12,6 +12,7 @@ _NETWORK = re.compile(r"(backbone|boxes of) .*?(sha256:[0-9a-f]+)")
 # The key of a mapping: networks and options that describe a photo, see :mod:`..extract.record`.
 EXTRACTION = "extraction"
 CLUSTERINGS = "clusterings"  # its key of a list: each reduction of an image's regions since, in order
+WHOLE = "whole"  # its key of a truth: the first region of each image is the whole photo; missing where it is not
 _PATHS = ("backbone", "detector")  # its keys that may differ between data sets of one extractor
 
 
@@ -33,6 +34,11 @@ def carried_extraction(records: list, regions: int, dtype: str) -> dict | None:
     if len(kinds) != 1:
         return None
     return {**records[0], CLUSTERINGS: [*records[0][CLUSTERINGS], clustering_record(regions, dtype)]}
+
+
+def whole_first(record: dict | None) -> bool:
+    """Return whether a record, None where there is none, says that the first region of each image is the whole photo."""
+    return isinstance(record, dict) and record.get(WHOLE) is True
 
 
 def same_extractor(one: str, other: str) -> bool:

@@ -28,6 +28,7 @@ def fill_store(
     task: str,
     workers: int,
     bad: BadRecords,
+    kept: int = 0,
 ) -> None:
     """Add the regions of those items that ``writer`` does not hold yet, clustered, in the order of the items.
 
@@ -39,12 +40,14 @@ def fill_store(
             raises an InputError that names it. Picklable, as are the arguments, the items and their regions.
         workers: processes; with 1 everything runs in this one.
         bad: gets the items that cannot be read, clustered or written.
+        kept: the first regions of each image that are no part of a cluster.
 
     Raises:
         InputError: the first bad item if ``bad`` does not skip, or a worker was killed.
     """
     left = (item for item in items if item.image_id not in writer)
-    results = ordered_map(_clustered, left, workers, initializer=_open, initargs=(open_reader, arguments, writer.slots))
+    shared = open_reader, arguments, writer.slots, kept
+    results = ordered_map(_clustered, left, workers, initializer=_open, initargs=shared)
     with closing(reported(results, task, total, len(writer))) as results:  # an error ends the workers at once
         for item, found in results:
             if isinstance(found, InputError):
@@ -58,23 +61,23 @@ def fill_store(
                 bad.report(f"{item.where}: {error}")
 
 
-_process: tuple[Reader, int]  # each process opens its reader once; with the number of clusters
+_process: tuple[Reader, int, int]  # each process opens its reader once; with the numbers of clusters and kept regions
 
 
-def _open(open_reader: Callable[..., Reader], arguments: tuple, clusters: int) -> None:
+def _open(open_reader: Callable[..., Reader], arguments: tuple, clusters: int, kept: int) -> None:
     global _process
-    _process = open_reader(*arguments), clusters
+    _process = open_reader(*arguments), clusters, kept
 
 
 def _clustered(item: RegionItem) -> Regions:
     """Read the regions of an item and cluster them; raises InputError that names the item."""
-    reader, clusters = _process
+    reader, *numbers = _process
     found = reader(item)
     try:
-        features, boxes = cluster_regions(found.features, found.boxes, clusters)
+        features, boxes = cluster_regions(found.features, found.boxes, *numbers)
         mirrored = found.mirrored if item.mirrored else None
         if mirrored is not None:
-            mirrored, _ = cluster_regions(mirrored, np.zeros((len(mirrored), 4)), clusters)
+            mirrored, _ = cluster_regions(mirrored, np.zeros((len(mirrored), 4)), *numbers)
     except InputError as error:
         raise InputError(f"{item.where}: {error}") from error
     return found._replace(features=features, boxes=boxes, mirrored=mirrored)

@@ -18,7 +18,7 @@ from ..digest import hex_digest
 from ..errors import InputError
 from .bad_records import BadRecords
 from .captions.records import Caption
-from .extractors import EXTRACTION, carried_extraction
+from .extractors import EXTRACTION, carried_extraction, whole_first
 from .fill import Reader, fill_store
 from .image_ids import ImageIds
 from .region_files import FORMATS
@@ -118,8 +118,10 @@ def prepare(
     Raises:
         InputError: the first bad record if ``bad`` does not skip, or no usable image.
     """
-    if regions < 1:
-        raise InputError(f"the number of clusters must be 1 or more, found {regions}")
+    kept = int(bool(source.extractions) and all(map(whole_first, source.extractions)))
+    if regions < 1 + kept:
+        beside = ", beside the whole photo" if kept else ""
+        raise InputError(f"the number of clusters must be {1 + kept} or more{beside}, found {regions}")
     require_new(directory)  # StoreWriter says so too, but the first pass may take minutes
     wanted, without = _match(captions, source, bad, unused)
     learned = {caption.image_id for caption in captions if caption.split == TRAIN}
@@ -148,7 +150,8 @@ def prepare(
         mirrored=source.mirrored,
     ) as writer:
         items, arguments = _items(source, wanted, learned), (source.format,)
-        fill_store(writer, items, len(wanted), _decoder, arguments, task="prepare", workers=workers, bad=bad)
+        how = dict(task="prepare", workers=workers, bad=bad, kept=kept)
+        fill_store(writer, items, len(wanted), _decoder, arguments, **how)
         if not len(writer):
             raise InputError(
                 f"{_names(source)}: none of the {len(wanted)} images with captions has usable regions; "

@@ -28,6 +28,7 @@ import numpy as np
 from ..checked_files import FileList
 from ..digest import hex_digest
 from ..errors import InputError
+from .extractors import EXTRACTION, whole_first
 from .npy import open_npy
 from .tsv import read_rows
 
@@ -75,6 +76,11 @@ class Store:
     def regions_made_by(self) -> dict[str, str]:
         """Return what made the regions: "extractor" and "clustering", each "" where it is not known."""
         return {key: str(self.meta.get(key) or "") for key in ("extractor", "clustering")}
+
+    @property
+    def whole_first(self) -> bool:
+        """Return whether the first region of each image is the whole photo."""
+        return whole_first(self.meta.get(EXTRACTION))
 
     @property
     def vocabulary(self) -> Path:

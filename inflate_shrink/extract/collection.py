@@ -59,8 +59,10 @@ def extract_collection(
         InputError: a network that does not fit, a data set to reuse that is of another extractor, no usable photo,
             or the first bad one if ``bad`` does not skip.
     """
-    if regions < 1:
-        raise InputError(f"the number of regions must be 1 or more, found {regions}")
+    kept = int(settings.whole)
+    if regions < 1 + kept:
+        beside = ", one of them the whole photo" if kept else ""
+        raise InputError(f"the number of regions must be {1 + kept} or more{beside}, found {regions}")
     extractor, clustering = Extractor(settings).check(), f"k-means to {regions}"
     if reuse:
         _check_reusable(reuse, extractor, clustering, mirrored)
@@ -81,7 +83,8 @@ def extract_collection(
     ) as writer:
         items = (RegionItem(name, folder.where(name), None) for name in folder.names)
         arguments = folder, settings, reuse, mirrored
-        fill_store(writer, items, len(folder.names), _PhotoReader, arguments, task="extract", workers=workers, bad=bad)
+        how = dict(task="extract", workers=workers, bad=bad, kept=kept)
+        fill_store(writer, items, len(folder.names), _PhotoReader, arguments, **how)
         if not len(writer):
             raise InputError(
                 f"{folder.source}: none of its {len(folder.names)} files is a photo that can be described; "

@@ -32,6 +32,7 @@ class ExtractorSettings:
     detector_preset: str = "yolox"
     size: int = 320  # pixels of the photo's shorter side at the backbone
     boxes: int = 100  # most boxes of a photo
+    whole: bool = False  # the first region is the whole photo: the mean of the feature map
 
     def __post_init__(self):
         for name, least in (("size", 32), ("boxes", 1)):
@@ -45,10 +46,11 @@ def describe_extractor(settings: ExtractorSettings) -> str:
     Raises InputError if a network is missing.
     """
     backbone = f"backbone {fingerprint(settings.backbone)} ({settings.backbone_preset}, shorter side {settings.size})"
+    whole = "the whole photo and " if settings.whole else ""
     if not settings.detector:
-        return f"cells of {backbone}"
+        return f"{whole}cells of {backbone}"
     detector = f"{fingerprint(settings.detector)} ({settings.detector_preset})"
-    return f"{settings.boxes} boxes of {detector}, RoIAlign on {backbone}"
+    return f"{whole}{settings.boxes} boxes of {detector}, RoIAlign on {backbone}"
 
 
 class Extractor:
@@ -82,7 +84,9 @@ class Extractor:
             raise InputError(f"{where}: {error}") from error
 
     def __call__(self, photo: Photo) -> Regions:
-        """Return features (n, C) and boxes in the photo's pixels; with a detector n <= ``settings.boxes``."""
+        """Return features (n, C) and boxes in the photo's pixels: those of the whole photo, if it is asked for, before
+        the cells or at most ``settings.boxes`` boxes.
+        """
         feature_map = self._feature_map(photo)
         _, rows, columns = feature_map.shape
         if self.detector is None:
@@ -90,6 +94,9 @@ class Extractor:
         else:
             boxes = self._propose(photo)
             features = roi_align(feature_map, boxes * np.tile([columns, rows], 2))
+        if self.settings.whole:
+            mean = feature_map.mean((1, 2), dtype=np.float64)[None].astype(np.float32)
+            features, boxes = np.concatenate([mean, features]), np.concatenate([_grid(1, 1), boxes])
         boxes = (boxes * np.tile([photo.width, photo.height], 2)).astype(np.float32)
         return Regions(np.ascontiguousarray(features), boxes, photo.width, photo.height)
 

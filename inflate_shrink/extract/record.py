@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.clustering import MOST_REGIONS, cluster_regions
-from ..data.extractors import CLUSTERINGS, clustering_record, same_extractor
+from ..data.extractors import CLUSTERINGS, WHOLE, clustering_record, same_extractor
 from ..errors import InputError
 from ..json_values import JsonMapping
 from .extractor import Extractor, ExtractorSettings, describe_extractor
@@ -26,7 +26,8 @@ _NETWORKS = ("backbone", "detector")
 def extraction_record(settings: ExtractorSettings, regions: int, dtype: str) -> dict:
     """Return JSON values: the networks' paths, the options, and how an image's regions were reduced and rounded."""
     paths = {name: os.path.abspath(path) if path else "" for name in _NETWORKS for path in [getattr(settings, name)]}
-    return {**asdict(settings), **paths, CLUSTERINGS: [clustering_record(regions, dtype)]}
+    options = {key: value for key, value in asdict(settings).items() if value is not False}  # as before there were such
+    return {**options, **paths, CLUSTERINGS: [clustering_record(regions, dtype)]}
 
 
 class PhotoDescriber:
@@ -53,9 +54,10 @@ class PhotoDescriber:
             detector_preset=record.text("detector_preset", tuple(DETECTORS)),
             size=record.whole("size", 32, _MOST_SIZE),
             boxes=record.whole("boxes", 1, MOST_REGIONS),
+            whole=record.flag(WHOLE),
         )
         self._clusterings = [
-            (part.whole("regions", 1), part.text("dtype", ("float16", "float32")))
+            (part.whole("regions", 1 + settings.whole), part.text("dtype", ("float16", "float32")))
             for part in record.mappings(CLUSTERINGS)
         ]
         if detector and not settings.detector:
@@ -89,7 +91,7 @@ class PhotoDescriber:
         found = self._extractor.describe(data, where)
         features, boxes = found.features, found.boxes
         for regions, dtype in self._clusterings:
-            features, boxes = cluster_regions(features, boxes, regions)
+            features, boxes = cluster_regions(features, boxes, regions, int(self._extractor.settings.whole))
             with np.errstate(over="ignore"):
                 features = features.astype(dtype).astype(np.float32)
         if not np.isfinite(features).all():

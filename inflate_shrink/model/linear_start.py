@@ -94,6 +94,9 @@ class LinearModel:
 
 
 def _mean_regions(store: Store, rows: np.ndarray) -> np.ndarray:
+    """Return a vector of each image, (n, D) float32: its first region if that is the whole photo, or the mean of all."""
+    if store.whole_first:
+        return np.stack([store.regions[row, 0] for row in rows]).astype(np.float32)
     return np.stack([_regions(store, [row]).mean(0) for row in rows])
 
 

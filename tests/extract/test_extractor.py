@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inflate_shrink.data.extractors import same_extractor
 from inflate_shrink.errors import InputError
 from inflate_shrink.extract.decode import Photo
 from inflate_shrink.extract.extractor import Extractor, ExtractorSettings
@@ -88,6 +89,8 @@ def test_check_names_networks_and_presets(backbone, detector):
     assert grid.startswith("cells of backbone mean.onnx sha256:") and grid.endswith("(unit, shorter side 320)")
     both = Extractor(ExtractorSettings(str(backbone), "unit", str(detector), "boxes")).check()
     assert both.startswith("100 boxes of boxes.onnx sha256:") and "RoIAlign on backbone mean.onnx" in both
+    whole = Extractor(ExtractorSettings(str(backbone), "unit", whole=True)).check()
+    assert whole == f"the whole photo and {grid}" and not same_extractor(whole, grid)
 
 
 def test_networks_that_do_not_fit(backbone, detector):

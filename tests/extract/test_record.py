@@ -16,7 +16,7 @@ from inflate_shrink.data.prepare import prepare, region_source
 from inflate_shrink.data.store import open_store
 from inflate_shrink.errors import InputError
 from inflate_shrink.extract.collection import extract_collection
-from inflate_shrink.extract.extractor import ExtractorSettings
+from inflate_shrink.extract.extractor import Extractor, ExtractorSettings
 from inflate_shrink.extract.photos import PhotoFolder
 from inflate_shrink.extract.record import PhotoDescriber, read_photo
 from inflate_shrink.json_values import JsonMapping
@@ -41,20 +41,22 @@ def data(photos, backbone, detector, tmp_path_factory):
     kinds = {
         "cells": (ExtractorSettings(str(backbone), "unit", size=128), 5),
         "boxes": (ExtractorSettings(str(backbone), "unit", str(detector), "boxes", 96, 50), 32),
+        "whole": (ExtractorSettings(str(backbone), "unit", size=128, whole=True), 6),
     }
     for name, (settings, regions) in kinds.items():
         extract_collection(PhotoFolder(photos), place / name, settings, regions=regions, bad=bad)
     captions = [Caption(f"{number}.png", "a photo", "train", "here") for number in range(4)]
-    prepare(
-        place / "captioned",
-        captions,
-        region_source([str(place / "cells")], "store", ""),
-        lambda usable: ["[PAD]"],
-        regions=3,
-        dtype="float32",
-        bad=bad,
-    )
-    return {name: open_store(place / name) for name in (*kinds, "captioned")}
+    for name, source in (("captioned", "cells"), ("captioned whole", "whole")):
+        prepare(
+            place / name,
+            captions,
+            region_source([str(place / source)], "store", ""),
+            lambda usable: ["[PAD]"],
+            regions=3,
+            dtype="float32",
+            bad=bad,
+        )
+    return {name: open_store(place / name) for name in (*kinds, "captioned", "captioned whole")}
 
 
 def describer(store, record=None, **networks):
@@ -66,7 +68,9 @@ def describer(store, record=None, **networks):
     return lambda file: describe(read_photo(file), str(file))
 
 
-@pytest.mark.parametrize("name, count", [("cells", 5), ("boxes", 2), ("captioned", 3)])
+@pytest.mark.parametrize(
+    "name, count", [("cells", 5), ("boxes", 2), ("captioned", 3), ("whole", 6), ("captioned whole", 3)]
+)
 def test_as_the_data_set_has_it(data, photos, name, count):
     store, describe = data[name], describer(data[name])
     with ThreadPoolExecutor(4) as threads:
@@ -76,6 +80,40 @@ def test_as_the_data_set_has_it(data, photos, name, count):
         assert regions.dtype == np.float32 and len(regions) == valid == count
         np.testing.assert_array_equal(regions, expected[:valid])
     assert np.ptp([regions.mean() for regions in found]) > 0
+
+
+def test_the_whole_photo_stays_the_first_region(data, backbone):
+    cells = Extractor(ExtractorSettings(str(backbone), "unit", size=128))
+    for name, store in data.items():
+        assert store.whole_first == ("whole" in name)
+    for name in ("whole", "captioned whole"):
+        store = data[name]
+        for row, file in enumerate(store.image_files):
+            width, height = store.image_sizes[row]
+            mean = cells.describe(read_photo(store.image_root / file), file).features.mean(0)
+            np.testing.assert_allclose(store.regions[row, 0], mean, atol=5e-4)
+            assert store.boxes[row, 0].tolist() == [0, 0, width, height]
+            assert np.abs(store.regions[row, 1:] - mean).max() > 2e-3
+
+
+@pytest.mark.parametrize("regions, kept", [(1, "whole"), (0, "cells")])
+def test_too_few_regions(data, photos, tmp_path, regions, kept):
+    settings = ExtractorSettings(data["cells"].meta["extraction"]["backbone"], "unit", whole=kept == "whole")
+    for call in (
+        lambda: extract_collection(
+            PhotoFolder(photos), tmp_path / "out", settings, regions=regions, bad=BadRecords(skip=False)
+        ),
+        lambda: prepare(
+            tmp_path / "out",
+            [],
+            region_source([str(data[kept].directory)], "store", ""),
+            lambda usable: [],
+            regions=regions,
+            bad=BadRecords(skip=False),
+        ),
+    ):
+        with pytest.raises(InputError, match=rf"must be {regions + 1} or more(, .*the whole photo)?, found {regions}$"):
+            call()
 
 
 def test_networks_that_moved(data, photos, backbone, detector, tmp_path):
@@ -121,6 +159,7 @@ def test_other_networks(data, network, detector):
         ("size", 1 << 30, "size: expected a whole number from 32 to 4096"),
         ("boxes", 0, "boxes: expected a whole number from 1 to 2048"),
         ("backbone", None, "backbone: expected a text"),
+        ("whole", 1, "whole: expected true or false, found 1"),
         ("detector_preset", "mine", "detector_preset: expected 'yolox' or"),
         (
             "clusterings",
