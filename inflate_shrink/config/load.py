@@ -18,7 +18,7 @@ from typing import Literal, Union
 
 from ..errors import InputError, nearest
 from .rows import row_file, row_layer, split_reference
-from .schema import KEYS, Config, DistillConfig, out_of_range
+from .schema import KEYS, Config, DistillConfig, ModelConfig, out_of_range
 from .yaml_files import LONGEST_NAME, is_name, parse_yaml, read_yaml
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -218,6 +218,15 @@ def _check_ranges(config: Config, sources: dict) -> None:
         ("model.scoring", not sparta or len(specials) == 2, "another, or data.first_token and data.last_token set"),
         ("data.protocols", data.protocols, "a list of one protocol or more"),
         ("data.text_length", data.text_length > len(specials), least),
+        (
+            "model.vector",
+            model.vector == "slot" or _is_plain_f(model),
+            "slot but in models of one fragment, no codes, cosine",
+        ),
         ("model.heads", model.hidden % model.heads == 0, f"a divisor of model.hidden ({model.hidden})"),
     ):
         check(key, "" if holds else expected)
+
+
+def _is_plain_f(model: ModelConfig) -> bool:
+    return model.fragments == 1 and not model.codes and model.scoring == "late_interaction"

@@ -57,6 +57,8 @@ class ModelConfig:
     codes: int = key(0, least=0, most=4096, aliases=("num_codes",))  # inflating codes k on each side (Sec. 4.1)
     # the first l fragments are scored (Table 6)
     fragments: Union[int, Literal["all"]] = key("all", least=1, most=8192, aliases=("num_fragments",))
+    # how the one vector of a model with one fragment is made: the first, as in the paper, or of all (model/pooling.py)
+    vector: Literal["slot", "mean", "attention", "generalised"] = key("slot")
     score_padding: Literal["counted", "masked"] = key("counted")
     scoring: Literal["late_interaction", "visual_sparta", "scan_t2i", "scan_i2t", "cross"] = key("late_interaction")
     pooling: Literal["sum", "logsumexp"] = key("logsumexp")  # how SCAN's similarities become one, over words or regions
@@ -68,6 +70,8 @@ class ModelConfig:
     heads: int = key(12, least=1, most=1024, aliases=("num_heads", "num_attention_heads"))
     ffn: int = key(3072, least=1, most=65536, aliases=("intermediate_size", "ffn_size"))
     dropout: float = key(0.1, least=0, most=0.99, aliases=("dropout_rate", "hidden_dropout_prob"))
+    # layers that were not loaded give back their input at first: a model begins as its start alone
+    zero_residual: bool = key(False)
 
     def fragments_of(self, inputs: int) -> int:
         """Return the number of fragments that are kept of so many words or regions and the codes."""

@@ -14,6 +14,7 @@ from ..config import ModelConfig
 from ..scoring import Fragments, normalize, scoring_function
 from .cross import MatchHead
 from .inputs import Embedded, InflatingCodes, RegionEmbedding, TextEmbedding, append_codes
+from .pooling import Pooling
 from .transformer import Transformer
 
 
@@ -33,6 +34,7 @@ class DualEncoder(nn.Layer):
         self.region_embedding = RegionEmbedding(region_dim, config.hidden)
         self.codes = InflatingCodes(config.codes, config.hidden) if config.codes else None
         self.transformer = Transformer(config.layers, config.hidden, config.heads, config.ffn, config.dropout)
+        self.pooling = Pooling(config.vector, config.hidden) if config.vector != "slot" else None
         self.is_cross = config.scoring == "cross"
         self.match_head = MatchHead(config.hidden) if self.is_cross or config.joint else None
         self.score = None if self.is_cross else scoring_function(config)  # (text, image) -> (images, texts)
@@ -42,14 +44,20 @@ class DualEncoder(nn.Layer):
         """Return the l kept fragments of texts, (B, l, D). ids: (B, n) int, 0 is padding."""
         if self.config.scoring == "visual_sparta":
             return self.text_embedding.without_context(ids)
-        return self._encode(self.text_embedding(ids), self.codes and self.codes.text)
+        inputs = self.text_embedding(ids)
+        if self.pooling:
+            return self._pool(inputs, self.text_embedding.lengths(ids), "text")
+        return self._encode(inputs, self.codes and self.codes.text)
 
     def encode_image(self, regions: paddle.Tensor, counts: paddle.Tensor) -> Fragments:
         """Return the l kept fragments of images, (B, l, D).
 
         regions: (B, m, region_dim) float32; counts: (B,) int, valid regions.
         """
-        return self._encode(self.region_embedding(regions, counts), self.codes and self.codes.image)
+        inputs = self.region_embedding(regions, counts)
+        if self.pooling:
+            return self._pool(inputs, paddle.ones_like(inputs.mask), "image")
+        return self._encode(inputs, self.codes and self.codes.image)
 
     def word_vectors(self) -> paddle.Tensor:
         """Return the rows (V, D) that VisualSparta's queries are made of."""
@@ -74,9 +82,17 @@ class DualEncoder(nn.Layer):
         vectors = self.transformer(x, mask, fragments)
         return Fragments(vectors if self.config.scoring == "visual_sparta" else normalize(vectors), counted)
 
+    def _pool(self, inputs: Embedded, weights, side: str) -> Fragments:
+        vectors = self.transformer(inputs.vectors, inputs.mask)
+        return Fragments(normalize(self.pooling(vectors, weights * inputs.mask, side)))
+
     def _initialize(self):
         """Draw weights as BERT does: N(0, 0.02) for matrices, 0 for biases. Codes keep their own."""
         normal = nn.initializer.Normal(0.0, 0.02)
         for layer in self.sublayers():
             if isinstance(layer, (nn.Linear, nn.Embedding)):
                 normal(layer.weight)
+        if self.config.zero_residual:
+            self.transformer.zero_residual()
+        if self.pooling:
+            self.pooling.initialize()

@@ -45,6 +45,11 @@ class TextEmbedding(nn.Layer):
         vectors = self.dropout(self.norm(words + self.position(positions) + self.token_type(token_type)))
         return Embedded(vectors, (ids != PAD_ID).astype("float32"))
 
+    def lengths(self, ids):
+        """Return the length of each word's row in the table, (B, n)."""
+        words = self.word(ids)
+        return paddle.sqrt((words * words).sum(-1) + 1e-12)
+
     def without_context(self, ids) -> Fragments:
         """Return VisualSparta's query: the rows of the word table alone, (B, n, D).
 

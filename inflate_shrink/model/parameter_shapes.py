@@ -7,6 +7,7 @@ from typing import Iterable, Mapping
 from ..config import ModelConfig
 from ..errors import InputError
 from .inputs import MAX_POSITIONS
+from .pooling import KNOTS
 
 
 def parameter_shapes(config: ModelConfig, vocab_size: int, region_dim: int) -> dict[str, list[int]]:
@@ -29,6 +30,11 @@ def parameter_shapes(config: ModelConfig, vocab_size: int, region_dim: int) -> d
         shapes.update(_linear(f"{layer}.output", ffn, hidden))
         for name in ("attention_norm", "output_norm"):
             shapes.update(_norm(f"{layer}.{name}", hidden))
+    if config.vector != "slot":
+        for side in ("text", "image"):
+            shapes.update(_linear(f"pooling.{side}_map", hidden, hidden))
+            if config.vector != "mean":
+                shapes[f"pooling.{side}"] = [hidden if config.vector == "attention" else KNOTS]
     if config.scoring == "cross" or config.joint:
         shapes.update(_linear("match_head.score", hidden, 1))
     return shapes
