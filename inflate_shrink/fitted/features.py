@@ -52,7 +52,7 @@ class QueryFeatures:
         """Return the features (n, r) float32 of n queries.
 
         Args:
-            queries: for each the fragments (l, d) float32 to average, such as those of its words, 1 or more.
+            queries: for each the fragments (l, d) float32 that count, 1 or more.
             beside: (n, beside) float32, where the features have such.
 
         Raises InputError if they have other shapes, or a query has no fragments.

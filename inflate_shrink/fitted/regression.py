@@ -1,9 +1,10 @@
 """Fit features of queries and vectors of items to exact scores, by ridge regression cut to a rank.
 
-With Z (n, p) the features of n sample queries and Y (n, N) their exact scores with N items, ridge regression
-gives the items' vectors (Z'Z + ridge)^-1 Z'Y. The best r directions of what it predicts are the left singular vectors of
-(Z'Z + ridge)^-1/2 Z'Y: in them the normal equations are the identity, so that an item needs its own scores alone, and
-one product.
+With Z (n, p) the features of n sample queries and Y (n, N) their exact scores with N items, less each query's mean,
+ridge regression gives the items' vectors (Z'Z + ridge)^-1 Z'Y. The best r directions of what it predicts are the left
+singular vectors of (Z'Z + ridge)^-1/2 Z'Y: in them the normal equations are the identity, so that an item needs its own
+scores alone, and one product. A query's mean orders no items. Without it the queries that an item finds are better too:
+no query is near to all items.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class FitSettings:
 
     rank: int = 128
     random: int = 1024
-    ridge: float = 0.01
+    ridge: float = 0.001
     seed: int = 0
 
     def __post_init__(self):
@@ -41,21 +42,24 @@ class FitSettings:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What is kept of a fit: whoever stores it stores these two arrays, and the sample of queries.
+    """What is kept of a fit: whoever stores it stores these arrays, and the sample of queries.
 
     features: of a query. solver: (n, r) float32, which turns the exact scores of an item with the n queries of the
-    sample into its vector.
+    sample into its vector; center: (r,) float32, of the mean of the sample's items, taken from every vector.
     """
 
     features: QueryFeatures
     solver: np.ndarray
+    center: np.ndarray
 
     def __post_init__(self):
-        """Raise InputError if the solver is not finite or has other columns than the features."""
-        solver, rank = self.solver, self.features.projection.shape[1]
-        if solver.ndim != 2 or solver.shape[1] != rank or solver.dtype != np.float32 or not np.isfinite(solver).all():
-            found = f"{solver.dtype} {solver.shape}"
-            raise InputError(f"fitted vectors: the solver is {found}, expected finite float32 (.., {rank})")
+        """Raise InputError if solver or center are not finite or have other columns than the features."""
+        rank = self.features.projection.shape[1]
+        for name, array, sizes in (("solver", self.solver, 2), ("center", self.center, 1)):
+            fits = array.ndim == sizes and array.shape[-1] == rank and array.dtype == np.float32
+            if not fits or not np.isfinite(array).all():
+                found = f"{array.dtype} {array.shape}"
+                raise InputError(f"fitted vectors: the {name} is {found}, expected finite float32 (.., {rank})")
 
     @property
     def rank(self) -> int:
@@ -66,7 +70,7 @@ class Fit:
         """Return the vectors (N, r) float32 of items, given their exact scores (n, N) with the queries of the sample."""
         if exact.ndim != 2 or len(exact) != len(self.solver):
             raise InputError(f"fitted vectors: scores {exact.shape} of {len(self.solver)} queries of the sample")
-        return exact.T.astype(np.float32, copy=False) @ self.solver
+        return exact.T.astype(np.float32, copy=False) @ self.solver - self.center
 
 
 def fit(
@@ -80,8 +84,8 @@ def fit(
     The vectors of the sample's items, and of any others, then come of :meth:`Fit.vectors`.
 
     Args:
-        queries: n sample queries, for each the fragments (l, d) float32 to average: those of its words, as a rule.
-        exact: (n, N) scores, of the queries' fragments that count.
+        queries: n sample queries, for each the fragments (l, d) float32 that count.
+        exact: (n, N) scores, of the sample's queries with its items.
         beside: (n, b) float32, a further vector of each query, such as F's.
 
     Raises InputError if the shapes do not fit, or a score is not finite.
@@ -101,7 +105,8 @@ def fit(
     kept = variance > _LEAST * variance[-1]
     whiten = axes[:, kept] / np.sqrt(variance[kept])  # (p, k)
     white = raw @ whiten.astype(np.float32)
-    explained = white.T @ exact.astype(np.float32, copy=False)  # (k, N)
+    means = exact.mean(1, dtype=np.float64).astype(np.float32)
+    explained = white.T @ (exact - means[:, None])  # (k, N)
     energy, directions = np.linalg.eigh(explained.astype(np.float64) @ explained.T)
     rank = min(settings.rank, exact.shape[1], int((energy > _LEAST * energy[-1]).sum()))
     directions = directions[:, ::-1][:, :rank]
@@ -111,7 +116,7 @@ def fit(
     rotation = np.linalg.qr(np.random.default_rng(settings.seed).normal(size=(rank, rank)))[0]
     projection = whiten @ (directions * balance @ rotation)
     solver = white @ (directions / balance @ rotation).astype(np.float32)
-    return Fit(replace(features, projection=projection.astype(np.float32)), solver)
+    return Fit(replace(features, projection=projection.astype(np.float32)), solver, means @ solver)
 
 
 def fit_items(

@@ -16,26 +16,35 @@ def products(fitted, queries, vectors):
     return fitted.features(queries) @ vectors.T
 
 
+def centred(exact):
+    return exact - exact.mean(1, keepdims=True)
+
+
 def test_linear_scores_are_found_exactly_of_new_queries_and_new_items():
     fitted = fit(QUERIES, EXACT, PLAIN)
-    np.testing.assert_allclose(products(fitted, QUERIES, fitted.vectors(EXACT)), EXACT, atol=1e-5)
-    # a new item has the scores -2 and 4, a new query is the mean of three times the first and the second
+    np.testing.assert_allclose(products(fitted, QUERIES, fitted.vectors(EXACT)), centred(EXACT), atol=1e-5)
+    # a new item has the scores -2 and 4, the means of the sample's are 4 / 3 and 7 / 3;
+    # a new query is the mean of three times the first and the second
     new_item, new_query = np.array([[-2.0], [4.0]]), [np.array([[3.0, 0.0], [0.0, 1.0]], np.float32)]
-    assert products(fitted, new_query, fitted.vectors(new_item)).item() == pytest.approx(1.5 * -2 + 0.5 * 4, abs=1e-5)
+    assert products(fitted, new_query, fitted.vectors(new_item)).item() == pytest.approx(
+        1.5 * (-2 - 4 / 3) + 0.5 * (4 - 7 / 3), abs=1e-5
+    )
 
 
 def test_ridge_is_in_units_of_the_mean_variance():
     # Z is the identity: (1 + ridge) w = y
     fitted = fit(QUERIES, EXACT, FitSettings(rank=8, random=0, ridge=0.25))
-    np.testing.assert_allclose(products(fitted, QUERIES, fitted.vectors(EXACT)), EXACT / 1.25, atol=1e-5)
+    np.testing.assert_allclose(products(fitted, QUERIES, fitted.vectors(EXACT)), centred(EXACT) / 1.25, atol=1e-5)
 
 
 def test_the_cut_keeps_what_explains_most():
-    # two independent directions, of singular values 2 and 1
-    exact = np.array([[2.0, 0.0], [0.0, 1.0]], np.float32)
+    # two independent directions: the first query tells more of the items than the second
+    exact = np.array([[2.0, -2.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]], np.float32)
     fitted = fit(QUERIES, exact, FitSettings(rank=1, random=0, ridge=0))
     assert fitted.rank == 1
-    np.testing.assert_allclose(products(fitted, QUERIES, fitted.vectors(exact)), [[2, 0], [0, 0]], atol=1e-5)
+    np.testing.assert_allclose(
+        products(fitted, QUERIES, fitted.vectors(exact)), [[2, -2, 0, 0], [0, 0, 0, 0]], atol=1e-5
+    )
 
 
 def test_what_stands_beside_is_learned_from():
@@ -43,7 +52,7 @@ def test_what_stands_beside_is_learned_from():
     queries, beside = [QUERIES[0], QUERIES[0]], np.array([[0.0], [1.0]], np.float32)
     fitted = fit(queries, EXACT, PLAIN, beside)
     found = fitted.features(queries, beside) @ fitted.vectors(EXACT).T
-    np.testing.assert_allclose(found, EXACT, atol=1e-5)
+    np.testing.assert_allclose(found, centred(EXACT), atol=1e-5)
 
 
 def test_both_sides_have_one_mean_length():
@@ -64,7 +73,7 @@ def test_items_are_scored_in_blocks_by_the_kernel(monkeypatch, stored):
     assert exact(np.array([2, 0])).tolist() == EXACT[:, [2, 0]].tolist()
     fitted = fit(QUERIES, exact(np.arange(3)), PLAIN)
     vectors = fit_items(fitted, exact, 3, done.append)
-    np.testing.assert_allclose(products(fitted, QUERIES, vectors), EXACT, atol=1e-5)
+    np.testing.assert_allclose(products(fitted, QUERIES, vectors), centred(EXACT), atol=1e-5)
     assert done == [2, 3]
 
 
@@ -82,7 +91,10 @@ def test_what_does_not_fit_is_refused():
 
 def test_a_stored_fit_is_checked():
     features = QueryFeatures(2, projection=np.eye(2, dtype=np.float32))
-    Fit(features, np.zeros((5, 2), np.float32))
-    for solver in (np.zeros((5, 3)), np.zeros((5, 3), np.float32), np.full((5, 2), np.nan, np.float32)):
+    solver, center = np.zeros((5, 2), np.float32), np.zeros(2, np.float32)
+    Fit(features, solver, center)
+    for bad in (np.zeros((5, 2)), np.zeros((5, 3), np.float32), np.full((5, 2), np.nan, np.float32)):
         with pytest.raises(InputError, match="solver"):
-            Fit(features, solver)
+            Fit(features, bad, center)
+        with pytest.raises(InputError, match="center"):
+            Fit(features, solver, bad[0])
