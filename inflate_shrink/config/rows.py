@@ -17,14 +17,15 @@ from .yaml_files import is_name
 _INPUTS = 32  # words of a caption, regions of an image
 _ONE_VECTOR = {"loss.margin": 0.2, "distill.teacher_temperature": 2}  # the paper's, for models of one fragment a side
 _F = {"model.codes": 0, "model.fragments": 1, **_ONE_VECTOR}
-_B = {"model.codes": 0, "model.fragments": _INPUTS}
+_SLOTS = {"model.vector": "slot"}  # whatever a data set's file says of models of one vector
+_B = {"model.codes": 0, "model.fragments": _INPUTS, **_SLOTS}
 _SCAN = {**_B, "model.score_padding": "masked", "loss.ranking": "hardest", "loss.margin": 0.2}
 _FROM_B = ("C", "joint")  # start from the row B: words and regions must agree before a matching loss can be learned
 _SHAPES = {
     "F": _F,  # the fast model: one vector a side (Eq. 3)
     "B": _B,  # the base model: 32 x 32 interactions (Eq. 5)
-    "I": {"model.codes": 32, "model.fragments": "all"},  # the inflated model (Sec. 4.1)
-    "C": {"model.scoring": "cross", "run.val_images": 100},  # the cross-BERT, slow to validate (Table 8)
+    "I": {"model.codes": 32, "model.fragments": "all", **_SLOTS},  # the inflated model (Sec. 4.1)
+    "C": {"model.scoring": "cross", "run.val_images": 100, **_SLOTS},  # the cross-BERT, slow to validate (Table 8)
 }
 _NEIGHBOURS = {
     "VSE++": {**_F, "loss.ranking": "hardest"},  # Faghri et al. 2018
@@ -82,4 +83,5 @@ def _shape(part: str) -> dict:
     codes, fragments = map(int, numbers.groups())
     if fragments > codes + _INPUTS:  # a typo, such as k16l84
         return {}
-    return {"model.codes": codes, "model.fragments": fragments, **(_ONE_VECTOR if fragments == 1 else {})}
+    shape = {"model.codes": codes, "model.fragments": fragments, **(_ONE_VECTOR if fragments == 1 else {})}
+    return shape if (codes, fragments) == (0, 1) else {**shape, **_SLOTS}

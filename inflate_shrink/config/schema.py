@@ -18,9 +18,30 @@ NOTHING = "nothing"  # neither
 MANY = 10**9  # more updates, epochs or images than anyone waits for
 
 
-def key(default, *, least=None, most=None, above=None, decides: str = WEIGHTS, aliases: tuple[str, ...] = ()):
-    """Return a field with its range, ends included but for ``above``. ``aliases``: what other projects call it."""
-    metadata = {"least": least, "most": most, "above": above, "decides": decides, "aliases": aliases}
+def key(
+    default,
+    *,
+    least=None,
+    most=None,
+    above=None,
+    decides: str = WEIGHTS,
+    aliases: tuple[str, ...] = (),
+    young: bool = False,
+):
+    """Return a field with its range, ends included but for ``above``.
+
+    Args:
+        aliases: what other projects call it.
+        young: there are runs from before it; with its default it is no part of the name of a pipeline's step.
+    """
+    metadata = {
+        "least": least,
+        "most": most,
+        "above": above,
+        "decides": decides,
+        "aliases": aliases,
+        "young": young,
+    }
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -45,7 +66,7 @@ class DataConfig:
     last_token: str = key("[SEP]")  # every caption ends with it; empty: none
     # share of the training samples that take the mirrored photo, where the data set has it
     # (tools/extract_regions.py --mirrored)
-    mirrored: float = key(0.5, least=0, most=1)
+    mirrored: float = key(0.5, least=0, most=1, young=True)
     # how the test is measured, the main protocol first
     protocols: List[Literal["full", "first1k", "fold5"]] = key(["full"], decides=RESULT)
 
@@ -58,7 +79,7 @@ class ModelConfig:
     # the first l fragments are scored (Table 6)
     fragments: Union[int, Literal["all"]] = key("all", least=1, most=8192, aliases=("num_fragments",))
     # how the one vector of a model with one fragment is made: the first, as in the paper, or of all (model/pooling.py)
-    vector: Literal["slot", "mean", "attention", "generalised"] = key("slot")
+    vector: Literal["slot", "mean", "attention", "generalised"] = key("slot", young=True)
     score_padding: Literal["counted", "masked"] = key("counted")
     scoring: Literal["late_interaction", "visual_sparta", "scan_t2i", "scan_i2t", "cross"] = key("late_interaction")
     pooling: Literal["sum", "logsumexp"] = key("logsumexp")  # how SCAN's similarities become one, over words or regions
@@ -71,7 +92,7 @@ class ModelConfig:
     ffn: int = key(3072, least=1, most=65536, aliases=("intermediate_size", "ffn_size"))
     dropout: float = key(0.1, least=0, most=0.99, aliases=("dropout_rate", "hidden_dropout_prob"))
     # layers that were not loaded give back their input at first: a model begins as its start alone
-    zero_residual: bool = key(False)
+    zero_residual: bool = key(False, young=True)
 
     def fragments_of(self, inputs: int) -> int:
         """Return the number of fragments that are kept of so many words or regions and the codes."""
@@ -104,10 +125,10 @@ class DistillConfig:
     temperature_is: Literal["multiplier", "divisor"] = key("multiplier")
     student_init: str = key("")  # what students take for model.init; empty: model.init itself
     share_inputs: bool = key(True)  # embeddings and region projection are the teacher's, frozen
-    share_codes: bool = key(False)  # inflating codes are the first of the teacher's, frozen
+    share_codes: bool = key(False, young=True)  # inflating codes are the first of the teacher's, frozen
     teacher_dropout: bool = key(False)
     # GB of disk for the teacher's fragments; where they fit they are float16, which moves the targets by 1e-4
-    cache_gb: float = key(4.0, least=0)
+    cache_gb: float = key(4.0, least=0, young=True)
 
 
 @dataclass
@@ -150,7 +171,7 @@ class RunConfig:
     # a checkpoint every so many updates, and after each epoch
     save_steps: int = key(500, least=1, most=MANY, decides=NOTHING, aliases=("save_interval",))
     # validate after every so many epochs, and after the last: the best is one of them
-    eval_epochs: int = key(1, least=1, most=MANY, aliases=("eval_interval",))
+    eval_epochs: int = key(1, least=1, most=MANY, aliases=("eval_interval",), young=True)
     # validate on the first so many images, which chooses the best epoch; 0: all
     val_images: int = key(0, least=0, most=MANY)
     # the same for the test of a pipeline's step: a cross-BERT scores every pair
@@ -182,6 +203,7 @@ class Key(typing.NamedTuple):
     above: float | None
     decides: str
     aliases: tuple[str, ...]
+    young: bool
 
 
 def _keys(section: type, prefix: str = "") -> dict[str, Key]:

@@ -49,8 +49,6 @@ from .result import finished_result
 CONFIGS = Path("configs")
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
-# In a step's key only if another: older runs are found.
-_YOUNG = {key: KEYS[key].default for key in ("run.eval_epochs", "distill.cache_gb", "distill.share_codes")}
 
 
 class PipelineFile(NamedTuple):
@@ -261,7 +259,8 @@ def _sources(config: Config) -> list[tuple[str, str]]:
 def _plan_step(name: str, config: Config, made: dict[str, Step], runs: Path, data: _Fingerprints, threads: int) -> Step:
     """Plan one step; ``made`` holds the steps before it by the run.dir of their configs."""
     needs, values = [], flatten(to_dict(config))
-    content = {key: values[key] for key in keys_deciding(WEIGHTS) if values[key] != _YOUNG.get(key)}
+    deciding = ((key, KEYS[key]) for key in keys_deciding(WEIGHTS))
+    content = {key: values[key] for key, each in deciding if not (each.young and values[key] == each.default)}
     content.update({"distill.teacher": config.distill.teacher, "model.init": config.model.init})
     for key, source in _sources(config):
         if source in made:

@@ -16,6 +16,11 @@ def test_each_key_decides_one_thing():
     assert {"run.seed", "run.val_images", "run.eval_epochs"} <= set(weights)  # the latter two choose the best epoch
 
 
+def test_a_key_that_comes_now_is_young():
+    """With its default, steps that pipelines have run keep their names."""
+    assert len([name for name, each in KEYS.items() if not each.young]) == 57
+
+
 def test_every_whole_number_has_a_limit_and_every_default_keeps_it():
     for name, each in KEYS.items():
         if int in (each.type, *typing.get_args(each.type)):
