@@ -7,6 +7,7 @@ Without a detector the regions are the cells of the backbone's feature map. Netw
 or Paddle Inference models (docs/own_data.md says where from). An interrupted call goes on when repeated.
 """
 
+import argparse
 import os
 import time
 from dataclasses import fields
@@ -53,6 +54,13 @@ def main(argv):
     )
     add("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
     add("--regions", type=int, default=32, help="most regions of a photo; more are clustered (default: %(default)s)")
+    add(
+        "--whole",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="make the whole photo the first region, the mean of the feature map: what a model with one fragment reads,"
+        " and the linear start learns from",
+    )
     add(
         "--mirrored",
         action="store_true",

@@ -1,6 +1,9 @@
-"""The lines of docs/own_data.md that export a backbone of Paddle's own, at the size of a ResNet-18 and without a download."""
+"""The lines of docs/own_data.md that make a backbone: of Paddle's own, at the size of a ResNet-18 and without a download, and
+of two networks.
+"""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,3 +34,14 @@ def test_backbone_of_the_guide(tmp_path, monkeypatch):
     for network in map(Network, found):
         for height, width in ((64, 96), (96, 32)):
             assert network(np.zeros((1, 3, height, width), np.float32))[0].shape == (1, 512, height // 32, width // 32)
+
+
+def test_two_backbones_of_the_guide(backbone, tmp_path, monkeypatch):
+    code = re.search(r"```python\n(import onnx\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+    monkeypatch.chdir(tmp_path)
+    for name in ("one.onnx", "two.onnx"):  # of the same names inside
+        shutil.copy(backbone, name)
+    exec(code, {})
+    photo = np.random.default_rng(0).normal(size=(1, 3, 64, 96)).astype(np.float32)
+    alone, (both,) = Network(backbone)(photo)[0], Network("both.onnx")(photo)
+    np.testing.assert_array_equal(both, np.concatenate([alone, alone], 1))

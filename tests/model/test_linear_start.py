@@ -1,5 +1,7 @@
 """The linear start: directions against a direct solution in float64, and what it puts into a model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,13 @@ def test_too_few_captions(data):
     few = data.train._replace(ids=data.train.ids[: LEAST - 1])
     with pytest.raises(InputError, match="model.init: linear needs"):
         LinearModel(data._replace(train=few), dimensions=8)
+
+
+def test_learns_from_the_whole_photo_where_it_is_the_first_region(data):
+    store = data.store
+    whole = replace(store, meta={**store.meta, "extraction": {"whole": True}})
+    first = replace(store, region_counts=np.ones_like(store.region_counts))
+    ours, expected = (LinearModel(data._replace(store=kind), 16) for kind in (whole, first))
+    np.testing.assert_array_equal(ours.image_mean, expected.image_mean)
+    assert ours.recalls(whole, data.val) == expected.recalls(first, data.val)
+    assert np.abs(ours.image_mean - LinearModel(data, 16).image_mean).max() > 1e-3
