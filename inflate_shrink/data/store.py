@@ -6,7 +6,7 @@
     region_counts.npy  (N,) int32 valid regions of each image, 1..R
     boxes.npy          (N, R, 4) float32 x1, y1, x2, y2 in pixels, for display only
     mirrored_regions.npy, mirrored_region_counts.npy
-                       optional: the same of the mirrored photos, 0..R regions, to train on; not every photo needs have it
+                       optional: the same of the mirrored photos, to train on; 0 regions where a photo has no such
     vocab.txt          optional WordPiece vocabulary of the data set
     meta.json          format version, origin, shapes, checksums of the features
     files.json         size and checksum of each of the others; absent in older data sets
