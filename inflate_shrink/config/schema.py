@@ -104,8 +104,9 @@ class ModelConfig:
 class LossConfig:
     """The ranking loss (Eq. 4), and how the matching loss finds its negatives."""
 
-    ranking: Literal["sum", "hardest", "smooth_max"] = key("smooth_max")
-    margin: float = key(0.6, least=0)
+    ranking: Literal["sum", "hardest", "smooth_max", "contrastive"] = key("smooth_max")
+    margin: float = key(0.6, least=0)  # of all but the contrastive loss
+    scale: float = key(8.0, above=0, aliases=("logit_scale",))  # multiplies the contrastive loss's scores
     power: int = key(8, least=1, most=1000)  # the exponent of the smooth maximum
     include_diagonal: bool = key(True)  # keep the constant diagonal in the smooth maximum
     mask_same_image: bool = key(False)  # other captions of an image are no negatives

@@ -54,7 +54,9 @@ class RankingObjective:
         """Return the loss and its landmarks for batches of this size in one line."""
         separated, collapsed = landmarks(self.config, batch_size)
         marks = f"{separated:.1f} when every pair is separated, {collapsed:.1f} when all scores are equal"
-        return f"{self.config.ranking} ranking loss, margin {self.config.margin}: {marks}"
+        c = self.config
+        width = f"scale {c.scale:g}" if c.ranking == "contrastive" else f"margin {c.margin}"
+        return f"{c.ranking} ranking loss, {width}: {marks}"
 
 
 class MatchingObjective:

@@ -9,6 +9,6 @@ __getattr__, __all__ = lazy_names(
     {
         "distillation": ("distillation_loss", "full_cross_entropy", "positive_cross_entropy"),
         "matching": ("matching_loss",),
-        "ranking": ("hardest_negative", "ranking_loss", "smooth_maximum", "sum_of_hinges"),
+        "ranking": ("contrastive", "hardest_negative", "ranking_loss", "smooth_maximum", "sum_of_hinges"),
     },
 )

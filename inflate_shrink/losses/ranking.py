@@ -1,4 +1,4 @@
-"""Ranking losses (Eq. 4): pure functions of a score matrix.
+"""Ranking losses (Eq. 4 and the contrastive one): pure functions of a score matrix.
 
 Everywhere ``scores`` is (B, B) float32, rows images, columns texts, matching pairs on
 the diagonal. ``same_image`` (B, B) bool marks pairs that show the same image: off the
@@ -14,6 +14,8 @@ import paddle
 import paddle.nn.functional as F
 
 from ..config import LossConfig
+
+_NEVER_CHOSEN = -1e4  # added to the logits of pairs that are no negatives
 
 
 def sum_of_hinges(scores, margin: float, same_image=None):
@@ -58,6 +60,25 @@ def smooth_maximum(scores, margin: float, same_image=None, power: int = 8, inclu
     return ((by_image**power).sum(1) + 1e-5).pow(root).sum() + ((by_text**power).sum(0) + 1e-5).pow(root).sum()
 
 
+def contrastive(scores, scale: float, same_image=None):
+    """Return the cross-entropy of each image among the texts and of each text among the images, half weight each.
+
+    The loss of van den Oord et al. 2018 (InfoNCE), in both directions as in CLIP (Radford et al. 2021).
+
+    Args:
+        scale: multiplies the scores before the softmax, the inverse of a temperature.
+
+    >>> scores = paddle.eye(2) * 1000
+    >>> float(contrastive(scores, scale=1.0)), round(float(contrastive(scores, scale=0.0)), 4)  # 2 log 2
+    (0.0, 1.3863)
+    """
+    logits = scale * scores
+    if same_image is not None:
+        others = same_image.astype("float32") * (1 - paddle.eye(scores.shape[0]))
+        logits = logits + others * _NEVER_CHOSEN
+    return -0.5 * sum(paddle.diagonal(F.log_softmax(logits, axis=axis)).sum() for axis in (0, 1))
+
+
 def ranking_loss(config: LossConfig) -> Callable:
     """Return the loss that ``config`` describes, as ``f(scores, same_image) -> scalar`` (summed over the batch).
 
@@ -70,6 +91,8 @@ def ranking_loss(config: LossConfig) -> Callable:
         loss = partial(
             smooth_maximum, margin=config.margin, power=config.power, include_diagonal=config.include_diagonal
         )
+    elif config.ranking == "contrastive":
+        loss = partial(contrastive, scale=config.scale)
     else:
         loss = partial({"sum": sum_of_hinges, "hardest": hardest_negative}[config.ranking], margin=config.margin)
     return lambda scores, same_image: loss(scores, same_image=same_image if config.mask_same_image else None)
@@ -84,7 +107,8 @@ def landmarks(config: LossConfig, batch_size: int) -> tuple[float, float]:
     (0.0, 6.0)
     """
     loss = ranking_loss(config)
-    separated = paddle.eye(batch_size) * 2 * config.margin
+    gap = 20 / config.scale if config.ranking == "contrastive" else 2 * config.margin
+    separated = paddle.eye(batch_size) * gap
     return float(loss(separated, None)), float(loss(paddle.zeros([batch_size, batch_size]), None))
 
 

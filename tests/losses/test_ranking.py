@@ -5,7 +5,14 @@ import paddle
 import pytest
 
 from inflate_shrink.config import LossConfig
-from inflate_shrink.losses.ranking import hardest_negative, landmarks, ranking_loss, smooth_maximum, sum_of_hinges
+from inflate_shrink.losses.ranking import (
+    contrastive,
+    hardest_negative,
+    landmarks,
+    ranking_loss,
+    smooth_maximum,
+    sum_of_hinges,
+)
 
 S = paddle.to_tensor([[1.0, 0.8], [0.9, 1.2]])
 
@@ -29,6 +36,13 @@ def test_smooth_maximum():
     assert float(smooth_maximum(S, 0.2)) == pytest.approx(0.97599, abs=1e-5)
 
 
+def test_contrastive():
+    # differences in a row 0.2, 0.3, in a column 0.1, 0.4: each adds log(1 + exp(-scale * difference)) / 2
+    expected = sum(np.log1p(np.exp(-10 * difference)) / 2 for difference in (0.2, 0.3, 0.1, 0.4))
+    assert float(contrastive(S, 10.0)) == pytest.approx(expected, abs=1e-6)
+    assert landmarks(LossConfig(ranking="contrastive", scale=5.0), 64) == pytest.approx((0, 64 * np.log(64)), abs=1e-4)
+
+
 @pytest.mark.parametrize("margin, separated, collapsed", [(0.6, 153.611, 281.704), (0.2, 62.462, 94.255)])
 def test_landmarks_of_the_released_loss(margin, separated, collapsed):
     assert landmarks(LossConfig(margin=margin), 128) == pytest.approx((separated, collapsed), rel=1e-5)
@@ -41,7 +55,7 @@ def test_smooth_maximum_has_a_finite_gradient_at_separation():
     assert np.isfinite(scores.grad.numpy()).all()
 
 
-@pytest.mark.parametrize("ranking", ["sum", "hardest", "smooth_max"])
+@pytest.mark.parametrize("ranking", ["sum", "hardest", "smooth_max", "contrastive"])
 def test_same_image_pairs_are_negatives_unless_masked(ranking):
     scores = paddle.to_tensor([[1.0, 5.0, 0.0], [5.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     same_image = paddle.to_tensor([[True, True, False], [True, True, False], [False, False, True]])
