@@ -223,6 +223,11 @@ def _check_ranges(config: Config, sources: dict) -> None:
             model.vector == "slot" or _is_plain_f(model),
             "slot but in models of one fragment, no codes, cosine",
         ),
+        (
+            "model.text_weights",
+            model.text_weights == "equal" or (model.score_padding == "masked" and model.scoring == "late_interaction"),
+            "equal but with late interaction and model.score_padding masked",
+        ),
         ("model.heads", model.hidden % model.heads == 0, f"a divisor of model.hidden ({model.hidden})"),
     ):
         check(key, "" if holds else expected)

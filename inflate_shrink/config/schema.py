@@ -76,11 +76,16 @@ class ModelConfig:
     """A model is (codes, fragments): I = (32, all), B = (0, 32), F = (0, 1). Its neighbours differ in ``scoring``."""
 
     codes: int = key(0, least=0, most=4096, aliases=("num_codes",))  # inflating codes k on each side (Sec. 4.1)
+    # what a code is before the layers: a constant, as released, or that and the mean of the words or regions beside it
+    code_input: Literal["constant", "pooled"] = key("constant")
     # the first l fragments are scored (Table 6)
     fragments: Union[int, Literal["all"]] = key("all", least=1, most=8192, aliases=("num_fragments",))
     # how the one vector of a model with one fragment is made: the first, as in the paper, or of all (model/pooling.py)
     vector: Literal["slot", "mean", "attention", "generalised"] = key("slot", young=True)
     score_padding: Literal["counted", "masked"] = key("counted")
+    # what a text's fragments count in the sum: 1 each, or words by the length of their row in the word table
+    # (in a linear start its idf and how well an image is known by it) and codes by learned weights
+    text_weights: Literal["equal", "length"] = key("equal")
     scoring: Literal["late_interaction", "visual_sparta", "scan_t2i", "scan_i2t", "cross"] = key("late_interaction")
     pooling: Literal["sum", "logsumexp"] = key("logsumexp")  # how SCAN's similarities become one, over words or regions
     joint: bool = key(False)  # the model is a cross-BERT too: batches alternate between the two objectives
@@ -93,6 +98,11 @@ class ModelConfig:
     dropout: float = key(0.1, least=0, most=0.99, aliases=("dropout_rate", "hidden_dropout_prob"))
     # layers that were not loaded give back their input at first: a model begins as its start alone
     zero_residual: bool = key(False, young=True)
+
+    @property
+    def weighs_words(self) -> bool:
+        """Return whether a text's fragments have weights: one alone has none."""
+        return self.text_weights == "length" and self.fragments != 1
 
     def fragments_of(self, inputs: int) -> int:
         """Return the number of fragments that are kept of so many words or regions and the codes."""

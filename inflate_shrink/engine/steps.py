@@ -168,3 +168,8 @@ def check_shared(config: Config, teacher: ModelConfig, where: str = "", name: st
         takes = f"{name} whose codes it takes has {teacher.codes}"
         way = "give it as many or fewer, or codes of its own with distill.share_codes=false"
         raise InputError(f"{where}model.codes is {config.model.codes}, but {takes}; {way}")
+    for key in ("code_input", "text_weights"):
+        ours, theirs = getattr(config.model, key), getattr(teacher, key)
+        if shares_codes and ours != theirs:
+            takes = f"{theirs} in {name} whose codes it takes"
+            raise InputError(f"{where}model.{key} is {ours}, but {takes}; set distill.share_codes=false")

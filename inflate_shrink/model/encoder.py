@@ -13,7 +13,7 @@ from paddle import nn
 from ..config import ModelConfig
 from ..scoring import Fragments, normalize, scoring_function
 from .cross import MatchHead
-from .inputs import Embedded, InflatingCodes, RegionEmbedding, TextEmbedding, append_codes
+from .inputs import Embedded, InflatingCodes, RegionEmbedding, TextEmbedding
 from .pooling import Pooling
 from .transformer import Transformer
 
@@ -32,7 +32,7 @@ class DualEncoder(nn.Layer):
         self.config, self.vocab_size, self.region_dim = config, vocab_size, region_dim
         self.text_embedding = TextEmbedding(vocab_size, config.hidden, config.dropout)
         self.region_embedding = RegionEmbedding(region_dim, config.hidden)
-        self.codes = InflatingCodes(config.codes, config.hidden) if config.codes else None
+        self.codes = InflatingCodes(config) if config.codes else None
         self.transformer = Transformer(config.layers, config.hidden, config.heads, config.ffn, config.dropout)
         self.pooling = Pooling(config.vector, config.hidden) if config.vector != "slot" else None
         self.is_cross = config.scoring == "cross"
@@ -44,10 +44,10 @@ class DualEncoder(nn.Layer):
         """Return the l kept fragments of texts, (B, l, D). ids: (B, n) int, 0 is padding."""
         if self.config.scoring == "visual_sparta":
             return self.text_embedding.without_context(ids)
-        inputs = self.text_embedding(ids)
-        if self.pooling:
-            return self._pool(inputs, self.text_embedding.lengths(ids), "text")
-        return self._encode(inputs, self.codes and self.codes.text)
+        inputs, lengths = self.text_embedding(ids), self.text_embedding.lengths(ids)
+        encode = self._pool if self.pooling else self._encode
+        fragments = encode(inputs, lengths, "text")
+        return self._weigh(fragments, lengths * inputs.mask) if self.config.weighs_words else fragments
 
     def encode_image(self, regions: paddle.Tensor, counts: paddle.Tensor) -> Fragments:
         """Return the l kept fragments of images, (B, l, D).
@@ -55,9 +55,8 @@ class DualEncoder(nn.Layer):
         regions: (B, m, region_dim) float32; counts: (B,) int, valid regions.
         """
         inputs = self.region_embedding(regions, counts)
-        if self.pooling:
-            return self._pool(inputs, paddle.ones_like(inputs.mask), "image")
-        return self._encode(inputs, self.codes and self.codes.image)
+        encode = self._pool if self.pooling else self._encode
+        return encode(inputs, paddle.ones_like(inputs.mask), "image")
 
     def word_vectors(self) -> paddle.Tensor:
         """Return the rows (V, D) that VisualSparta's queries are made of."""
@@ -71,16 +70,26 @@ class DualEncoder(nn.Layer):
         """Return the cross-BERT's scores (P,) float32 of P pairs of embedded texts and images, row by row."""
         return self.match_head(self.transformer, text, image, self.text_embedding.token_type.weight[1])
 
-    def _encode(self, inputs: Embedded, codes) -> Fragments:
-        x, mask = inputs
-        if codes is not None:
+    def _encode(self, inputs: Embedded, weights, side: str) -> Fragments:
+        if self.codes:
             # released: the codes pass through the regions' LayerNorm, on both sides
-            x = append_codes(x, self.region_embedding.norm(codes))
-            mask = paddle.concat([mask, paddle.ones([mask.shape[0], codes.shape[0]])], axis=1)
+            inputs = self.codes.append(inputs, weights, side, self.region_embedding.norm)
+        x, mask = inputs
         fragments = None if self.config.fragments == "all" else self.config.fragments
         counted = mask[:, :fragments] if self.config.score_padding == "masked" else None
         vectors = self.transformer(x, mask, fragments)
         return Fragments(vectors if self.config.scoring == "visual_sparta" else normalize(vectors), counted)
+
+    def _weigh(self, text: Fragments, lengths) -> Fragments:
+        """Give a text's fragments their weights as lengths: words (B, n) so scaled that their sum is of length 1,
+        codes what they have learned. With one fragment an image the words' score is the cosine of that sum."""
+        kept = None if self.config.fragments == "all" else self.config.fragments
+        of_codes = lengths[:, :1] * 0 + self.codes.weight if self.codes else lengths[:, :0]  # (B, k)
+        words = paddle.concat([lengths, paddle.zeros_like(of_codes)], axis=1)[:, :kept]
+        total = paddle.matmul(words.unsqueeze(1), text.vectors)
+        scale = paddle.rsqrt((total * total).sum(-1) + 1e-12)  # (B, 1)
+        weights = paddle.concat([lengths * scale, of_codes], axis=1)[:, :kept]
+        return text._replace(vectors=text.vectors * weights.unsqueeze(-1))
 
     def _pool(self, inputs: Embedded, weights, side: str) -> Fragments:
         vectors = self.transformer(inputs.vectors, inputs.mask)

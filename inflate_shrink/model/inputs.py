@@ -7,10 +7,12 @@ from typing import NamedTuple
 import paddle
 from paddle import nn
 
+from ..config import ModelConfig
 from ..scoring import Fragments
 from .transformer import LAYER_NORM_EPSILON, Linear
 
 PAD_ID = 0
+WEIGHT = 2.0  # of a text's codes together, at first, where its words' fragments have a sum of length 1
 MAX_POSITIONS = 512  # BERT's table; only the first text_length rows are used
 
 
@@ -77,15 +79,40 @@ class RegionEmbedding(nn.Layer):
 
 
 class InflatingCodes(nn.Layer):
-    """k learned vectors for each side, C_T and C_I. They are drawn from N(0, 1), as released."""
+    """k learned vectors for each side, C_T and C_I. They are drawn from N(0, 1), as released.
 
-    def __init__(self, codes: int, hidden: int):
+    With ``code_input: pooled`` a code is added to the mean of the words or regions that it stands beside, and both
+    sides' codes begin equal, so that a text's code finds the image's. With ``text_weights: length`` each code of a
+    text has a learned weight in the score.
+    """
+
+    def __init__(self, config: ModelConfig):
         super().__init__()
+        self.pooled, shape = config.code_input == "pooled", [config.codes, config.hidden]
         normal = nn.initializer.Normal(0.0, 1.0)
-        self.text = self.create_parameter([codes, hidden], default_initializer=normal)
-        self.image = self.create_parameter([codes, hidden], default_initializer=normal)
+        self.text = self.create_parameter(shape, default_initializer=normal)
+        self.image = self.create_parameter(shape, default_initializer=normal)
+        if self.pooled:
+            self.image.set_value(self.text)
+        if config.weighs_words:
+            equal = nn.initializer.Constant(WEIGHT / config.codes)
+            self.weight = self.create_parameter([config.codes], default_initializer=equal)
 
+    def append(self, inputs: Embedded, weights, side: str, norm) -> Embedded:
+        """Return [x; codes], x: (B, L, D): the codes come last, so that slot 0 stays slot 0.
 
-def append_codes(x, codes):
-    """Return [x; codes]: the codes (k, D) after each of the inputs (B, L, D), so that slot 0 stays slot 0."""
-    return paddle.concat([x, codes.unsqueeze(0).expand([x.shape[0], -1, -1])], axis=1)
+        Args:
+            weights: (B, L), what each input counts in the mean.
+            norm: the LayerNorm that codes pass through.
+        """
+        x, mask = inputs
+        codes = getattr(self, side)
+        if self.pooled:
+            shares = weights * mask
+            mean = paddle.matmul((shares / (shares.sum(1, keepdim=True) + 1e-12)).unsqueeze(1), x)  # (B, 1, D)
+            codes = norm(norm(mean) + codes)
+        else:
+            codes = norm(codes).unsqueeze(0).expand([x.shape[0], -1, -1])
+        return Embedded(
+            paddle.concat([x, codes], axis=1), paddle.concat([mask, paddle.ones_like(codes[:, :, 0])], axis=1)
+        )

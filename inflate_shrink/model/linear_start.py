@@ -21,7 +21,7 @@ PIECES = 4096  # the most frequent pieces get a vector
 LEAST = 3  # captions that a piece must occur in
 RIDGE = 1.0  # added to the covariances, in units of their mean variance
 SAMPLE = 256  # images whose regions are looked at for their norm
-POSITIONS = 0.1  # what is left of positions and token types at the start of a model that pools
+POSITIONS = 0.1  # what is left of positions and token types at the start of a model that pools or weighs words
 _CHUNK = 8192  # captions at a time
 
 
@@ -84,7 +84,8 @@ class LinearModel:
         weight[:, :k], bias[:k] = image, -self.image_mean @ image
         for parameter, value in ((word.weight, words), (projection.weight, weight), (projection.bias, bias)):
             parameter.set_value(value)
-        if model.pooling:  # words alone are pooled, as the linear model has them: what is added to them hardly counts
+        if model.pooling or model.config.weighs_words:
+            # words alone are weighed, as the linear model has them: what is added to them hardly counts
             for table in (model.text_embedding.position, model.text_embedding.token_type):
                 table.weight.set_value(table.weight * POSITIONS)
 

@@ -23,6 +23,8 @@ def parameter_shapes(config: ModelConfig, vocab_size: int, region_dim: int) -> d
     }
     if config.codes:
         shapes.update({"codes.text": [config.codes, hidden], "codes.image": [config.codes, hidden]})
+        if config.weighs_words:
+            shapes["codes.weight"] = [config.codes]
     for layer in (f"transformer.layers.{number}" for number in range(config.layers)):
         for name in ("query", "key", "value", "attention_output"):
             shapes.update(_linear(f"{layer}.{name}", hidden, hidden))

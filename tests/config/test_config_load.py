@@ -77,6 +77,11 @@ def test_differences_name_keys(write):
         ("recipe: mine", None, "'recipe' must be one of paper, released, found 'mine'"),
         ("loss: {ranking: max}", None, "one of sum, hardest, smooth_max"),
         ("model: {heads: 5}", None, "'model.heads' must be a divisor of model.hidden (768), found 5"),
+        (
+            "",
+            "model.text_weights=length",
+            "'model.text_weights' must be equal but with late interaction and model.score",
+        ),
         ("model: {codes: -1}", None, "config.yaml: 'model.codes' must be 0 or more"),
         ("- 1", None, "expected a mapping"),
         ("model: {codes: [", None, "not valid YAML at line"),

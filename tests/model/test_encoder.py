@@ -250,3 +250,34 @@ def test_words_without_context():
 def test_the_cross_bert_adds_a_head_alone(changes, head):
     added = set(encoder(**changes).state_dict()) - set(encoder().state_dict())
     assert added == ({"match_head.score.weight", "match_head.score.bias"} if head else set())
+
+
+@pytest.mark.parametrize("codes, fragments", [(0, "all"), (0, 4), (2, "all"), (2, 4), (2, 7)])
+def test_words_weigh_as_their_rows_and_sum_to_a_vector_of_length_1(codes, fragments):
+    shape = {"codes": codes, "fragments": fragments, "score_padding": "masked"}
+    model, equal = encoder(**shape, text_weights="length"), encoder(**shape)
+    equal.set_state_dict({name: value for name, value in model.state_dict().items() if name != "codes.weight"})
+    plain, weighed = text(equal), text(model)
+    assert (weighed.mask == plain.mask).all()
+    lengths = np.linalg.norm(model.word_vectors().numpy()[IDS], axis=-1) * (IDS != 0)
+    words = plain.vectors.numpy()[:, : len(IDS[0])] * lengths[:, : plain.vectors.shape[1], None]
+    words /= np.linalg.norm(words.sum(1), axis=-1)[:, None, None]
+    of_codes = plain.vectors.numpy()[:, len(IDS[0]) :]
+    if codes:
+        of_codes = of_codes * model.codes.weight.numpy()[: of_codes.shape[1], None]
+    np.testing.assert_allclose(weighed.vectors.numpy(), np.concatenate([words, of_codes], 1), atol=1e-6)
+
+
+def test_a_pooled_code_begins_as_the_mean_of_its_inputs_and_finds_the_other_sides():
+    model = DualEncoder(
+        ModelConfig(hidden=HIDDEN, layers=2, heads=2, ffn=24, codes=2, code_input="pooled", zero_residual=True), 13, 7
+    )
+    model.eval()
+    assert (model.codes.text == model.codes.image).all()
+    inputs, norm = model.region_embedding(paddle.to_tensor(FEATURES), paddle.to_tensor(COUNTS)), model.region_embedding
+    means = [rows[:count].mean(0, keepdim=True) for rows, count in zip(inputs.vectors, COUNTS.tolist())]
+    codes = paddle.stack([norm.norm(norm.norm(mean) + model.codes.image) for mean in means])
+    codes = codes / codes.norm(axis=-1, keepdim=True)
+    np.testing.assert_allclose(image(model).vectors[:, REGIONS:].numpy(), codes.numpy(), atol=1e-5)
+    best = (text(model).vectors[:, -2:].unsqueeze([1, 3]) * image(model).vectors.unsqueeze([0, 2])).sum(-1).argmax(-1)
+    assert (best.numpy() == [REGIONS, REGIONS + 1]).all()
