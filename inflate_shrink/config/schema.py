@@ -77,7 +77,7 @@ class ModelConfig:
 
     codes: int = key(0, least=0, most=4096, aliases=("num_codes",))  # inflating codes k on each side (Sec. 4.1)
     # what a code is before the layers: a constant, as released, or that and the mean of the words or regions beside it
-    code_input: Literal["constant", "pooled"] = key("constant")
+    code_input: Literal["constant", "pooled"] = key("constant", young=True)
     # the first l fragments are scored (Table 6)
     fragments: Union[int, Literal["all"]] = key("all", least=1, most=8192, aliases=("num_fragments",))
     # how the one vector of a model with one fragment is made: the first, as in the paper, or of all (model/pooling.py)
@@ -85,7 +85,7 @@ class ModelConfig:
     score_padding: Literal["counted", "masked"] = key("counted")
     # what a text's fragments count in the sum: 1 each, or words by the length of their row in the word table
     # (in a linear start its idf and how well an image is known by it) and codes by learned weights
-    text_weights: Literal["equal", "length"] = key("equal")
+    text_weights: Literal["equal", "length"] = key("equal", young=True)
     scoring: Literal["late_interaction", "visual_sparta", "scan_t2i", "scan_i2t", "cross"] = key("late_interaction")
     pooling: Literal["sum", "logsumexp"] = key("logsumexp")  # how SCAN's similarities become one, over words or regions
     joint: bool = key(False)  # the model is a cross-BERT too: batches alternate between the two objectives
@@ -116,7 +116,7 @@ class LossConfig:
 
     ranking: Literal["sum", "hardest", "smooth_max", "contrastive"] = key("smooth_max")
     margin: float = key(0.6, least=0)  # of all but the contrastive loss
-    scale: float = key(8.0, above=0, aliases=("logit_scale",))  # multiplies the contrastive loss's scores
+    scale: float = key(8.0, above=0, aliases=("logit_scale",), young=True)  # multiplies the contrastive loss's scores
     power: int = key(8, least=1, most=1000)  # the exponent of the smooth maximum
     include_diagonal: bool = key(True)  # keep the constant diagonal in the smooth maximum
     mask_same_image: bool = key(False)  # other captions of an image are no negatives

@@ -274,6 +274,8 @@ def test_a_pooled_code_begins_as_the_mean_of_its_inputs_and_finds_the_other_side
     )
     model.eval()
     assert (model.codes.text == model.codes.image).all()
+    for side in (model.codes.text, model.codes.image):  # far apart, whatever was drawn
+        side.set_value(20 * paddle.eye(2, HIDDEN))
     inputs, norm = model.region_embedding(paddle.to_tensor(FEATURES), paddle.to_tensor(COUNTS)), model.region_embedding
     means = [rows[:count].mean(0, keepdim=True) for rows, count in zip(inputs.vectors, COUNTS.tolist())]
     codes = paddle.stack([norm.norm(norm.norm(mean) + model.codes.image) for mean in means])
