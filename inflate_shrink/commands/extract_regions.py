@@ -53,18 +53,24 @@ def main(argv):
         help="pixels of a photo's shorter side at the backbone (default: %(default)s)",
     )
     add("--boxes", type=int, default=defaults.boxes, help="most boxes of a photo (default: %(default)s)")
-    add("--regions", type=int, default=32, help="most regions of a photo; more are clustered (default: %(default)s)")
+    add(
+        "--regions",
+        type=int,
+        default=32,
+        help="most regions of a photo, the whole one among them; more are clustered (default: %(default)s)",
+    )
     add(
         "--whole",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="make the whole photo the first region, the mean of the feature map: what a model with one fragment reads,"
-        " and the linear start learns from",
+        " and the linear start learns from (its rsum on Flickr8k: 287 in place of 267)",
     )
     add(
         "--mirrored",
         action="store_true",
-        help="describe each photo mirrored left to right too, for training, which then draws one of the two",
+        help="describe each photo mirrored left to right too, for training, which then draws one of the two: against"
+        " overfitting; the linear start gains nothing",
     )
     add(
         "--workers",
