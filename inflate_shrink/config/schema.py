@@ -91,6 +91,9 @@ class ModelConfig:
     joint: bool = key(False)  # the model is a cross-BERT too: batches alternate between the two objectives
     # none | linear | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
     init: str = key("none", decides=PLACE, aliases=("pretrained",))
+    # root mean square of the entries of a linear start, at which an update of Adam changes them by lr; 0: vectors of
+    # mean norm 1, whose entries are far smaller where features are long
+    linear_entries: float = key(0.0, least=0, most=1000, young=True)
     hidden: int = key(768, least=1, most=16384, aliases=("hidden_size", "d_model", "dim", "width"))
     layers: int = key(3, least=1, most=256, aliases=("num_layers", "num_hidden_layers", "depth"))
     heads: int = key(12, least=1, most=1024, aliases=("num_heads", "num_attention_heads"))

@@ -70,24 +70,31 @@ class LinearModel:
         return recalls(image @ text.T, data.split.caption_image)
 
     def start(self, model: DualEncoder) -> None:
-        """Put the vectors of pieces and the projection of regions into ``model``, both of mean norm 1.
+        """Put the vectors of pieces and the projection of regions into ``model``, both of mean norm 1 or, where the
+        config says, with entries of one root mean square.
 
-        The norms matter though LayerNorms follow: they say how fast Adam may turn the vectors. Where the
-        model has more dimensions, the further ones stay as they are.
+        The sizes matter though LayerNorms follow: they say how fast Adam may turn the vectors. A projection of
+        mean norm 1 from long features has entries so small that an update or two undo it. Where the model has
+        more dimensions, the further ones stay as they are.
         """
         k = self.text.shape[1]
         word, projection = model.text_embedding.word, model.region_embedding.projection
         words, weight, bias = word.weight.numpy(), projection.weight.numpy(), projection.bias.numpy()
         vectors = self.text * self.idf[:, None]
-        words[self.pieces, :k] = vectors / _mean_norm(vectors)
+        vectors /= _mean_norm(vectors)
         image = self.image / _mean_norm((self._sample - self.image_mean) @ self.image)
+        size, longer = model.config.linear_entries, 1.0
+        if size:
+            longer = size / _root_mean_square(vectors)
+            vectors, image = vectors * longer, image * (size / _root_mean_square(image))
+        words[self.pieces, :k] = vectors
         weight[:, :k], bias[:k] = image, -self.image_mean @ image
         for parameter, value in ((word.weight, words), (projection.weight, weight), (projection.bias, bias)):
             parameter.set_value(value)
         if model.pooling or model.config.weighs_words:
             # words alone are weighed, as the linear model has them: what is added to them hardly counts
             for table in (model.text_embedding.position, model.text_embedding.token_type):
-                table.weight.set_value(table.weight * POSITIONS)
+                table.weight.set_value(table.weight * (POSITIONS * longer))
 
     def _bags(self, ids: np.ndarray) -> np.ndarray:
         """Return the tf-idf of each caption, (n, pieces), of norm 1."""
@@ -124,6 +131,10 @@ def _inverse_root(covariance: np.ndarray) -> np.ndarray:
     ridge = RIDGE * np.trace(covariance) / len(covariance)
     values, vectors = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
     return (vectors / np.sqrt(values)) @ vectors.T
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt((values.astype(np.float64) ** 2).mean()))
 
 
 def _mean_norm(vectors: np.ndarray) -> float:

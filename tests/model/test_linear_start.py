@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import paddle
 import pytest
 
 from inflate_shrink.data.tokenized import open_training_data
@@ -106,3 +107,30 @@ def test_learns_from_the_whole_photo_where_it_is_the_first_region(data):
     np.testing.assert_array_equal(ours.image_mean, expected.image_mean)
     assert ours.recalls(whole, data.val) == expected.recalls(first, data.val)
     assert np.abs(ours.image_mean - LinearModel(data, 16).image_mean).max() > 1e-3
+
+
+def test_entries_of_one_size_are_the_same_function(data, linear, tiny_config):
+    plain, sized = (
+        new_model(
+            tiny_config("model.hidden=8", "model.zero_residual=true", f"model.linear_entries={size}"),
+            data.tokenizer.vocab_size,
+            data.region_dim,
+        )
+        for size in (0, 0.5)
+    )
+    for model in (plain, sized):
+        model.eval()
+        linear.start(model)
+        for table in (model.text_embedding.position, model.text_embedding.token_type):
+            table.weight.set_value(table.weight * 0)
+    word, projection = sized.text_embedding.word.weight.numpy(), sized.region_embedding.projection.weight.numpy()
+    known = np.abs(linear.text * linear.idf[:, None]).sum(1) > 1e-3
+    for entries in (word[linear.pieces], projection):
+        assert np.sqrt((entries**2).mean()) == pytest.approx(0.5, rel=1e-4)
+    assert np.sqrt((plain.region_embedding.projection.weight.numpy() ** 2).mean()) != pytest.approx(0.5, rel=0.1)
+    ids = linear.pieces[known][None, :5].astype("int64")
+    for encode in (
+        lambda model: model.encode_text(paddle.to_tensor(ids)),
+        lambda model: model.encode_image(*map(paddle.to_tensor, data.store.read_regions([0, 1]))),
+    ):
+        np.testing.assert_allclose(encode(plain).vectors.numpy(), encode(sized).vectors.numpy(), atol=1e-3)
