@@ -1,6 +1,6 @@
-"""What the processor is, and four switches that make Paddle several times faster on the CPU.
+"""What the processor is, four switches that make Paddle several times faster on the CPU, and one that GPUs repeat.
 
-:func:`prepare_for_paddle` sets the three that must be set before Paddle is imported. Every subpackage whose modules
+:func:`prepare_for_paddle` sets the four that must be set before Paddle is imported. Every subpackage whose modules
 import Paddle calls it first; ``import inflate_shrink`` and :mod:`inflate_shrink.kernel` change nothing in the process.
 
 Paddle's bundled MKL picks its instruction set by vendor and takes a slow path on AMD.
@@ -15,6 +15,9 @@ elementwise operations up to four times faster.
 
 A transposition in Paddle is a view by default, and what reads it copies it by a slow
 general kernel, which takes a third of an update. ``FLAGS_use_stride_kernel=0`` transposes at once.
+
+A GPU adds the gradients of an embedding's rows in any order, so that no two runs have the same weights;
+``FLAGS_embedding_deterministic=1`` fixes the order. Paddle for the CPU does not know it.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ def prepare_for_paddle() -> None:
     enable_fast_mkl()
     use_all_cores()
     transpose_at_once()
+    os.environ.setdefault("FLAGS_embedding_deterministic", "1")
     for message in ("No ccache found", "Setuptools is replacing distutils"):  # nothing here is compiled by Paddle
         warnings.filterwarnings("ignore", message=message)
 

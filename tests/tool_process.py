@@ -14,13 +14,13 @@ from pathlib import Path
 from inflate_shrink import commands
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
-_FORKS = multiprocessing.get_context("forkserver")
+FORKS = multiprocessing.get_context("forkserver")
 
 
 def start_server():
     """Start the process that the tools are forked from; it imports what they do, computes nothing and ends with this one."""
     heavy = ["inflate_shrink.engine", "paddle", "matplotlib.pyplot"]
-    _FORKS.set_forkserver_preload([*heavy, *(f"inflate_shrink.commands.{name}" for name in commands.names())])
+    FORKS.set_forkserver_preload([*heavy, *(f"inflate_shrink.commands.{name}" for name in commands.names())])
     forkserver.ensure_running()
 
 
@@ -28,9 +28,9 @@ class ToolProcess:
     """``tools/NAME.py ARGUMENTS`` as a user would start it, in this process's directory and environment; used like a subprocess.Popen."""
 
     def __init__(self, name, arguments):
-        ends = [_FORKS.Pipe(duplex=False) for _ in range(2)]
+        ends = [FORKS.Pipe(duplex=False) for _ in range(2)]
         path = str(TOOLS / f"{name}.py")
-        self._process = _FORKS.Process(
+        self._process = FORKS.Process(
             target=_run, args=(path, list(arguments), os.getcwd(), dict(os.environ), *(write for _, write in ends))
         )
         self._process.start()

@@ -212,11 +212,17 @@ def _check_ranges(config: Config, sources: dict) -> None:
     model, data = config.model, config.data
     specials = [token for token in (data.first_token, data.last_token) if token]
     least = f"{len(specials) + 1} or more: {' and '.join(specials)}, and a word"
+    pairs = model.joint or model.scoring == "cross"
     sparta = model.scoring == "visual_sparta"
     for key, holds, expected in (
         ("model.joint", not model.joint or model.scoring != "cross", "false with scoring cross, a cross-BERT already"),
         ("model.scoring", not sparta or len(specials) == 2, "another, or data.first_token and data.last_token set"),
         ("data.protocols", data.protocols, "a list of one protocol or more"),
+        (
+            "optim.chunk",
+            not config.optim.chunk or not pairs,
+            "0 for a cross-BERT or a joint model, whose pairs are no chunks",
+        ),
         ("data.text_length", data.text_length > len(specials), least),
         (
             "model.vector",

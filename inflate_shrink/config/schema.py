@@ -159,6 +159,9 @@ class OptimConfig:
     batch_size: int = key(128, least=2, most=MANY, aliases=("batch", "bs", "train_batch_size"))
     # batches per update; negatives come from one batch
     accumulate: int = key(1, least=1, most=MANY, aliases=("accumulation_steps", "gradient_accumulation_steps"))
+    # pairs of which activations are kept at a time, a divisor of a process's part of a batch; the others are encoded
+    # twice. 0: all
+    chunk: int = key(0, least=0, most=MANY, aliases=("micro_batch_size", "chunk_size", "gc_chunk_size"), young=True)
     # updates in which the rate rises to lr
     warmup_steps: int = key(0, least=0, most=MANY, aliases=("warmup",))
     schedule: Literal["constant", "step", "cosine"] = key("step", aliases=("lr_schedule", "scheduler", "lr_scheduler"))

@@ -13,9 +13,12 @@ from .tokenized import TokenizedSplit
 
 
 class Batch(NamedTuple):
-    """B pairs. ids (B, n) int64; regions (B, m, D) float32; counts (B,) valid regions;
-    captions (B,) and images (B,): their indices in the split; mirrored (B,) bool: whose regions are those of the
-    mirrored photo."""
+    """B pairs. ids (B, n) int64; captions (B,) and images (B,): their indices in the split; mirrored (B,) bool: whose
+    regions are those of the mirrored photo.
+
+    Of the pairs ``own``, all unless several processes share the batch: regions (b, m, D) float32 and counts (b,) of
+    valid ones.
+    """
 
     ids: np.ndarray
     regions: np.ndarray
@@ -23,6 +26,7 @@ class Batch(NamedTuple):
     captions: np.ndarray
     images: np.ndarray
     mirrored: np.ndarray
+    own: slice = slice(None)
 
 
 def batches_per_epoch(data: TokenizedSplit, batch_size: int) -> int:
@@ -38,6 +42,8 @@ def epoch_batches(
     epoch: int,
     first: int = 0,
     mirrored: float = 0.0,
+    rank: int = 0,
+    size: int = 1,
 ) -> Iterator[Batch]:
     """Yield the batches of an epoch from number ``first`` on. Each caption is one sample (five an image, as released).
 
@@ -46,7 +52,9 @@ def epoch_batches(
 
     Args:
         mirrored: share of the samples that take the mirrored photo, of those whose image has it.
+        rank, size: of ``size`` processes, which share each batch evenly, the number of this one.
     """
+    own = slice(rank * (batch_size // size), (rank + 1) * (batch_size // size))
     random = np.random.default_rng([seed, epoch])
     order, drawn = random.permutation(len(data.ids)), random.random(len(data.ids)) < mirrored
     for number in range(first, batches_per_epoch(data, batch_size)):
@@ -54,8 +62,8 @@ def epoch_batches(
         images = data.split.caption_image[captions]
         rows = data.split.image_rows[images]
         turned = drawn[captions] & store.with_mirrored(rows)
-        regions, counts = store.read_regions(rows + turned * len(store.regions))
-        yield Batch(data.ids[captions], regions, counts, captions, images, turned)
+        regions, counts = store.read_regions((rows + turned * len(store.regions))[own])
+        yield Batch(data.ids[captions], regions, counts, captions, images, turned, own)
 
 
 def prefetch(items: Iterable, depth: int = 2) -> Iterator:

@@ -13,6 +13,7 @@ from ..data.store import Store
 from ..model.encoder import DualEncoder
 from ..model.inputs import PAD_ID, Embedded
 from .encode import fill, image_batches
+from .ranks import ALONE, Ranks
 
 PAIRS = 512  # so many are scored in one pass
 
@@ -27,6 +28,10 @@ class EmbeddedSide(NamedTuple):
         """Take some of them, repeats allowed; of each the first ``longest`` positions."""
         vectors, mask = self.inputs
         return Embedded(vectors[:, :longest], mask[:, :longest]).rows(paddle.to_tensor(rows))
+
+    def part(self, part: slice) -> EmbeddedSide:
+        """Take a part of them."""
+        return EmbeddedSide(Embedded(*(tensor[part] for tensor in self.inputs)), self.lengths[part])
 
 
 class Texts(NamedTuple):
@@ -53,11 +58,12 @@ def embed_images(model: DualEncoder, store: Store, rows: np.ndarray) -> Embedded
     return _side(fill(len(rows), image_batches(model.region_embedding, store, rows)))
 
 
-def embed_batch(model: DualEncoder, batch: Batch) -> tuple[EmbeddedSide, EmbeddedSide]:
-    """Embed the texts, cut to the longest, and images of a training batch, with gradient."""
-    words = batch.ids[:, : (batch.ids != PAD_ID).sum(1).max()]
+def embed_batch(model: DualEncoder, batch: Batch, ranks: Ranks = ALONE) -> tuple[EmbeddedSide, EmbeddedSide]:
+    """Embed the texts, cut to the longest, and images of a training batch, with gradient; of all processes."""
+    words = batch.ids[batch.own, : (batch.ids != PAD_ID).sum(1).max()]
     image = model.region_embedding(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
-    return _side(model.text_embedding(paddle.to_tensor(words))), _side(image)
+    text = model.text_embedding(paddle.to_tensor(words))
+    return _side(ranks.gather_encoded(text)), _side(ranks.gather_encoded(image))
 
 
 def match_pairs(

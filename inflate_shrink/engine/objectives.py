@@ -13,8 +13,9 @@ from ..losses.distillation import distillation_loss
 from ..losses.matching import matching_loss
 from ..losses.ranking import landmarks, ranking_loss
 from ..model.encoder import DualEncoder
+from .batch_scores import Execution, batch_scores
 from .cross import EmbeddedSide, embed_batch, match_pairs
-from .precision import Precision
+from .ranks import ALONE, Ranks
 from .teacher import Teacher
 
 
@@ -33,8 +34,8 @@ class Loss(NamedTuple):
 class Objective(Protocol):
     """What an update minimises."""
 
-    def __call__(self, model: DualEncoder, batch: Batch, precision: Precision, step: int) -> Loss:
-        """Return the loss of a batch in update ``step``."""
+    def __call__(self, model: DualEncoder, batch: Batch, execution: Execution, step: int) -> Loss:
+        """Return the loss of a batch in update ``step``, the same in all processes that share it."""
 
     def describe(self, batch_size: int) -> str:
         """Return one line for the log."""
@@ -46,8 +47,8 @@ class RankingObjective:
     def __init__(self, config: LossConfig):
         self.config, self.loss = config, ranking_loss(config)
 
-    def __call__(self, model, batch, precision, step):
-        scores = batch_scores(model, batch, precision)
+    def __call__(self, model, batch, execution, step):
+        scores = batch_scores(model, batch, execution)
         return Loss(self.loss(scores, paddle.to_tensor(_same_image(batch))), scores)
 
     def describe(self, batch_size):
@@ -69,13 +70,18 @@ class MatchingObjective:
     def __init__(self, config: LossConfig):
         self.config = config
 
-    def __call__(self, model, batch, precision, step):
-        pairs = np.arange(len(batch.ids))
-        with precision.autocast():
-            text, image = embed_batch(model, batch)
-            texts, images = self._hard_negatives(model, text, image, _same_image(batch))
-            rows = paddle.to_tensor(np.concatenate([pairs, texts])), paddle.to_tensor(np.concatenate([pairs, images]))
-            scores = model.match(text.inputs.rows(rows[0]), image.inputs.rows(rows[1]))
+    def __call__(self, model, batch, execution, step):
+        pairs, ranks = np.arange(len(batch.ids)), execution.ranks
+        with execution.precision.autocast():
+            text, image = embed_batch(model, batch, ranks)
+            texts, images = self._hard_negatives(model, text, image, _same_image(batch), ranks)
+            texts, images = np.concatenate([pairs, texts]), np.concatenate([pairs, images])
+
+            def match(some):
+                rows = paddle.to_tensor(texts[some]), paddle.to_tensor(images[some])
+                return model.match(text.inputs.rows(rows[0]), image.inputs.rows(rows[1]))
+
+            scores = ranks.map(match, len(texts))
         return Loss(matching_loss(scores[: len(pairs)], scores[len(pairs) :]), scores)
 
     def describe(self, batch_size):
@@ -88,13 +94,17 @@ class MatchingObjective:
         """Return the number of a text's (an image's) candidates in a batch of this size."""
         return batch_size - 1 if self.config.candidates == "all" else min(self.config.candidates, batch_size - 1)
 
-    def _hard_negatives(self, model, text: EmbeddedSide, image: EmbeddedSide, same_image: np.ndarray):
+    def _hard_negatives(self, model, text: EmbeddedSide, image: EmbeddedSide, same_image, ranks: Ranks = ALONE):
         """Return pairs (texts, images): for each text its hardest image, then for each image its hardest text."""
         n = len(same_image)
         texts, shifts = np.divmod(np.arange(n * self.candidates(n)), self.candidates(n))
         images = (texts + 1 + shifts) % n
         scores = np.full((n, n), -np.inf, np.float32)
-        scores[texts, images] = match_pairs(model, text, image, texts, images)
+
+        def match(some):
+            return paddle.to_tensor(match_pairs(model, text, image, texts[some], images[some]))
+
+        scores[texts, images] = ranks.map(match, len(texts)).numpy()
         scores[same_image] = -np.inf
         hardest_image, hardest_text = scores.argmax(1), scores.argmax(0)
         found_image, found_text = np.isfinite(scores.max(1)), np.isfinite(scores.max(0))
@@ -109,8 +119,8 @@ class AlternatingObjective:
     def __init__(self, *objectives: Objective):
         self.objectives = objectives
 
-    def __call__(self, model, batch, precision, step):
-        return self.objectives[step % len(self.objectives)](model, batch, precision, step)
+    def __call__(self, model, batch, execution, step):
+        return self.objectives[step % len(self.objectives)](model, batch, execution, step)
 
     def describe(self, batch_size):
         """Return the lines of the objectives as one."""
@@ -123,9 +133,9 @@ class DistillationObjective:
     def __init__(self, config: DistillConfig, teacher: Teacher):
         self.config, self.teacher, self.loss = config, teacher, distillation_loss(config)
 
-    def __call__(self, model, batch, precision, step):
-        scores = batch_scores(model, batch, precision)
-        return Loss(self.loss(self.teacher.scores(batch), scores), scores)
+    def __call__(self, model, batch, execution, step):
+        scores = batch_scores(model, batch, execution)
+        return Loss(self.loss(self.teacher.scores(batch, execution.ranks), scores), scores)
 
     def describe(self, batch_size):
         """Return the loss, its teacher and its temperatures in one line."""
@@ -140,14 +150,6 @@ def training_objective(config: Config) -> Objective:
         return MatchingObjective(config.loss)
     ranking = RankingObjective(config.loss)
     return AlternatingObjective(ranking, MatchingObjective(config.loss)) if config.model.joint else ranking
-
-
-def batch_scores(model: DualEncoder, batch: Batch, precision: Precision) -> paddle.Tensor:
-    """Return the model's scores (B, B) float32 of a batch, rows images."""
-    with precision.autocast():
-        text = model.encode_text(paddle.to_tensor(batch.ids))
-        image = model.encode_image(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
-    return model.score(precision.cast(text), precision.cast(image))
 
 
 def _same_image(batch: Batch) -> np.ndarray:

@@ -71,21 +71,19 @@ class Progress:
         earlier = read_status(self.log_file.parent)
         self.earlier_seconds = earlier.seconds if earlier else 0.0
 
-    def step(self, loss: paddle.Tensor, lr: float, epoch: int) -> None:
-        """Count one update; every ``log_steps`` log its loss, which must be finite."""
+    def step(self, loss: paddle.Tensor, lr: float, epoch: int, skipped: int = 0) -> None:
+        """Count one update; every ``log_steps`` log its loss, and how many updates of the run changed nothing."""
         self.done += 1
         self.updates += 1
         self.bar.update()
         if self.done % self.log_steps and self.done != self.total:
             return
-        value = float(loss)
-        if value != value or value in (float("inf"), float("-inf")):
-            way = "lower optim.lr or look at the features; the last checkpoint is kept"
-            raise InputError(f"the loss is {value} at update {self.done}: {way}")
         self._write_status()
         per_update = (time.monotonic() - self.started) / self.updates
         eta = timedelta(seconds=round(per_update * (self.total - self.done)))
-        pace = f"loss {value:.2f}, lr {lr:.2g}, {self.pairs_per_update / per_update:.0f} pairs/s"
+        pace = f"loss {float(loss):.2f}, lr {lr:.2g}, {self.pairs_per_update / per_update:.0f} pairs/s"
+        if skipped:
+            pace += f", {skipped} updates skipped (float16 overflow)"
         line = f"epoch {epoch + 1} update {self.done}/{self.total}: {pace}, ETA {eta}"
         if self.bar.disable:
             self.log(line)
@@ -102,3 +100,22 @@ class Progress:
     def _write_status(self) -> None:
         seconds = self.earlier_seconds + time.monotonic() - self.opened
         write_json(self.log_file.with_name(STATUS), Status(self.done, self.total, round(seconds, 1))._asdict())
+
+
+class Silent(Progress):
+    """What one of several processes tells that share a training: nothing, since the first one speaks for all."""
+
+    def __init__(self):
+        pass
+
+    def log(self, line: str) -> None:
+        """Keep a line for itself."""
+
+    def start(self, total: int, done: int, pairs_per_update: int) -> None:
+        """Show nothing."""
+
+    def step(self, loss: paddle.Tensor, lr: float, epoch: int, skipped: int = 0) -> None:
+        """Count nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""

@@ -19,7 +19,9 @@ from ..terminal import as_called
 from .checkpoint import Checkpoint, is_checkpoint, new_model, open_checkpoint
 from .evaluate import as_json, describe
 from .objectives import DistillationObjective, training_objective
-from .progress import Progress
+from .precision import Precision
+from .progress import Progress, Silent
+from .ranks import Ranks, check_shares, joined, started
 from .teacher import Teacher
 from .trainer import RunState, fit
 
@@ -35,9 +37,10 @@ def train(config: Config, resume: bool = False) -> None:
     if config.model.init == "teacher":
         raise InputError("model.init: teacher needs a teacher: use tools/distill.py")
     data = _open_data(config)
-    with _run_directory(config) as progress:
-        model, linear = _initial_model(config, data, None, progress)
-        _conclude(config, fit(config, data, model, training_objective(config), progress, resume), linear, progress)
+    with joined() as ranks, _run_directory(config, ranks) as progress:
+        model, linear = _initial_model(config, data, None, progress, ranks)
+        state = fit(config, data, model, training_objective(config), progress, resume, ranks)
+        _conclude(config, state, linear, progress)
 
 
 def distill(config: Config, resume: bool = False) -> None:
@@ -49,41 +52,51 @@ def distill(config: Config, resume: bool = False) -> None:
     data = _open_data(config)
     checkpoint = matching_checkpoint(config.distill.teacher, data, "distill.teacher", config.data.any_extractor)
     check_shared(config, checkpoint.config.model)  # now, before the teacher's fragments are written
-    with _run_directory(config) as progress:
+    with joined() as ranks, _run_directory(config, ranks) as progress:
         teacher = Teacher(config.distill, checkpoint)
-        teacher.prepare(data, Path(config.run.dir) / "teacher_fragments", progress.log)
-        model, linear = _initial_model(config, data, teacher.model, progress)
+        teacher.prepare(data, Path(config.run.dir) / "teacher_fragments", progress.log, ranks)
+        if ranks.writes and (cost := teacher.cost(data, config.optim, ranks)):
+            progress.log(cost)
+        model, linear = _initial_model(config, data, teacher.model, progress, ranks)
         share(config.distill, model, teacher.model)
         objective = DistillationObjective(config.distill, teacher)
-        _conclude(config, fit(config, data, model, objective, progress, resume), linear, progress)
+        _conclude(config, fit(config, data, model, objective, progress, resume, ranks), linear, progress)
 
 
 def _open_data(config: Config) -> TrainingData:
     if not config.run.dir:
         way = "set it to a directory for checkpoints, or name a row of a data set, such as configs/demo.yaml:B"
         raise InputError(f"run.dir is empty: {way}")
+    check_shares(config.optim, started()[1])
+    Precision(config.amp)  # refuses what the device cannot do, before anything is read or written
     return open_training_data(config.data, config.optim.batch_size)
 
 
 @contextmanager
-def _run_directory(config: Config):
-    """Keep other processes out of ``run.dir``; yields what logs there."""
+def _run_directory(config: Config, ranks: Ranks):
+    """Keep other trainings out of ``run.dir``; yields what logs there, in the first of several processes."""
     run_dir = Path(config.run.dir)
+    if not ranks.writes:
+        yield Silent()
+        return
     with locked(run_dir / "lock", run_dir):
         yield Progress(run_dir / "train.log", config.run.log_steps)
 
 
 def _initial_model(
-    config: Config, data: TrainingData, teacher: DualEncoder | None, progress: Progress
+    config: Config, data: TrainingData, teacher: DualEncoder | None, progress: Progress, ranks: Ranks
 ) -> tuple[DualEncoder, dict | None]:
     """Return a model with the weights that ``model.init`` names: none, linear, teacher, a checkpoint or a BERT.
 
-    With it, of a linear start: the recalls of the linear model on the images of the validation.
+    With it, of a linear start: the recalls of the linear model on the images of the validation. Of several processes
+    the first one reads or makes these weights: :func:`.trainer.fit` shares them.
     """
     paddle.seed(config.run.seed)
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
     init, recalls = config.model.init, None
-    if init == "teacher":
+    if not ranks.writes:
+        pass
+    elif init == "teacher":
         _copy_weights(model, teacher)
     elif init == "linear":
         linear = LinearModel(data, config.model.hidden)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -15,18 +16,20 @@ from tqdm import tqdm
 
 from ..atomic import atomic_path
 from ..checked_files import FileList
-from ..config import DistillConfig
-from ..data.batches import Batch
+from ..config import DistillConfig, OptimConfig
+from ..data.batches import Batch, batches_per_epoch, epoch_batches
 from ..data.npy import create_npy, map_npy
 from ..data.tokenized import TrainingData
 from ..digest import hex_digest
 from ..errors import InputError
 from ..scoring import Fragments
 from .checkpoint import Checkpoint
-from .cross import embed_batch, match_all
+from .cross import PAIRS, embed_batch, match_all, match_pairs
 from .encode import image_batches, text_batches
+from .ranks import ALONE, Ranks
 
 _LISTED = FileList("files.json", "cache", "it is made again")
+_SMALL_BATCH = 16  # pairs; few enough for a cross-BERT to score all of them
 CACHE_DTYPE = np.float16  # cosines move by 1e-4, and half the disk
 
 
@@ -43,8 +46,11 @@ class Teacher:
         if config.teacher_dropout:
             self.model.train()
 
-    def prepare(self, data: TrainingData, cache_dir: Path, log: Callable[[str], None]) -> None:
-        """Write the fragments of the training split to ``cache_dir``, once, where they fit in ``distill.cache_gb``."""
+    def prepare(self, data: TrainingData, cache_dir: Path, log: Callable[[str], None], ranks: Ranks = ALONE) -> None:
+        """Write the fragments of the training split to ``cache_dir``, once, where they fit in ``distill.cache_gb``.
+
+        The first process writes, the others wait; raises InputError where they do not see what it wrote.
+        """
         config = self.config
         if config.teacher_dropout or self.model.is_cross:
             return
@@ -54,21 +60,54 @@ class Teacher:
                 room = f"its fragments need {needed:.1f} GB, distill.cache_gb allows {config.cache_gb:g}"
                 log(f"teacher: {room}: encoding every batch instead")
             return
+        if not ranks.writes:
+            ranks.meet()
         self.cache = _FragmentCache(cache_dir, self._cache_key(data), data)
         if not self.cache.complete:
+            if not ranks.writes:
+                problem = "this process does not find the fragments of the teacher that the first one wrote"
+                raise InputError(f"{cache_dir}: {problem}; run.dir must be on a disk that all machines share")
             log(f"teacher: writing its fragments to {cache_dir} once ({needed:.2f} GB){self.cache.why}")
             self.cache.write(self.model, data)
+        if ranks.writes:
+            ranks.meet()
 
-    def scores(self, batch: Batch) -> paddle.Tensor:
-        """Return the teacher's scores (B, B), rows images, without gradient."""
+    def cost(self, data: TrainingData, config: OptimConfig, ranks: Ranks = ALONE) -> str:
+        """Return a line that says how long a cross-BERT will score, all epochs together, by some pairs of a batch.
+
+        Of other teachers, whose scores cost little, it is empty.
+        """
+        if not self.model.is_cross:
+            return ""
+        batches, size = batches_per_epoch(data.train, config.batch_size) * config.epochs, config.batch_size
+        texts, images = np.divmod(np.arange(min(size**2, PAIRS)), size)
+        with paddle.no_grad():
+            embedded = embed_batch(self.model, next(epoch_batches(data.store, data.train, size, 0, 0)))
+            for _ in range(2):  # the second time is measured: the first one allocates
+                start = time.perf_counter()
+                match_pairs(self.model, *embedded, texts, images)
+        hours = (time.perf_counter() - start) / len(texts) * size**2 * batches / ranks.size / 3600
+        scored = f"which scores {size**2} pairs of each batch anew"
+        line = f"teacher: a cross-BERT, {scored}: {hours:.1f} hours of this training"
+        if size <= _SMALL_BATCH:
+            return line
+        part = size // _SMALL_BATCH
+        smaller = f"-o optim.batch_size={_SMALL_BATCH} optim.accumulate={config.accumulate * part}"
+        return f"{line}; {smaller} scores one in {part} of them"
+
+    def scores(self, batch: Batch, ranks: Ranks = ALONE) -> paddle.Tensor:
+        """Return the teacher's scores (B, B), rows images, without gradient. Each process scores its own images."""
         with paddle.no_grad():
             if self.cache is not None:
-                return self.model.score(*self.cache.read(batch))
-            if self.model.is_cross:
-                return paddle.to_tensor(match_all(self.model, *embed_batch(self.model, batch)))
-            text = self.model.encode_text(paddle.to_tensor(batch.ids))
-            image = self.model.encode_image(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
-            return self.model.score(text, image)
+                rows = self.model.score(*self.cache.read(batch))
+            elif self.model.is_cross:
+                text, image = embed_batch(self.model, batch, ranks)
+                rows = paddle.to_tensor(match_all(self.model, text, image.part(batch.own)))
+            else:
+                text = self.model.encode_text(paddle.to_tensor(batch.ids[batch.own]))
+                image = self.model.encode_image(paddle.to_tensor(batch.regions), paddle.to_tensor(batch.counts))
+                rows = self.model.score(ranks.gather_encoded(text), image)
+            return ranks.gather(rows)
 
     def _cache_bytes(self, data: TrainingData) -> int:
         c, images = self.model.config, len(data.train.split.image_rows) + len(data.mirrored_images)
@@ -119,7 +158,7 @@ class _FragmentCache:
 
     def read(self, batch: Batch) -> tuple[Fragments, Fragments]:
         images = np.where(batch.mirrored, self._mirrored_row[batch.images], batch.images)
-        return self._side("text", batch.captions), self._side("image", images)
+        return self._side("text", batch.captions), self._side("image", images[batch.own])
 
     def _side(self, side: str, rows: np.ndarray) -> Fragments:
         arrays = [self.arrays[name][rows] for name in (side, f"{side}_mask") if name in self.arrays]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, NamedTuple
 
+import numpy as np
 import paddle
 
 from ..config import NOTHING, RESULT, Config, differences, in_effect, keys_deciding
@@ -19,12 +20,15 @@ from ..data.tokenized import TrainingData
 from ..errors import InputError
 from ..model.encoder import DualEncoder
 from ..signals import stop_on_signal
+from .batch_scores import Execution
 from .checkpoint import discard_unlinked, drop_damaged, open_newest, point, set_weights, write_checkpoint
+from .divergence import Divergence
 from .evaluate import describe, evaluate
 from .objectives import Objective
 from .optimizer import build_optimizer, learning_rate
 from .precision import Precision
 from .progress import Progress
+from .ranks import ALONE, Ranks
 from .run_dir import refuse_second_run
 
 
@@ -37,10 +41,26 @@ class RunState:
     finished: bool = False
     history: list[dict] = field(default_factory=list)  # a result for each validation
     data: str = ""  # fingerprint of the data set
+    ranks: int = 1  # processes that shared its batches last
+    skipped: int = 0  # updates that changed nothing, since a float16 gradient was not finite
+
+
+class Update(NamedTuple):
+    """What an update was made of, and whether it changed the weights."""
+
+    loss: paddle.Tensor  # as :meth:`.objectives.Loss.to_log` has it, the mean over its batches
+    captions: np.ndarray  # of all its batches, their numbers in the split
+    skipped: bool
 
 
 def fit(
-    config: Config, data: TrainingData, model: DualEncoder, objective: Objective, progress: Progress, resume: bool
+    config: Config,
+    data: TrainingData,
+    model: DualEncoder,
+    objective: Objective,
+    progress: Progress,
+    resume: bool,
+    ranks: Ranks = ALONE,
 ) -> RunState:
     """Minimise ``objective`` over ``config.optim.epochs`` epochs, with checkpoints in ``config.run.dir``.
 
@@ -50,10 +70,11 @@ def fit(
         model: with its initial weights; trained in place.
         resume: go on from RUN/last if there is one, or from the checkpoint before where it is damaged. Without
             it, a run directory that holds checkpoints is refused.
+        ranks: the processes that share its batches: all make the same updates and validations, the first one writes.
 
     Raises:
-        InputError: another config or other data than the run was started with, a disk that is full, or a loss or
-            weights that are not finite, with the update.
+        InputError: another config or other data than the run was started with, another number of processes in the
+            middle of an epoch, a disk that is full, or a loss or weights that are not finite, with the update.
         KeyboardInterrupt: after SIGINT or SIGTERM, when the checkpoint is written.
     """
     # 1. The model in its precision, and its optimizer.
@@ -61,14 +82,16 @@ def fit(
     refuse_second_run(run_dir, resume)
     precision = Precision(config.amp)
     optimizer = build_optimizer(config.optim, [p for p in model.parameters() if not p.stop_gradient])
-    model, optimizer = precision.decorate(model, optimizer)
+    execution = Execution(precision, ranks, config.optim.chunk)
 
     # 2. Where the run stands: at its beginning, or at its last checkpoint.
     state = RunState(data=data.store.fingerprint())
     if (run_dir / "last").is_symlink():  # true of one whose checkpoint is lost, too
-        state = _restore(config, run_dir, state.data, model, optimizer, precision, progress)
-    else:
+        state = _restore(config, run_dir, state.data, model, optimizer, execution, progress)
+    elif ranks.writes:
         discard_unlinked(run_dir)  # what a run left that was killed before its first RUN/last
+    ranks.require_same(state.step, "updates done")
+    ranks.share(model.state_dict().values())
     if state.finished:
         progress.log(f"{run_dir} is finished: nothing to do")
         return state
@@ -76,11 +99,22 @@ def fit(
     # 3. How far it goes.
     updates_per_epoch = _updates_per_epoch(config, data)
     total = updates_per_epoch * config.optim.epochs
+    if state.step % updates_per_epoch and state.ranks != ranks.size:
+        way = f"resume with {state.ranks}; another number may go on from an epoch's end"
+        raise InputError(
+            f"{run_dir} stands in the middle of an epoch, which processes: {state.ranks} began, not {ranks.size}: {way}"
+        )
+    state.ranks = ranks.size
+    divergence = Divergence(run_dir, data.train)
 
     def save(*links: str) -> None:
-        _save(run_dir, model, config, data, state, optimizer, precision, links)
+        divergence.check_weights(model.parameters(), state.step)
+        if ranks.writes:
+            _save(run_dir, model, config, data, state, optimizer, precision, links)
+        ranks.meet()
 
     def end_epoch(done: int) -> None:
+        divergence.check()
         state.finished = done == config.optim.epochs
         best = _validate(config, data, model, state, done, progress)
         save(*(("best", "last") if best else ("last",)))  # best first: if killed between, the epoch is repeated
@@ -104,23 +138,30 @@ def fit(
             # 5.1 Its batches, made ahead, from where the run stands.
             first = (state.step - epoch * updates_per_epoch) * config.optim.accumulate
             size, seed = config.optim.batch_size, config.run.seed
-            batches = prefetch(epoch_batches(data.store, data.train, size, seed, epoch, first, data.mirrored))
+            batches = prefetch(
+                epoch_batches(data.store, data.train, size, seed, epoch, first, data.mirrored, ranks.rank, ranks.size)
+            )
 
             # 5.2 Updates, with a checkpoint now and then.
             while state.step < end:
                 lr = learning_rate(config.optim, state.step, updates_per_epoch)
-                loss = _update(model, optimizer, objective, precision, config, batches, state.step, lr)
+                update = _update(model, optimizer, objective, execution, config, batches, state.step, lr)
                 state.step += 1
-                progress.step(loss, lr, epoch)
-                if state.step < end and (stop.requested or state.step % config.run.save_steps == 0):
+                state.skipped += update.skipped
+                divergence.add(state.step, update.loss, update.captions, precision.loss_scale)
+                if state.step % config.run.log_steps == 0 or state.step == total:
+                    divergence.check()
+                progress.step(update.loss, lr, epoch, state.skipped)
+                stopping = ranks.stop(stop.requested, state.step)
+                if state.step < end and (stopping or state.step % config.run.save_steps == 0):
                     save("last")
-                if state.step < end and stop.requested:
+                if state.step < end and stopping:
                     _interrupt(progress, run_dir, state.step)
             batches.close()
 
             # 5.3 Validation, and the checkpoint of the epoch.
             end_epoch(epoch + 1)
-            if stop.requested and not state.finished:
+            if ranks.stop(stop.requested, 0) and not state.finished:
                 _interrupt(progress, run_dir, state.step)
     progress.close()
     return state
@@ -138,27 +179,28 @@ def _update(
     model: DualEncoder,
     optimizer,
     objective: Objective,
-    precision: Precision,
+    execution: Execution,
     config: Config,
     batches: Iterator[Batch],
     step: int,
     lr: float,
-) -> paddle.Tensor:
-    """Change the weights once, by ``accumulate`` batches; returns their mean :meth:`.objectives.Loss.to_log`."""
-    paddle.seed(config.run.seed * 1_000_003 + step)  # dropout of this update, resumed or not
+) -> Update:
+    """Change the weights once, by ``accumulate`` batches."""
+    precision, ranks = execution.precision, execution.ranks
+    network = precision.network(model)  # before the seed: to make it may draw numbers
+    paddle.seed(ranks.seed(config.run.seed * 1_000_003 + step))  # dropout of this update, resumed or not
     optimizer.set_lr(lr)
-    accumulate, total = config.optim.accumulate, 0.0
+    accumulate, total, captions = config.optim.accumulate, 0.0, []
     for _ in range(accumulate):
         batch = next(batches)
-        loss = objective(model, batch, precision, step)
-        precision.scaler.scale(loss.value / accumulate).backward()
+        loss = objective(network, batch, execution, step)
+        precision.backward(loss.value / accumulate, model)
         total = total + loss.to_log() / accumulate
-    # The optimizer names its state at its first update: the same in every process.
-    with paddle.utils.unique_name.guard():
-        precision.scaler.step(optimizer)
-    precision.scaler.update()
+        captions.append(batch.captions)
+    ranks.sum_gradients(model.parameters())
+    stepped = precision.step(optimizer)
     optimizer.clear_grad()
-    return total
+    return Update(total, np.concatenate(captions), not stepped)
 
 
 def _validate(
@@ -185,10 +227,7 @@ def _save(
     precision: Precision,
     links: tuple[str, ...],
 ) -> None:
-    """Write a checkpoint and let the links name it; raises InputError if a weight is not finite."""
-    if not all(paddle.isfinite(parameter).all() for parameter in model.parameters()):
-        way = "lower optim.lr or look at the features; the last checkpoint is kept"
-        raise InputError(f"the weights are not finite at update {state.step}: {way}")
+    """Write a checkpoint and let the links name it."""
     directory = run_dir / f"step-{state.step:06d}"
     if not directory.exists():  # it may: this run was killed after writing it, and came here again
         described = {**asdict(state), "regions": data.store.regions_made_by}
@@ -205,10 +244,11 @@ def _interrupt(progress: Progress, run_dir: Path, step: int) -> None:
 
 
 def _restore(
-    config: Config, run_dir: Path, data: str, model, optimizer, precision: Precision, progress: Progress
+    config: Config, run_dir: Path, data: str, model, optimizer, execution: Execution, progress: Progress
 ) -> RunState:
     """Fill everything from RUN/last, or the newest checkpoint that is not damaged; returns its state."""
     found = open_newest(run_dir)
+    execution.ranks.meet()  # all have read it: damaged ones may go
     checkpoint = found.checkpoint
     changed = differences(in_effect(checkpoint.config), in_effect(config), ignore=keys_deciding(RESULT, NOTHING))
     if changed:
@@ -218,8 +258,9 @@ def _restore(
         raise InputError(f"{run_dir} {problem}: choose another run.dir")
     if found.damaged:
         progress.log(f"{found.damaged['last']}: going on from {checkpoint.directory} instead")
-        drop_damaged(run_dir, found)
+        if execution.ranks.writes:
+            drop_damaged(run_dir, found)
     set_weights(model, found.weights)
     optimizer.set_state_dict(found.training["optimizer"])
-    precision.scaler.load_state_dict(found.training["scaler"])
-    return RunState(**{key.name: checkpoint.state[key.name] for key in fields(RunState)})
+    execution.precision.restore(found.training["scaler"])
+    return RunState(**{key.name: checkpoint.state.get(key.name, key.default) for key in fields(RunState)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import paddle
+import paddle.nn.functional as F
 from paddle import nn
 
 from ..config import ModelConfig
@@ -23,8 +24,13 @@ class Embedded(NamedTuple):
     mask: paddle.Tensor
 
     def rows(self, rows: paddle.Tensor) -> Embedded:
-        """Take some of them by their rows (P,) int, repeats allowed."""
-        return Embedded(paddle.gather(self.vectors, rows), paddle.gather(self.mask, rows))
+        """Take some of them by their rows (P,) int, repeats allowed.
+
+        As an embedding, whose gradient is the same in every run on a GPU; that of paddle.gather is not.
+        """
+        length, dim = self.vectors.shape[1:]
+        vectors = F.embedding(rows, self.vectors.reshape([-1, length * dim])).reshape([-1, length, dim])
+        return Embedded(vectors, paddle.gather(self.mask, rows))
 
 
 class TextEmbedding(nn.Layer):

@@ -63,6 +63,21 @@ def test_first_continues_the_same_sequence(store, first):
         np.testing.assert_array_equal(ours, expected)
 
 
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_processes_share_each_batch_without_overlap(store, size):
+    whole = list(epoch_batches(store, numbered(store), 20, seed=3, epoch=1))
+    shares = [
+        list(epoch_batches(store, numbered(store), 20, seed=3, epoch=1, rank=rank, size=size)) for rank in range(size)
+    ]
+    for batch, parts in zip(whole, zip(*shares)):
+        for name in ("regions", "counts"):
+            np.testing.assert_array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(batch, name))
+        assert [list(range(20)[part.own]) for part in parts] == np.arange(20).reshape(size, -1).tolist()
+        for part in parts:
+            for name in ("ids", "captions", "images"):
+                np.testing.assert_array_equal(getattr(part, name), getattr(batch, name))
+
+
 def producers():
     return [thread for thread in threading.enumerate() if "produce" in thread.name]
 

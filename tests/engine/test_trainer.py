@@ -12,6 +12,7 @@ from inflate_shrink.config import AmpConfig
 from inflate_shrink.data.batches import epoch_batches
 from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.engine import checkpoint_files, objectives, steps, trainer
+from inflate_shrink.engine.batch_scores import Execution
 from inflate_shrink.engine.checkpoint import new_model, open_checkpoint
 from inflate_shrink.engine.evaluate import as_json, evaluate
 from inflate_shrink.engine.objectives import Loss, RankingObjective
@@ -65,12 +66,12 @@ def test_accumulated_update_is_the_mean_over_batches(tiny_config):
     config = tiny_config("optim.accumulate=2", "model.dropout=0", "optim.batch_size=10")
     data = open_training_data(config.data, 10)
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
-    objective, precision = RankingObjective(config.loss), Precision(AmpConfig())
+    objective, execution = RankingObjective(config.loss), Execution(Precision(AmpConfig()))
     batches = list(epoch_batches(data.store, data.train, 10, 0, 0))[:2]
 
     def update(config, batches):
         optimizer = RecordingOptimizer(model.parameters())
-        loss = trainer._update(model, optimizer, objective, precision, config, iter(batches), step=0, lr=0.5)
+        loss = trainer._update(model, optimizer, objective, execution, config, iter(batches), step=0, lr=0.5).loss
         assert optimizer.lr == 0.5 and all(p.grad is None or not p.grad.numpy().any() for p in optimizer.parameters)
         return float(loss), optimizer.gradients
 
@@ -227,14 +228,37 @@ def explode_at(monkeypatch):
 
 
 def test_loss_that_is_not_finite_ends_the_run(tiny_config, tmp_path, explode_at):
+    """Found when update 10 is logged: update 8, its captions and the checkpoint before."""
+    config = tiny_config(f"run.dir={tmp_path / 'run'}", "run.save_steps=6")
+    data = open_training_data(config.data, 8)
+    captions = list(epoch_batches(data.store, data.train, 8, 0, 0))[7].captions
     explode_at(7)
-    with pytest.raises(InputError, match="the loss is nan at update 10: lower optim.lr"):
-        train(tiny_config(f"run.dir={tmp_path / 'run'}"))
+    with pytest.raises(InputError) as stopped:
+        train(config)
+    assert "the loss is nan at update 8: lower optim.lr" in str(stopped.value)
+    assert f"the last checkpoint, {tmp_path / 'run' / 'last'}, is step-000006;" in str(stopped.value)
+    assert str(stopped.value).endswith(f"of split 'train', counted from 0: {', '.join(map(str, captions))}")
 
 
-def test_weights_that_are_not_finite_are_never_saved(tiny_config, tmp_path, explode_at):
+def test_loss_that_is_not_finite_is_met_before_a_checkpoint_is_written(tiny_config, tmp_path, explode_at):
     explode_at(7)
-    with pytest.raises(InputError, match="the weights are not finite at update 9"):
+    with pytest.raises(InputError, match="the loss is nan at update 8: .*; no checkpoint is there; "):
+        train(tiny_config("run.log_steps=1000", "run.save_steps=9", f"run.dir={tmp_path / 'run'}"))
+    assert not (tmp_path / "run" / "last").is_symlink()
+
+
+def test_weights_that_are_not_finite_are_never_saved(tiny_config, tmp_path, monkeypatch):
+    def spoil(self, optimizer):
+        done = step(self, optimizer)
+        if optimizer.get_lr() != 2e-3:  # from update 8 on
+            paddle.assign(paddle.full([16], float("inf")), optimizer._parameter_list[-1])
+        return done
+
+    step = Precision.step
+    monkeypatch.setattr(Precision, "step", spoil)
+    monkeypatch.setattr(trainer, "learning_rate", lambda config, step, updates: 2e-3 if step < 7 else 1e-3)
+    monkeypatch.setattr(Loss, "to_log", lambda self: self.value.detach())
+    with pytest.raises(InputError, match="are not finite|is (inf|nan)"):
         train(tiny_config("run.log_steps=1000", "run.save_steps=3", f"run.dir={tmp_path / 'run'}"))
     assert open_checkpoint(tmp_path / "run").state["step"] == 6
     assert all(np.isfinite(value).all() for value in weights(tmp_path / "run").values())

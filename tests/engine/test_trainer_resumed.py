@@ -101,6 +101,9 @@ class GrowingScaler:
     def __init__(self):
         self.factor, self.updates = 2.0, 0
 
+    def is_enable(self):
+        return False  # whether it skipped an update is not asked then
+
     def scale(self, loss):
         return loss * self.factor
 

@@ -96,6 +96,7 @@ def training_update(config: Config, dimension: int) -> Callable[[Batch], float]:
     """Return a function that updates a new model of ``config`` by one batch and returns the loss."""
     import paddle
 
+    from inflate_shrink.engine.batch_scores import Execution
     from inflate_shrink.engine.checkpoint import new_model
     from inflate_shrink.engine.objectives import RankingObjective
     from inflate_shrink.engine.optimizer import build_optimizer
@@ -103,12 +104,12 @@ def training_update(config: Config, dimension: int) -> Callable[[Batch], float]:
 
     paddle.seed(config.run.seed)
     model, objective = new_model(config, VOCABULARY, dimension), RankingObjective(config.loss)
-    precision = Precision(config.amp)
+    execution = Execution(Precision(config.amp))
     optimizer = build_optimizer(config.optim, model.parameters())
     model.train()
 
     def update(batch: Batch) -> float:
-        loss = objective(model, batch, precision, 0).value
+        loss = objective(model, batch, execution, 0).value
         loss.backward()
         optimizer.step()
         optimizer.clear_grad()
