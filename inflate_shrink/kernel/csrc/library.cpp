@@ -39,15 +39,15 @@ const std::vector<const Path*>& paths() {
   return *found;
 }
 
-// Queries as blocks of one or two vectors of lanes, in memory of their own.
+// Queries as blocks of vectors of lanes, in memory of their own.
 class PackedQueries {
  public:
   PackedQueries(const Operations& operations, const float* queries, const float* bias, const int64_t* offsets, int64_t count, int64_t dim, Reduce reduce)
       : operations_(operations), dim_(dim), row_words_((dim + operations.dims - 1) / operations.dims) {
-    const int64_t fragments = offsets[count], lanes = 2 * operations.lanes;
+    const int64_t fragments = offsets[count], lanes = operations.vectors * operations.lanes;
     const int64_t most_blocks = fragments / lanes + count;  // every query may end with a block that is not full
     blocks_.reserve(most_blocks);
-    words_.resize(most_blocks * lanes * operations.planes * row_words_ + ALIGNMENT);
+    words_.resize(most_blocks * lanes * operations.widening * row_words_ + ALIGNMENT);
     scales_.resize(most_blocks * lanes), bias_.resize(most_blocks * lanes, -INFINITE), starts_.resize(most_blocks * lanes);
     rounded_.resize(row_words_ * operations.dims);
     next_ = words_.data() + (ALIGNMENT - reinterpret_cast<uintptr_t>(words_.data()) / 4 % ALIGNMENT) % ALIGNMENT;
@@ -67,14 +67,14 @@ class PackedQueries {
 
   void add(const float* fragments, const float* bias, int64_t count) {
     for (int64_t done = 0; done < count;) {
-      const int vectors = count - done > operations_.lanes ? 2 : 1;
-      const int some = static_cast<int>(std::min<int64_t>(count - done, vectors * operations_.lanes));
-      const size_t lane = blocks_.size() * 2 * operations_.lanes;
+      const int some = static_cast<int>(std::min<int64_t>(count - done, operations_.vectors * operations_.lanes));
+      const int vectors = (some + operations_.lanes - 1) / operations_.lanes;
+      const size_t lane = blocks_.size() * operations_.vectors * operations_.lanes;
       const Block block = {next_, &scales_[lane], &bias_[lane], &starts_[lane], vectors, some};
       operations_.pack(fragments + done * dim_, some, dim_, vectors, rounded_.data(), next_, &scales_[lane], &starts_[lane]);
       std::copy(bias + done, bias + done + some, &bias_[lane]);
       blocks_.push_back(block);
-      next_ += vectors * operations_.lanes * operations_.planes * row_words_;
+      next_ += vectors * operations_.lanes * operations_.widening * row_words_;
       done += some;
     }
     first_block_.push_back(static_cast<int64_t>(blocks_.size()));
@@ -228,7 +228,7 @@ int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t di
 
 double is_arithmetic_limit(int path, int precision, int threads, double seconds) {
   const Operations& operations = paths()[path]->of[precision];
-  alignas(64) uint32_t operand[64] = {};  // planes * lanes words, at most
+  alignas(64) uint32_t operand[64] = {};  // lanes words, at most
   using Clock = std::chrono::steady_clock;
   const auto since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
   constexpr int64_t ROUNDS = 1000000;

@@ -10,7 +10,10 @@ namespace {
 
 struct Avx2 {
   static constexpr int LANES = 8;
-  static constexpr int ROWS = 4;
+  static constexpr int VECTORS = 4;
+  static constexpr int ROWS[] = {8, 6, 4, 3};
+  static constexpr int ROWS_OF_PAIRS[] = {8, 4, 2, 2};  // a product needs a register before it is added
+  static constexpr int PANEL = 24576;  // bytes of a slice of the query: most of a level-one cache
   using Float = __m256;
   using Int = __m256i;
   static INLINE Float fill(float value) { return _mm256_set1_ps(value); }
@@ -34,9 +37,6 @@ struct Avx2 {
   static INLINE Float fused(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
   static INLINE Int integers(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static INLINE Int broadcast(const RowWord* row) { return _mm256_set1_epi32(static_cast<int32_t>(*row)); }
-  static INLINE Int masked(Int a, uint32_t bits) { return _mm256_and_si256(a, _mm256_set1_epi32(static_cast<int32_t>(bits))); }
-  static INLINE Int low_half_up(Int a) { return _mm256_slli_epi32(a, 16); }
-  static INLINE Int high_bytes_down(Int a) { return _mm256_srli_epi16(a, 8); }
   static INLINE Int add_pairs(Int sum, Int a, Int b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }  // of products of 16 bits
   template <class Vector>
   static INLINE void keep(Vector& a) {  // the optimiser must not reason about it

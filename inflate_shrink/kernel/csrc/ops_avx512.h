@@ -10,7 +10,10 @@ namespace {
 
 struct Avx512 {
   static constexpr int LANES = 16;
-  static constexpr int ROWS = 8;
+  static constexpr int VECTORS = 2;
+  static constexpr int ROWS[] = {16, 8};
+  static constexpr const int (&ROWS_OF_PAIRS)[2] = ROWS;
+  static constexpr int PANEL = 65536;  // twice as many rows a tile: the query may come from the level-two cache
   using Float = __m512;
   using Int = __m512i;
   static INLINE Float fill(float value) { return _mm512_set1_ps(value); }
@@ -26,9 +29,6 @@ struct Avx512 {
   static INLINE Float fused(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
   static INLINE Int integers(const void* from) { return _mm512_loadu_si512(from); }
   static INLINE Int broadcast(const RowWord* row) { return _mm512_set1_epi32(static_cast<int32_t>(*row)); }
-  static INLINE Int masked(Int a, uint32_t bits) { return _mm512_and_si512(a, _mm512_set1_epi32(static_cast<int32_t>(bits))); }
-  static INLINE Int low_half_up(Int a) { return _mm512_slli_epi32(a, 16); }
-  static INLINE Int high_bytes_down(Int a) { return _mm512_srli_epi16(a, 8); }
   static INLINE Int add_pairs(Int sum, Int a, Int b) { return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b)); }  // of products of 16 bits
   template <class Vector>
   static INLINE void keep(Vector& a) {  // the optimiser must not reason about it

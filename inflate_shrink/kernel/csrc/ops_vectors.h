@@ -1,4 +1,5 @@
-// Ops of an instruction set with wide vectors, `Set`: see ops_portable.h for what an Op has.
+// Ops of an instruction set, `Set`, whose multiply-add takes numbers of fp32 or pairs of 16 bits: see ops_portable.h for what
+// an Op has.
 #pragma once
 #include "rounding.h"
 #include "tile.h"
@@ -10,66 +11,44 @@ template <class Set>
 struct VectorFloat32 : Set, RoundFloat32 {
   using Acc = typename Set::Float;
   using Word = typename Set::Float;
-  static constexpr int PLANES = 1;
+  static constexpr int WIDENING = 1;
   static INLINE Acc start(const int32_t*) { return Set::fill(0); }
   static INLINE Word word(const RowWord* row) { return Set::floats(Set::broadcast(row)); }
-  static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) {
-    acc = Set::fused(word, Set::load(query), acc);
-  }
+  static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) { acc = Set::fused(word, Set::floats(Set::integers(query)), acc); }
   static INLINE Acc product(Acc acc, const float*, int64_t) { return acc; }
-  static INLINE uint32_t word_of(const float* dims, int) { return as_bits(dims[0]); }
+  static INLINE uint32_t word_of(const float* dims) { return as_bits(dims[0]); }
 };
 
-// A word in two parts, each with its own plane of the query.
-template <class Set, class Vector>
-struct SplitWords : Set {
-  struct Word {
-    Vector even, odd;
-  };
-  static constexpr int PLANES = 2;
-  using Set::keep;
-  static INLINE void keep(Word& word) {
-    Set::keep(word.even);
-    Set::keep(word.odd);
-  }
-};
-
-// Two numbers, of even and of odd dimension, each widened to fp32.
+// Each number widened to fp32.
 template <class Set>
-struct VectorBfloat16 : SplitWords<Set, typename Set::Float>, RoundBfloat16 {
-  using Acc = typename Set::Float;
-  using Word = typename SplitWords<Set, Acc>::Word;
-  static INLINE Acc start(const int32_t*) { return Set::fill(0); }
-  static INLINE Word word(const RowWord* row) {
-    const auto both = Set::broadcast(row);
-    return {Set::floats(Set::low_half_up(both)), Set::floats(Set::masked(both, 0xffff0000u))};
+struct VectorBfloat16 : VectorFloat32<Set>, RoundBfloat16 {
+  static constexpr int DIMS = RoundBfloat16::DIMS, WIDENING = 2;
+  using RoundBfloat16::round;
+  static INLINE void widen(const RowWord* __restrict words, uint32_t* __restrict wide) {
+    const auto numbers = reinterpret_cast<const RowHalf*>(words);
+    for (int i = 0; i < WIDENING * LINE; i++) wide[i] = static_cast<uint32_t>(numbers[i]) << 16;
   }
-  static INLINE void multiply_add(Acc& acc, const Word& word, const uint32_t* query) {
-    acc = Set::fused(word.even, Set::load(query), acc);
-    acc = Set::fused(word.odd, Set::load(query + Set::LANES), acc);
-  }
-  static INLINE Acc product(Acc acc, const float*, int64_t) { return acc; }
-  static INLINE uint32_t word_of(const float* dims, int plane) { return as_bits(dims[plane]); }
 };
 
-// Four bytes, widened to two pairs of 16 bits: maddubs, which takes them as they are, would saturate.
+// Each byte widened to 16 bits, in pairs: maddubs, which takes bytes as they are, would saturate.
 template <class Set>
-struct VectorInt8 : SplitWords<Set, typename Set::Int>, RoundInt8 {
+struct VectorInt8 : Set, RoundInt8 {
   using Acc = typename Set::Int;
-  using Word = typename SplitWords<Set, Acc>::Word;
+  using Word = typename Set::Int;
+  static constexpr const int (&ROWS)[Set::VECTORS] = Set::ROWS_OF_PAIRS;
+  static constexpr int WIDENING = 2;
+  static INLINE void widen(const RowWord* __restrict words, uint32_t* __restrict wide) {
+    const auto bytes = reinterpret_cast<const uint8_t*>(words);
+    const auto pairs = reinterpret_cast<RowHalf*>(wide);
+    for (int i = 0; i < 2 * WIDENING * LINE; i++) pairs[i] = bytes[i];
+  }
   static INLINE Acc start(const int32_t* starts) { return Set::integers(starts); }
-  static INLINE Word word(const RowWord* row) {
-    const auto bytes = Set::broadcast(row);
-    return {Set::masked(bytes, 0x00ff00ff), Set::high_bytes_down(bytes)};
-  }
-  static INLINE void multiply_add(Acc& acc, const Word& word, const uint32_t* query) {
-    acc = Set::add_pairs(acc, word.even, Set::integers(query));
-    acc = Set::add_pairs(acc, word.odd, Set::integers(query + Set::LANES));
-  }
+  static INLINE Word word(const RowWord* row) { return Set::broadcast(row); }
+  static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) { acc = Set::add_pairs(acc, word, Set::integers(query)); }
   static INLINE typename Set::Float product(Acc acc, const float* scales, int64_t row) {
     return Set::multiply(Set::to_floats(acc), Set::fill(scales[row]));
   }
-  static INLINE uint32_t word_of(const float* dims, int plane) { return pair_of(dims[plane], dims[plane + 2]); }
+  static INLINE uint32_t word_of(const float* dims) { return pair_of(dims[0], dims[1]); }
 };
 
 }  // namespace

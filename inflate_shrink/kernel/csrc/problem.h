@@ -18,14 +18,15 @@ enum Reduce {
 
 // 32 bits of a row: numbers of any type, which a file may hold at any byte.
 using RowWord = uint32_t __attribute__((aligned(1), may_alias));
+using RowHalf = uint16_t __attribute__((aligned(1), may_alias));
 
-// A vector of lanes, or two: as many query fragments side by side, packed dimension by dimension.
+// Some vectors of lanes: as many query fragments side by side, packed dimension by dimension.
 struct Block {
-  const uint32_t* words;  // [word of a row][vector][plane][lane]
+  const uint32_t* words;  // [word of a row, widened][vector][lane]
   const float* scales;    // of each lane; 1 but for int8, 0 for lanes that hold no fragment
   const float* bias;      // added to each lane's products; -infinity for lanes that hold no fragment
   const int32_t* starts;  // what each accumulator starts from: int8 rows are stored as value + 128
-  int vectors;            // 1 or 2
+  int vectors;            // at least 1
   int fragments;          // lanes that hold one
 };
 
@@ -45,7 +46,8 @@ struct Rows {
 
 struct Operations {  // of one precision
   int lanes;         // of a vector
-  int planes;        // words of the packed query for a word of a row
+  int vectors;       // of a block, at most
+  int widening;      // words that are multiplied for a word of a row
   int dims;          // in a word of a row
   // Packs `fragments` (count, dim) into a block of `vectors`; `rounded` holds words * dims floats.
   void (*pack)(const float* fragments, int count, int64_t dim, int vectors, float* rounded, uint32_t* words, float* scales, int32_t* starts);
