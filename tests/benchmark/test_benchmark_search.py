@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmark.search import contest, drawn, limit, nearest
+from benchmark.search import batches, contest, drawn, limit, nearest
 from benchmark.search.contest import Contestant, choose_peers, compare, path_of
 from benchmark.search.measure import SearchBenchmark
 from benchmark.search.peers import OURS, PEERS, Numpy, NumpySkylakeX
+from benchmark.search.scoring import Shape
 from benchmark.search.timing import best_and_median, milliseconds
 from benchmark.search.worker import Worker, WorkerError
 from inflate_shrink import cpu
@@ -239,6 +240,17 @@ def test_limit(monkeypatch):
     assert (best["ms"], best["operations_per_second"], best["limit"]) == (2, speed, 1e9)
     assert best["share"] == speed / 1e9 and (best["target"], best["met"]) == (0.85, False)
     assert all(other[key] is None for other in others for key in ("limit", "share", "target", "met"))
+
+
+def test_batches(monkeypatch):
+    monkeypatch.setattr(batches.kernel, "arithmetic_limit", lambda *arguments: 1e9)
+    monkeypatch.setattr(batches.kernel, "paths", lambda: ("avx2",))
+    monkeypatch.setattr(batches, "milliseconds", lambda call, repeats: [len(call()), 2.0 * len(call())])
+    found = batches.measure_batches(6, 1, 0, shapes=(Shape("F", 1, 8), Shape("I", 96, 8)), rounds=2)
+    sizes = [(one["model"], one["images"], one["queries"]) for one in found]
+    assert sizes == [(model, images, size) for model, images in (("F", 192), ("I", 2)) for size in (1, 8, 64)]
+    assert all(one["per_second"] == 1000 for one in found)  # a millisecond each
+    assert [found[0]["limit"], found[-1]["limit"]] == [1e9 / (2 * 192 * 8), 1e9 / (2 * 2 * 96 * 96 * 8)]
 
 
 @pytest.mark.parametrize("ms, met", [(98.3, True), (98.5, False)])

@@ -23,7 +23,11 @@ FLAGS = {  # of /proc/cpuinfo
     "avx512_bf16": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16"},
     "avx512_vnni": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"},
     "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+    "avx_vnni": {"avx2", "fma", "avx_vnni"},
     "avx2": {"avx2", "fma"},
+    "neon_i8mm": {"asimddp", "i8mm", "bf16"},
+    "neon_dot": {"asimddp"},
+    "neon": {"asimd"},
     "portable": set(),
     "numpy": set(),
 }
@@ -38,7 +42,7 @@ def test_the_documented_order():
 
 @pytest.mark.skipif(library() is None, reason="the kernel was not compiled here")
 def test_paths_are_what_the_processor_has():
-    flags = set(re.findall(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M)[:1][0].split())
+    flags = set(re.findall(r"^(?:flags|Features)\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M)[:1][0].split())
     assert [*compiled._built(), "numpy"] == [path for path, needed in FLAGS.items() if needed <= flags]
 
 

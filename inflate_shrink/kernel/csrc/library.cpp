@@ -9,6 +9,7 @@
 
 #include "cascade.h"
 #include "problem.h"
+#include "processor.h"
 #include "rounding.h"
 #include "threads.h"
 
@@ -17,22 +18,6 @@ using namespace inflate_shrink;
 namespace {
 
 constexpr int64_t PART_BYTES = 256 << 10;  // of rows: half a core's cache, so that they are still there for the next query
-
-std::vector<const Path*> supported_paths() {
-  std::vector<const Path*> paths;
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512vl");
-  const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
-  if (vnni && __builtin_cpu_supports("avx512bf16")) paths.push_back(&AVX512_BF16);
-  if (vnni) paths.push_back(&AVX512_VNNI);
-  if (avx512) paths.push_back(&AVX512);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) paths.push_back(&AVX2);
-#endif
-  paths.push_back(&PORTABLE);
-  return paths;
-}
 
 const std::vector<const Path*>& paths() {
   static const auto* const found = new std::vector<const Path*>(supported_paths());  // never destroyed: a thread may outlive main

@@ -1,5 +1,5 @@
 // Any processor: vectors as GCC and clang know them, which they cut to what the baseline has (SSE2 on x86-64).
-// Also the list of what an instruction set and an Op have.
+// Also the list of what an instruction set has; ops_vectors.h shows what an Op has.
 #pragma once
 #include "ops_vectors.h"
 #include "rounding.h"
@@ -9,10 +9,10 @@ namespace inflate_shrink {
 namespace {
 
 struct Portable {
-  static constexpr int LANES = 4;  // of a vector
-  static constexpr int VECTORS = 2;  // of the widest block
+  static constexpr int LANES = 4;        // of a vector
+  static constexpr int VECTORS = 2;      // of the widest block
   static constexpr int ROWS[] = {8, 4};  // of a tile, by the number of its vectors
-  static constexpr int PANEL = 16384;  // bytes of a slice of the query
+  static constexpr int PANEL = 16384;    // bytes of a slice of the query
   using Float = float __attribute__((vector_size(4 * LANES)));
   using Int = int32_t __attribute__((vector_size(4 * LANES)));
   template <class Vector>
@@ -51,22 +51,6 @@ struct Portable {
     asm volatile("" : : "r"(&a) : "memory");
 #endif
   }
-};
-
-// Each byte widened to a word: the baseline multiplies integers of 32 bits only.
-struct PortableInt8 : Portable, RoundInt8 {
-  using Acc = Int;   // of one row with a vector of fragments
-  using Word = Int;  // of a row
-  static constexpr int WIDENING = 4;  // words that are multiplied for a word that is stored; 1: no `widen`, which does it for a LINE
-  static INLINE void widen(const RowWord* __restrict words, uint32_t* __restrict wide) {
-    const auto bytes = reinterpret_cast<const uint8_t*>(words);
-    for (int i = 0; i < WIDENING * LINE; i++) wide[i] = bytes[i];
-  }
-  static INLINE Acc start(const int32_t* starts) { return integers(starts); }
-  static INLINE Word word(const RowWord* row) { return broadcast(row); }
-  static INLINE void multiply_add(Acc& acc, const Word& word, const uint32_t* query) { acc += word * integers(query); }
-  static INLINE Float product(const Acc& acc, const float* scales, int64_t row) { return to_floats(acc) * scales[row]; }
-  static INLINE uint32_t word_of(const float* dims) { return static_cast<uint32_t>(static_cast<int32_t>(dims[0])); }  // of the packed query
 };
 
 }  // namespace

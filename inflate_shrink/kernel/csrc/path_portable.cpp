@@ -5,6 +5,6 @@
 
 namespace inflate_shrink {
 
-const Path PORTABLE = {"portable", {operations<VectorFloat32<Portable>>(), operations<VectorBfloat16<Portable>>(), operations<PortableInt8>()}, score_codes, scan_of<LanesPortable>()};
+const Path PORTABLE = {"portable", {operations<VectorFloat32<Portable>>(), operations<VectorBfloat16<Portable>>(), operations<VectorInt8InWords<Portable>>()}, score_codes, scan_of<LanesPortable>()};
 
 }  // namespace inflate_shrink

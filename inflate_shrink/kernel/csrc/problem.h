@@ -105,6 +105,12 @@ struct Path {
 extern const Path PORTABLE;
 #if defined(__x86_64__)
 extern const Path AVX2, AVX512, AVX512_VNNI, AVX512_BF16;
+#if __clang_major__ >= 12 || (__GNUC__ >= 11 && !defined(__clang__))
+#define HAS_AVX_VNNI  // the compiler does
+extern const Path AVX_VNNI;
+#endif
+#elif defined(__aarch64__)
+extern const Path NEON, NEON_DOT, NEON_I8MM;
 #endif
 
 }  // namespace inflate_shrink

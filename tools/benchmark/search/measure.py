@@ -1,4 +1,4 @@
-"""Search: the kernel's share of the limit, its peers, and F's vectors, one after the other."""
+"""Search: the kernel's share of the limit, its peers, F's vectors and batches, one after the other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import paths
 
 from ..environment import environment
+from .batches import measure_batches
 from .contest import choose_peers, measure_contests
 from .limit import measure_limit, paper_bound
 from .nearest import measure_nearest
 
-SECTIONS = ("limit", "peers", "nearest")
+SECTIONS = ("limit", "peers", "nearest", "batches")
 DISTRIBUTIONS = ("torch", "colbert-ai", "pylate", "maxsim-cpu", "faiss-cpu")
 
 
@@ -62,7 +63,7 @@ def measure_search(amount: SearchBenchmark, show: Callable[[str], None], progres
 
     Returns:
         ``environment``, ``seed``, ``threads``, ``paths`` of the kernel, and the sections ``limit``, ``paper`` (of
-        :func:`.limit.paper_bound`), ``peers`` and ``nearest`` (None: not measured), as JSON has it.
+        :func:`.limit.paper_bound`), ``peers``, ``nearest`` and ``batches`` (None: not measured), as JSON has it.
 
     Raises:
         InputError: there is no such peer (before anything is measured).
@@ -80,6 +81,9 @@ def measure_search(amount: SearchBenchmark, show: Callable[[str], None], progres
             peers, amount.dims, amount.peer_images, threads, amount.seed, rounds=amount.rounds, show=progress
         ),
         "nearest": lambda: measure_nearest(amount.vectors, threads, amount.seed, rounds=amount.rounds, show=progress),
+        "batches": lambda: measure_batches(
+            amount.peer_images, threads, amount.seed, rounds=amount.rounds, show=progress
+        ),
     }
     for name, measure in measures.items():
         result[name] = measure() if name in amount.sections else None

@@ -113,6 +113,18 @@ def _nearest_text(result: dict) -> str:
     return "\n\n".join(sections)
 
 
+def _batches_text(result: dict) -> str:
+    rows = []
+    for entry in result["batches"]:
+        label = f"{entry['model']}, {entry['images']:,} images, {entry['queries']} at once"
+        rows.append(Row(label, entry["per_second"], f"queries a second{_of_limit(entry)}"))
+    return format_section("batches: queries of one call, int8", rows)
+
+
+def _of_limit(entry: dict) -> str:
+    return f", {100 * entry['per_second'] / entry['limit']:.1f} % of the arithmetic limit" if entry["limit"] else ""
+
+
 def _limit_table(result: dict) -> list[str]:
     rows = []
     for entry in result["limit"]:
@@ -208,13 +220,36 @@ def _nearest_table(result: dict) -> list[str]:
     return lines
 
 
+def _batches_table(result: dict) -> list[str]:
+    rows = []
+    for entry in result["batches"]:
+        limit = f"{entry['limit']:.1f}" if entry["limit"] else ""
+        share = f"{100 * entry['per_second'] / entry['limit']:.1f} %" if entry["limit"] else ""
+        cells = [entry["model"], f"{entry['images']:,}", str(entry["queries"]), f"{entry['per_second']:.1f}"]
+        rows.append([*cells, limit, share])
+    header = ["model", "images", "queries at once", "queries a second", "arithmetic limit", "share"]
+    return [
+        "## Many queries in one call",
+        "",
+        "int8; F, B and I have 1, 32 and 96 fragments on each side, of 768 dimensions.",
+        "",
+        markdown_table(header, rows),
+    ]
+
+
 def _named(one: dict) -> str:
     return f"{one['name']} ({one['version']})" if one.get("version") else one["name"]
 
 
-_TEXTS: dict[str, Callable[[dict], str]] = {"limit": _limit_text, "peers": _peers_text, "nearest": _nearest_text}
+_TEXTS: dict[str, Callable[[dict], str]] = {
+    "limit": _limit_text,
+    "peers": _peers_text,
+    "nearest": _nearest_text,
+    "batches": _batches_text,
+}
 _TABLES: dict[str, Callable[[dict], list[str]]] = {
     "limit": _limit_table,
     "peers": _peers_table,
     "nearest": _nearest_table,
+    "batches": _batches_table,
 }
