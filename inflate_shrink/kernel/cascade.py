@@ -12,7 +12,7 @@ from ..errors import InputError
 from .compiled import call, path_number, thread_count
 from .lanes import ITEMS, LaneVectors, decode_lanes, lane_words
 from .scores import BEST_FRAGMENT, BEST_ROW, scores
-from .stored import PRECISIONS, StoredFragments, array_of, checked, round_to
+from .stored import PRECISIONS, StoredFragments, array_of, checked, decode_rows, encode_rows, round_to
 
 _ROUND = 32  # items that are scored before the next look at what is left, as in csrc/cascade.cpp
 _BLOCK = 1 << 16  # vectors decoded at once, without the library
@@ -32,17 +32,30 @@ class CascadePart:
     skipped: np.ndarray | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class VectorMaker:
+    """What makes of a query's fragments the vector of the first stage: their mean, the means of max(0, product) with
+    directions, and numbers beside, one after another, times a matrix.
+
+    directions: (m, d) float32, 0 or more, which are rounded to int8. projection: (d + m + b, r) float32. beside: b.
+    """
+
+    directions: np.ndarray
+    projection: np.ndarray
+    beside: int = 0
+
+
 class Budget(NamedTuple):
     """How many items each stage of a cascade leaves to the next.
 
-    first: best by their vectors. pooled: best by their pooled rows, 0: no such stage. margin: of those left, best
-    first, no more are scored when the next one's score by the stage before, and this, is less than the k-th best exact
-    score.
+    first: best by their vectors. pooled: best by their pooled rows, 0: no such stage. spreads: those left are scored
+    best first, and their errors have a mean and a spread: no more are scored when the next one, so many spreads better
+    than expected, were still below the k-th best.
     """
 
     first: int
     pooled: int = 0
-    margin: float = np.inf
+    spreads: float = np.inf
 
 
 class CascadeFound(NamedTuple):
@@ -71,12 +84,20 @@ class _Collection(ctypes.Structure):
     ]
 
 
+class _Features(ctypes.Structure):
+    _fields_ = [
+        ("directions", ctypes.c_void_p), ("direction_scales", ctypes.c_void_p), ("directions_count", ctypes.c_int64),
+        ("direction_words", ctypes.c_int64), ("projection", ctypes.c_void_p), ("beside", ctypes.c_int64),
+        ("rank", ctypes.c_int64),
+    ]  # fmt: skip
+
+
 class _Query(ctypes.Structure):
     _fields_ = [
-        ("vector", ctypes.c_void_p), ("vector_dim", ctypes.c_int64), ("merged", ctypes.c_void_p),
+        ("features", ctypes.POINTER(_Features)), ("beside", ctypes.c_void_p), ("merged", ctypes.c_void_p),
         ("merged_count", ctypes.c_int64), ("fragments", ctypes.c_void_p), ("bias", ctypes.c_void_p),
         ("count", ctypes.c_int64), ("kept", ctypes.c_int64), ("pooled_kept", ctypes.c_int64), ("k", ctypes.c_int64),
-        ("margin", ctypes.c_float),
+        ("spreads", ctypes.c_float),
     ]  # fmt: skip
 
 
@@ -84,6 +105,7 @@ class Cascade:
     """A collection that is searched stage by stage. Threads may share it.
 
     Args:
+        maker: of the first stage's vector.
         parts: all with vectors of the same dimension and bits, rows of the same precision and dimension, and pooled
             rows all or none; items are numbered through them.
         stored: what the items are, "image" or "text", as of :func:`.scores.scores`.
@@ -93,7 +115,14 @@ class Cascade:
         InputError: the parts differ, or as of :func:`.scores.scores`.
     """
 
-    def __init__(self, parts: Sequence[CascadePart], stored: str = "image", threads: int = 0, path: str = ""):
+    def __init__(
+        self,
+        maker: VectorMaker,
+        parts: Sequence[CascadePart],
+        stored: str = "image",
+        threads: int = 0,
+        path: str = "",
+    ):
         if stored not in ("image", "text"):
             raise InputError(f"stored items are images or texts: give 'image' or 'text', not {stored!r}")
         self._parts = [_checked(part) for part in parts]
@@ -106,6 +135,13 @@ class Cascade:
         first, pooled, rows = self._parts[0].first, self._parts[0].pooled, self._parts[0].rows
         reduce = BEST_ROW if stored == "image" else BEST_FRAGMENT
         self._native = native
+        self._maker = _checked_maker(maker, rows.dim, first.dim)
+        self._directions = encode_rows(self._maker.directions, "int8")
+        values, scales = self._directions
+        self._features = _Features(
+            values.ctypes.data, scales.ctypes.data, len(values), values.shape[1] // 4,
+            self._maker.projection.ctypes.data, maker.beside, first.dim,
+        )  # fmt: skip
         self._collection = _Collection(
             native, len(native), first.bits, first.words.shape[1], _words(pooled), PRECISIONS.index(rows.precision),
             reduce, _words(rows), rows.dim,
@@ -117,39 +153,36 @@ class Cascade:
     def search(
         self,
         fragments: np.ndarray,
-        vector: np.ndarray,
         k: int,
         budget: Budget,
+        beside: np.ndarray | None = None,
         merged: np.ndarray | None = None,
         skipped: Sequence[np.ndarray] | None = None,
     ) -> CascadeFound:
         """Return the ``k`` best items for a query, best first; of equal ones the lower number.
 
         Args:
-            fragments: (l, d) float32. vector: (r,) float32, of the first stage.
+            fragments: (l, d) float32, 1 or more. beside: (b,) float32, where the first stage has such.
             merged: (m, d) float32, few sums of fragments that stand for them in the second stage, where there is one.
             skipped: of each part (N,) bool, items that are not to be found, in place of the part's own.
 
         Raises InputError if these have other shapes or are not finite, or a budget does not reach for ``k`` items.
         """
-        first, pooled, rows = self._parts[0].first, self._parts[0].pooled, self._parts[0].rows
+        pooled, rows = self._parts[0].pooled, self._parts[0].rows
         fragments = array_of("fragments of a query", fragments, np.float32, None, rows.dim)
-        vector = array_of("a query's vector", vector, np.float32, first.dim)
+        given = np.empty(0, np.float32) if beside is None else beside
+        beside = array_of("numbers beside a query's fragments", given, np.float32, self._maker.beside)
         merged = array_of("merged fragments", fragments[:0] if merged is None else merged, np.float32, None, rows.dim)
-        if not (np.isfinite(fragments).all() and np.isfinite(vector).all() and np.isfinite(merged).all()):
+        if not all(np.isfinite(numbers).all() for numbers in (fragments, beside, merged)):
             raise InputError("a query holds a number that is NaN or infinite")
+        if not len(fragments):
+            raise InputError("a query of a cascade has 1 or more fragments")
         _require_budget(k, budget, len(merged) if pooled is not None else 0)
         bias = np.zeros(len(fragments), np.float32) if rows.center is None else fragments @ rows.center
         shift = np.float32(bias.sum() if self._stored == "image" else 0)
-        margin = budget.margin - shift
-        if budget.pooled:
-            margin += 0 if pooled.center is None else float(merged.sum(0) @ pooled.center)
-        else:
-            margin += 0 if first.center is None else float(vector @ first.center)
-        budget = budget._replace(margin=margin)
         parts = self._skipping(skipped)
         if self._path is None:
-            numbers, found, counted = self._with_numpy(parts, fragments, vector, k, budget, merged, shift)
+            numbers, found, counted = self._with_numpy(parts, fragments, beside, k, budget, merged)
             return CascadeFound(numbers, found, counted)
         collection, native = self._collection, None
         if skipped is not None:
@@ -157,8 +190,8 @@ class Cascade:
             collection = _Collection.from_buffer_copy(collection)
             collection.parts = native
         query = _Query(
-            vector.ctypes.data, len(vector), merged.ctypes.data, len(merged), fragments.ctypes.data, bias.ctypes.data,
-            len(fragments), budget.first, budget.pooled, k, margin,
+            ctypes.pointer(self._features), beside.ctypes.data, merged.ctypes.data, len(merged), fragments.ctypes.data, bias.ctypes.data,
+            len(fragments), budget.first, budget.pooled, k, budget.spreads,
         )  # fmt: skip
         numbers, found, counted = np.empty(k, np.int64), np.empty(k, np.float32), np.empty(4, np.int64)
         call(
@@ -175,9 +208,15 @@ class Cascade:
             raise InputError(f"items to skip are given for {len(skipped)} parts, there are {len(self._parts)}")
         return [replace(part, skipped=_flags(skip, len(part.rows))) for part, skip in zip(self._parts, skipped)]
 
-    def _with_numpy(self, parts, fragments, vector, k, budget, merged, shift):
+    def _vector(self, fragments: np.ndarray, beside: np.ndarray) -> np.ndarray:
+        """Return what is multiplied with the items' vectors, (r,) float32, without the library."""
+        products = round_to(fragments, "int8") @ decode_rows(*self._directions, "int8", fragments.shape[1]).T
+        raw = np.concatenate([fragments.mean(0), np.maximum(products, 0).mean(0), beside])
+        return round_to((raw @ self._maker.projection)[None], "int8")[0]
+
+    def _with_numpy(self, parts, fragments, beside, k, budget, merged):
         """Compute the same without the library."""
-        rounded = round_to(vector[None], "int8")[0]
+        rounded = self._vector(fragments, beside)
         numbers, of_first = [], []
         for begin, part in zip(self.firsts, parts):
             chosen = np.arange(len(part.rows)) if part.skipped is None else np.flatnonzero(~part.skipped)
@@ -190,14 +229,16 @@ class Cascade:
         if budget.pooled:
             chosen, before = _best(chosen, self._scores(parts, chosen, "pooled", merged), budget.pooled)
         counted.append(len(chosen))
-        found, best, done = np.empty(0, np.float32), np.empty(0, np.int64), 0
-        while done < len(chosen) and not (len(best) == k and before[done] + budget.margin < found[-1]):
-            end = len(chosen) if budget.margin == np.inf else done + _ROUND
-            some = chosen[done:end]
-            best = np.concatenate([best, some])
-            best, found = _best(best, np.concatenate([found, self._scores(parts, some, "rows", fragments) - shift]), k)
-            done += len(some)
-        return best, found + shift, (*counted, done)
+        found, best, errors = np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.float32)
+        while (done := len(errors)) < len(chosen):
+            if done and len(best) == k:
+                if before[done] + errors.mean() + budget.spreads * errors.std() < found[-1]:
+                    break
+            some = chosen[done : len(chosen) if budget.spreads == np.inf else done + _ROUND]
+            exact = self._scores(parts, some, "rows", fragments)
+            errors = np.concatenate([errors, exact - before[done : done + len(some)]])
+            best, found = _best(np.concatenate([best, some]), np.concatenate([found, exact]), k)
+        return best, found, (*counted, done)
 
     def _scores(self, parts, numbers, field, query):
         out, of_part = np.empty(len(numbers), np.float32), np.searchsorted(self.firsts, numbers, side="right") - 1
@@ -220,7 +261,7 @@ def _require_budget(k: int, budget: Budget, merged: int) -> None:
     if not all(isinstance(count, (int, np.integer)) and 0 <= count < 1 << 40 for count in counts):
         raise InputError(f"k and the budgets of a cascade are whole numbers, found {k} and {tuple(budget)}")
     last = budget.pooled or budget.first
-    if not 1 <= k <= last <= budget.first or np.isnan(budget.margin):
+    if not 1 <= k <= last <= budget.first or not budget.spreads >= 0:
         raise InputError(f"a cascade that leaves {budget.first} and then {last} items has no {k} best; give it more")
     if budget.pooled and not merged:
         raise InputError("there are no pooled rows to score, or no merged fragments to score them with")
@@ -238,13 +279,21 @@ def _checked(part: CascadePart) -> CascadePart:
     if words.dtype != np.uint8 or words.shape != shape or len(scales) != blocks or len(first) != count:
         found = f"{words.dtype} {words.shape} of {len(first)} items"
         raise InputError(f"vectors of {count} items side by side are an array {shape} of uint8, found {found}")
-    center = None if first.center is None else array_of("a center's numbers", first.center, np.float32, first.dim)
     rows, pooled = checked(part.rows, None)[0], part.pooled and checked(part.pooled, None)[0]
     if pooled and (pooled.precision != "int8" or pooled.dim != rows.dim or len(pooled) != count):
         raise InputError(f"pooled rows are of int8, with {rows.dim} dimensions, and of {count} items")
     return CascadePart(
-        replace(first, words=words, scales=scales, center=center), rows, pooled, _flags(part.skipped, count)
+        replace(first, words=words, scales=scales), rows, pooled, _flags(part.skipped, count)
     )
+
+
+def _checked_maker(maker: VectorMaker, dim: int, rank: int) -> VectorMaker:
+    directions = array_of("directions of features", maker.directions, np.float32, None, dim)
+    raw = dim + len(directions) + maker.beside
+    projection = array_of("a projection of features", maker.projection, np.float32, raw, rank)
+    if maker.beside < 0 or not (np.isfinite(directions).all() and np.isfinite(projection).all()):
+        raise InputError("features of a query hold a number that is NaN or infinite")
+    return VectorMaker(directions, projection, maker.beside)
 
 
 def _flags(skipped: np.ndarray | None, count: int) -> np.ndarray | None:
@@ -257,7 +306,7 @@ def _flags(skipped: np.ndarray | None, count: int) -> np.ndarray | None:
 
 def _kind(part: CascadePart) -> tuple:
     """Return what all parts of a collection have in common."""
-    fields = (part.first, part.rows, *([part.pooled] if part.pooled else []))
+    fields = (part.rows, *([part.pooled] if part.pooled else []))
     centers = [None if field.center is None else field.center.tobytes() for field in fields]
     return part.first.dim, part.first.bits, part.rows.precision, part.rows.dim, *centers
 

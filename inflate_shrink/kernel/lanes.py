@@ -21,8 +21,7 @@ class LaneVectors:
 
     words: (ceil(N / 16), w, 16, 4) uint8, :func:`lane_words` of each item: word k of all items of a block lies side by
     side. A byte is a number + 128, or with 4 bits two numbers + 8: of a word's eight numbers the first four are in the
-    low halves. scales: (ceil(N / 16), 16) float32, by which an item's numbers are to be multiplied. center: (d,) float32,
-    taken from every vector before it was rounded, or None; as of all items it changes no order, products are without it.
+    low halves. scales: (ceil(N / 16), 16) float32, by which an item's numbers are to be multiplied.
     """
 
     words: np.ndarray
@@ -30,7 +29,6 @@ class LaneVectors:
     count: int
     dim: int
     bits: int
-    center: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.count
@@ -79,7 +77,7 @@ def rows_of_lanes(words: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def decode_lanes(stored: LaneVectors, chosen: np.ndarray) -> np.ndarray:
-    """Return the vectors (n, d) float32 of some items, without the center and with the error of their rounding."""
+    """Return the vectors (n, d) float32 of some items, with the error of their rounding."""
     rows = rows_of_lanes(stored.words, chosen)
     if stored.bits == 4:
         words = rows.reshape(len(rows), stored.words.shape[1], 1, _WORD)

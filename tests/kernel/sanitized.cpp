@@ -312,7 +312,11 @@ void check_cascade() {
       order.resize(kept);
       std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return expected[a].second > expected[b].second; });
       const is_collection collection = {parts.data(), 2, bits, block_words, 0, INT8, BEST_ROW, rows[0].row_bytes / 4, dim};
-      const is_cascade_query asked = {vector.data(), rank, nullptr, 0, query.data(), bias.data(), 2, kept, 0, k, std::numeric_limits<float>::infinity()};
+      const Encoded directions = encode(random_vectors(2, dim), 2, dim, INT8);
+      Floats projection((dim + 2 + rank) * rank);  // of the numbers beside alone, which are the vector
+      for (int64_t r = 0; r < rank; r++) projection[(dim + 2 + r) * rank + r] = 1;
+      const is_features features = {directions.bytes, directions.scales.data(), 2, directions.row_bytes / 4, projection.data(), rank, rank};
+      const is_cascade_query asked = {&features, vector.data(), nullptr, 0, query.data(), bias.data(), 2, kept, 0, k, std::numeric_limits<float>::infinity()};
       for (int path = 0; is_path_name(path); path++)
         for (int threads : {1, 3}) {
           Lengths found(k), counted(4);

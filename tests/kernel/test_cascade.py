@@ -7,7 +7,7 @@ import pytest
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import StoredFragments, encode_rows, paths, scores
-from inflate_shrink.kernel.cascade import Budget, Cascade, CascadePart
+from inflate_shrink.kernel.cascade import Budget, Cascade, CascadePart, VectorMaker
 from inflate_shrink.kernel.lanes import LaneVectors, decode_lanes, encode_lanes, interleave
 from inflate_shrink.kernel.stored import round_to
 
@@ -25,7 +25,7 @@ def part_of(items, random, bits=8, precision="int8", skipped=None):
     rows, found = encode_lanes(random.normal(size=(items, RANK)).astype(np.float32), bits)
     scales = np.zeros((-(-items // 16), 16), np.float32)
     scales.reshape(-1)[:items] = found
-    first = LaneVectors(interleave(rows), scales, items, RANK, bits, CENTER[:RANK])
+    first = LaneVectors(interleave(rows), scales, items, RANK, bits)
     center = CENTER if precision == "int8" else None
     return CascadePart(first, stored(ROWS, precision, center), stored(POOLED, "int8"), skipped)
 
@@ -38,92 +38,108 @@ def parts(request):
 
 @pytest.fixture(scope="module")
 def query():
+    """Fragments, what stands beside them, and merged fragments."""
     random = np.random.default_rng(2)
-    fragments, vector = random.normal(size=(6, DIM)).astype(np.float32), random.normal(size=RANK).astype(np.float32)
-    return fragments, vector, fragments.reshape(3, 2, DIM).sum(1)
+    fragments, beside = random.normal(size=(6, DIM)).astype(np.float32), random.normal(size=2).astype(np.float32)
+    return fragments, beside, fragments.reshape(3, 2, DIM).sum(1)
 
 
-def of_all(parts, query):
+@pytest.fixture(scope="module")
+def maker():
+    random = np.random.default_rng(9)
+    projection = random.normal(size=(DIM + 150 + 2, RANK)).astype(np.float32)
+    return VectorMaker(np.sign(random.normal(size=(150, DIM))).astype(np.float32), projection, 2)
+
+
+def of_all(maker, parts, query):
     """Return the scores of all items by the vectors, the pooled rows and all rows."""
-    fragments, vector, merged = query
-    vector = round_to(vector[None], "int8")[0]
+    fragments, beside, merged = query
+    products = round_to(fragments, "int8") @ maker.directions.T
+    raw = np.concatenate([fragments.mean(0), np.maximum(products, 0).mean(0), beside])
+    vector = round_to((raw @ maker.projection)[None], "int8")[0]
     first = [decode_lanes(part.first, np.arange(len(part.first))) @ vector for part in parts]
     pooled = [scores([merged], part.pooled)[0] for part in parts]
     return *map(np.concatenate, (first, pooled)), np.concatenate([scores([fragments], part.rows)[0] for part in parts])
 
 
 @pytest.mark.parametrize("path", paths())
-def test_each_stage_leaves_its_best(parts, query, path):
-    fragments, vector, merged = query
-    first, pooled, exact = of_all(parts, query)
-    cascade = Cascade(parts, path=path)
+def test_each_stage_leaves_its_best(maker, parts, query, path):
+    fragments, beside, merged = query
+    first, pooled, exact = of_all(maker, parts, query)
+    cascade = Cascade(maker, parts, path=path)
     assert len(cascade) == sum(SIZES)
 
     chosen = np.argsort(-first)[:60]
     best = chosen[np.argsort(-exact[chosen])][:10]
-    found = cascade.search(fragments, vector, 10, Budget(60))
+    found = cascade.search(fragments, 10, Budget(60), beside)
     assert found.numbers.tolist() == best.tolist() and found.counted == (60, 60, 60)
     np.testing.assert_allclose(found.scores, exact[best], rtol=1e-4)
 
     chosen = chosen[np.argsort(-pooled[chosen])][:25]
     best = chosen[np.argsort(-exact[chosen])][:10]
-    found = cascade.search(fragments, vector, 10, Budget(60, 25), merged)
+    found = cascade.search(fragments, 10, Budget(60, 25), beside, merged)
     assert found.numbers.tolist() == best.tolist() and found.counted == (60, 25, 25)
 
-    found = cascade.search(fragments, vector, 200, Budget(200))  # more than there are
+    found = cascade.search(fragments, 200, Budget(200), beside)  # more than there are
     assert found.numbers.tolist() == np.argsort(-exact).tolist()
 
 
 @pytest.mark.parametrize("path", sorted({paths()[0], "numpy"}))
-def test_no_more_is_scored_when_the_rest_is_expected_to_fall_short(query, path):
+def test_no_more_is_scored_when_the_rest_is_expected_to_fall_short(maker, query, path):
     part = part_of(200, np.random.default_rng(3))
-    fragments, vector, _ = query
-    first, _, exact = of_all([part], query)
-    first = first + vector @ CENTER[:RANK]  # what is expected of an item
+    fragments, beside, _ = query
+    first, _, exact = of_all(maker, [part], query)
     order = np.argsort(-first)
-    done = 96  # three times 32: the 91st to 96th fall short of the fifth best by more than this, the 65th does not
-    margin = np.sort(exact[order[:done]])[-5] - first[order[90]]
-    found = Cascade([part], path=path).search(fragments, vector, 5, Budget(150, margin=margin))
+
+    def needed(done):
+        """Return by how many spreads the next one would have to be better than expected."""
+        errors = (exact - first)[order[:done]]
+        return (np.sort(exact[order[:done]])[-5] - first[order[done]] - errors.mean()) / errors.std()
+
+    spreads = needed(32) + 0.01
+    done = next(done for done in (64, 96, 128, 150) if done == 150 or needed(done) > spreads)
+    assert done < 150  # or this tests nothing
+    found = Cascade(maker, [part], path=path).search(fragments, 5, Budget(150, spreads=spreads), beside)
     assert found.counted == (150, 150, done)
     assert found.numbers.tolist() == order[:done][np.argsort(-exact[order[:done]])][:5].tolist()
 
 
 @pytest.mark.parametrize("path", sorted({paths()[0], "numpy"}))
-def test_skipped_items_are_not_found(parts, query, path):
-    fragments, vector, _ = query
-    first, _, exact = of_all(parts, query)
+def test_skipped_items_are_not_found(maker, parts, query, path):
+    fragments, beside, _ = query
+    first, _, exact = of_all(maker, parts, query)
     best = np.argsort(-exact)[:20]
     flags = np.zeros(len(exact), bool)
     flags[best[::2]] = True
     cuts = np.cumsum(SIZES)[:-1]
     skipped = np.split(flags, cuts)
-    found = Cascade(parts, path=path).search(fragments, vector, 10, Budget(150), skipped=skipped)
+    found = Cascade(maker, parts, path=path).search(fragments, 10, Budget(150), beside=beside, skipped=skipped)
     assert found.numbers.tolist() == [item for item in np.argsort(-exact) if not flags[item]][:10]
     assert len(
-        Cascade(parts, path=path).search(fragments, vector, 10, Budget(20), skipped=[~f for f in skipped]).numbers
+        Cascade(maker, parts, path=path).search(fragments, 10, Budget(20), beside=beside, skipped=[~f for f in skipped]).numbers
     )
 
 
 @pytest.mark.parametrize("path", sorted({paths()[0], "numpy"}))
-def test_captions_are_scored_by_the_best_fragment_of_each_row(parts, query, path):
-    fragments, vector, _ = query
+def test_captions_are_scored_by_the_best_fragment_of_each_row(maker, parts, query, path):
+    fragments, beside, _ = query
     exact = np.concatenate([scores([fragments], part.rows, stored="text")[0] for part in parts])
-    found = Cascade(parts, "text", path=path).search(fragments, vector, 10, Budget(171))
+    found = Cascade(maker, parts, "text", path=path).search(fragments, 10, Budget(171), beside)
     assert found.numbers.tolist() == np.argsort(-exact)[:10].tolist()
     np.testing.assert_allclose(found.scores, np.sort(exact)[::-1][:10], rtol=1e-4)
 
 
-def test_any_number_of_threads_and_callers_finds_the_same(query):
+def test_any_number_of_threads_and_callers_finds_the_same(maker, query):
     random = np.random.default_rng(4)
     parts = [part_of(items, random) for items in (3000, 40)]
-    fragments, vector, merged = query
-    budget = Budget(300, 100, margin=1.0)
-    expected = Cascade(parts, threads=1).search(fragments, vector, 10, budget, merged)
-    shared, wrong = Cascade(parts, threads=4), []
+    fragments, beside, merged = query
+    budget = Budget(300, 100, spreads=2.0)
+    expected = Cascade(maker, parts, threads=1).search(fragments, 10, budget, beside, merged)
+    shared, wrong = Cascade(maker, parts, threads=4), []
 
     def search():
         for _ in range(50):
-            found = shared.search(fragments, vector, 10, budget, merged)
+            found = shared.search(fragments, 10, budget, beside, merged)
             same = found.numbers.tolist() == expected.numbers.tolist() and found.counted == expected.counted
             wrong.extend([] if same else [found])
 
@@ -136,35 +152,36 @@ def test_any_number_of_threads_and_callers_finds_the_same(query):
 
 
 @pytest.mark.parametrize("path", sorted({paths()[0], "numpy"}))
-def test_damaged_numbers_do_no_harm(query, path):
-    fragments, vector, _ = query
+def test_damaged_numbers_do_no_harm(maker, query, path):
+    fragments, beside, _ = query
     part = part_of(40, np.random.default_rng(5))
     part.first.scales.reshape(-1)[:20] = np.nan
     part.rows.scales[100:110] = np.nan  # of items 20 and 21
-    found = Cascade([part], path=path).search(fragments, vector, 20, Budget(20))
+    found = Cascade(maker, [part], path=path).search(fragments, 20, Budget(20), beside)
     assert (
         len(set(found.numbers.tolist())) == len(found.numbers) and sorted(found.scores)[::-1] == found.scores.tolist()
     )
     part.rows.offsets[30] = 10**12
     with pytest.raises(InputError, match="rows that are not there"):
-        Cascade([part], path=path).search(fragments, vector, 40, Budget(40))
+        Cascade(maker, [part], path=path).search(fragments, 40, Budget(40), beside)
 
 
-def test_refused(parts, query):
-    fragments, vector, merged = query
-    cascade = Cascade(parts)
+def test_refused(maker, parts, query):
+    fragments, beside, merged = query
+    cascade = Cascade(maker, parts)
     for wrong, message in (
         (dict(k=11, budget=Budget(10)), "no 11 best"),
         (dict(k=5, budget=Budget(10, 20), merged=merged), "no 5 best"),
         (dict(k=5, budget=Budget(20, 10)), "no merged fragments"),
         (dict(k=0, budget=Budget(20)), "no 0 best"),
-        (dict(k=5, budget=Budget(20), vector=vector[1:]), r"a query's vector are an array \(12\)"),
+        (dict(k=5, budget=Budget(20), beside=beside[1:]), r"beside a query's fragments are an array \(2\)"),
+        (dict(k=5, budget=Budget(20), fragments=fragments[:0]), "1 or more fragments"),
         (dict(k=5, budget=Budget(20), fragments=fragments * np.nan), "NaN or infinite"),
         (dict(k=5, budget=Budget(20), skipped=[np.zeros(3, bool)]), "for 1 parts, there are 3"),
     ):
         with pytest.raises(InputError, match=message):
-            cascade.search(**{"fragments": fragments, "vector": vector, **wrong})
+            cascade.search(**{"fragments": fragments, "beside": beside, **wrong})
     with pytest.raises(InputError, match="differ"):
-        Cascade([*parts, part_of(3, np.random.default_rng(0), 4 if parts[0].first.bits == 8 else 8)])
+        Cascade(maker, [*parts, part_of(3, np.random.default_rng(0), 4 if parts[0].first.bits == 8 else 8)])
     with pytest.raises(InputError, match="differ"):
-        Cascade([])
+        Cascade(maker, [])

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -12,6 +13,7 @@ constexpr float LEAST = -std::numeric_limits<float>::infinity();
 constexpr int64_t SCANNED = 64;  // blocks at a time: 1,024 items
 constexpr int64_t PART = 4;      // items that a thread scores before it takes more
 constexpr int64_t ROUND = 32;    // items that are scored before the next look at what is left
+constexpr int64_t DIRECTIONS = 128;  // at a time
 
 bool better(const Scored& a, const Scored& b) { return a.score != b.score ? a.score > b.score : a.item < b.item; }
 
@@ -30,6 +32,34 @@ class Cascade {
       firsts_.push_back(items_), blocks_.push_back(all_blocks_);
       items_ += collection.parts[p].items, all_blocks_ += (collection.parts[p].items + Lanes::ITEMS - 1) / Lanes::ITEMS;
     }
+  }
+
+  // What is multiplied with the items' vectors: features of the query.
+  void make_vector() {
+    const is_features& features = *query_.features;
+    const int64_t dim = collection_.dim, raw_count = dim + features.directions_count + features.beside;
+    std::vector<float> raw(raw_count, 0.0f);
+    for (int64_t f = 0; f < query_.count; f++)
+      for (int64_t d = 0; d < dim; d++) raw[d] += query_.fragments[f * dim + d];
+    const Rows rows = rows_of(features.directions, features.direction_scales, nullptr, features.direction_words);
+    team_.each(features.directions_count, DIRECTIONS, [&](int64_t begin, int64_t end, int) {
+      std::vector<float> products(query_.count * features.directions_count);
+      path_.of[INT8].score(packed_.each, rows, EACH, begin, end, products.data(), features.directions_count);
+      for (int64_t f = 0; f < query_.count; f++)
+        for (int64_t i = begin; i < end; i++) raw[dim + i] += std::max(0.0f, products[f * features.directions_count + i]);
+    });
+    for (int64_t i = 0; i < dim + features.directions_count; i++) raw[i] /= static_cast<float>(query_.count);
+    std::copy(query_.beside, query_.beside + features.beside, raw.begin() + (raw_count - features.beside));
+    const int64_t bits = collection_.bits, dims = collection_.block_words * (32 / bits);
+    std::vector<float> vector(dims, 0.0f);
+    for (int64_t i = 0; i < raw_count; i++) {
+      const float* const row = features.projection + i * features.rank;
+      for (int64_t r = 0; r < features.rank; r++) vector[r] += raw[i] * row[r];
+    }
+    words_.resize(dims / 4 * path_.scan.planes);
+    int32_t sum;
+    const float scale = path_.scan.pack(vector.data(), dims, words_.data(), &sum);
+    vector_ = {words_.data(), -sum * (bits == 8 ? 128 : 8), scale};
   }
 
   // The `kept` best of all items by one vector each.
@@ -63,19 +93,30 @@ class Cascade {
     keep_best(some, kept);
   }
 
-  // The `k` best of some, best first, by all their rows. Some come in the order of what is expected of them: the rest is
-  // left out when the next one is expected to fall short of the k-th best by more than the margin.
-  std::vector<Scored> exact(std::vector<Scored>& some, int64_t k, float margin, int64_t* counted) {
+  // The `k` best of some, best first, by all their rows. They are scored in the order of the stage before, whose score is
+  // off by what it was off on average so far, give or take some spreads: the rest is left out when the next one, so
+  // many spreads better than expected, were still below the k-th best.
+  std::vector<Scored> exact(std::vector<Scored>& some, int64_t k, double spreads, int64_t* counted) {
     std::sort(some.begin(), some.end(), better);
-    const int64_t count = some.size(), round = margin < std::numeric_limits<float>::infinity() ? ROUND : count;
+    const int64_t count = some.size(), round = spreads < std::numeric_limits<float>::infinity() ? ROUND : count;
     std::vector<Scored> best;
+    std::vector<float> expected(round);
+    double errors = 0, squares = 0;
     int64_t done = 0;
     while (done < count) {
-      if (static_cast<int64_t>(best.size()) == k && some[done].score + margin < best[k - 1].score) break;
+      if (done && static_cast<int64_t>(best.size()) == k) {
+        const double mean = errors / done, spread = std::sqrt(std::max(0.0, squares / done - mean * mean));
+        if (some[done].score + mean + spreads * spread < best[k - 1].score) break;
+      }
       const int64_t end = std::min(count, done + round);
       std::sort(some.begin() + done, some.begin() + end, [](const Scored& a, const Scored& b) { return a.item < b.item; });
+      for (int64_t i = done; i < end; i++) expected[i - done] = some[i].score;
       score(some, done, end, [&](const is_part& part) { return rows_of(part.rows, part.scales, part.offsets, collection_.row_words); },
             path_.of[collection_.precision], packed_.exact, static_cast<Reduce>(collection_.reduce), [](const is_part& part) { return part.stored; });
+      for (int64_t i = done; i < end; i++) {
+        const double error = static_cast<double>(some[i].score) - expected[i - done];
+        errors += error, squares += error * error;
+      }
       best.insert(best.end(), some.begin() + done, some.begin() + end);
       keep_best(best, k);
       std::sort(best.begin(), best.end(), better);
@@ -99,7 +140,7 @@ class Cascade {
     const is_part& part = collection_.parts[p];
     const Lanes lanes = {static_cast<const uint32_t*>(part.lanes), part.lane_scales, collection_.block_words, collection_.bits};
     Scored found[SCANNED * Lanes::ITEMS];
-    const int64_t count = path_.scan.scan(lanes, packed_.first, begin, end, threshold, found);
+    const int64_t count = path_.scan.scan(lanes, vector_, begin, end, threshold, found);
     for (int64_t i = 0; i < count; i++)
       if (found[i].item < part.items && !(part.skipped && part.skipped[found[i].item])) own.push_back({found[i].score, firsts_[p] + found[i].item});
   }
@@ -134,6 +175,8 @@ class Cascade {
   const is_cascade_query& query_;
   const CascadeQueries& packed_;
   Team& team_;
+  std::vector<uint32_t> words_;
+  LaneVector vector_ = {};
   std::vector<int64_t> firsts_, blocks_;  // of each part: its first item, and its first block of lanes
   int64_t items_ = 0, all_blocks_ = 0;
 };
@@ -143,11 +186,12 @@ class Cascade {
 void run_cascade(const Path& path, const is_collection& collection, const is_cascade_query& query, const CascadeQueries& packed, Team& team,
                  int64_t* numbers, float* scores, int64_t* counted) {
   Cascade cascade(path, collection, query, packed, team);
+  cascade.make_vector();
   std::vector<Scored> some = cascade.first(query.kept);
   counted[0] = some.size();
   if (query.pooled_kept) cascade.second(some, query.pooled_kept);
   counted[1] = some.size();
-  const std::vector<Scored> best = cascade.exact(some, query.k, query.margin, &counted[2]);
+  const std::vector<Scored> best = cascade.exact(some, query.k, query.spreads, &counted[2]);
   counted[3] = best.size();
   for (size_t i = 0; i < best.size(); i++) numbers[i] = best[i].item, scores[i] = best[i].score;
 }

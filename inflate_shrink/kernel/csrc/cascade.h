@@ -9,8 +9,8 @@
 namespace inflate_shrink {
 
 struct CascadeQueries {
-  LaneVector first;  // of Lanes
-  Queries pooled;    // of the second stage, if any
+  Queries each;    // every fragment of its own, in int8
+  Queries pooled;  // of the second stage, if any
   Queries exact;
 };
 

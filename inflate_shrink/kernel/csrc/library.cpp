@@ -182,18 +182,14 @@ int is_code_table(int path, int precision, const float* query, int64_t fragments
 int is_cascade(int path, const is_collection* collection, const is_cascade_query* query, int threads, int64_t* numbers, float* scores, int64_t* counted) {
   return guarded([&] {
     const Path& chosen = *paths()[path];
-    const int64_t dims = collection->block_words * (32 / collection->bits);
-    std::vector<float> rounded(dims, 0.0f);
-    std::copy(query->vector, query->vector + query->vector_dim, rounded.begin());
-    std::vector<uint32_t> words(dims / 4 * chosen.scan.planes);
-    int32_t sum;
-    const float scale = chosen.scan.pack(rounded.data(), dims, words.data(), &sum);
-    const LaneVector vector = {words.data(), -sum * (collection->bits == 8 ? 128 : 8), scale};
-    const std::vector<float> no_bias(query->merged_count, 0.0f);
+    const std::vector<float> no_bias(std::max(query->merged_count, query->count), 0.0f);
     const int64_t merged[] = {0, query->merged_count}, fragments[] = {0, query->count};
     const PackedQueries pooled(chosen.of[INT8], query->merged, no_bias.data(), merged, 1, collection->dim, BEST_ROW);
     const PackedQueries exact(chosen.of[collection->precision], query->fragments, query->bias, fragments, 1, collection->dim, BEST_ROW);
-    const CascadeQueries packed = {vector, pooled.view(), exact.view()};
+    std::vector<int64_t> singly(query->features->directions_count ? query->count + 1 : 1);
+    std::iota(singly.begin(), singly.end(), 0);
+    const PackedQueries each(chosen.of[INT8], query->fragments, no_bias.data(), singly.data(), static_cast<int64_t>(singly.size()) - 1, collection->dim, EACH);
+    const CascadeQueries packed = {each.view(), pooled.view(), exact.view()};
     with_team(threads, [&](Team& team) { run_cascade(chosen, *collection, *query, packed, team, numbers, scores, counted); });
   });
 }

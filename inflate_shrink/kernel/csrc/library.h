@@ -31,16 +31,26 @@ struct is_collection {
   int64_t dim;                            // of fragments
 };
 
+// What makes a vector of a query's fragments: their mean, the means of max(0, product) with directions, and the numbers beside,
+// one after another, times a matrix.
+struct is_features {
+  const void* directions;        // rows of int8, all of one scale
+  const float* direction_scales;
+  int64_t directions_count, direction_words;
+  const float* projection;       // (dim + directions_count + beside, rank)
+  int64_t beside, rank;
+};
+
 struct is_cascade_query {
-  const float* vector;  // (vector_dim,): what is multiplied with the lanes
-  int64_t vector_dim;
+  const is_features* features;
+  const float* beside;  // (features->beside,)
   const float* merged;  // (merged_count, dim): what is compared with pooled rows
   int64_t merged_count;
   const float* fragments;  // (count, dim)
   const float* bias;       // (count,): added to each fragment's products with BEST_FRAGMENT
   int64_t count;
   int64_t kept, pooled_kept, k;  // best items that each stage leaves, 1 or more; pooled_kept 0: no such stage
-  float margin;                  // see Cascade::exact; infinite: all that are left are scored exactly
+  float spreads;                 // see Cascade::exact; infinite: all that are left are scored exactly
 };
 
 // Changes with this file; inflate_shrink/kernel/compiled.py expects the same number.
