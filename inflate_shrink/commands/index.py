@@ -48,6 +48,17 @@ def _add_build(commands):
         metavar="N",
         help="without an F: number of centroids for the first stage, -1: as many as suit (default: none)",
     )
+    parser.add_argument(
+        "--stages",
+        type=int,
+        nargs="?",
+        choices=(8, 4),
+        const=8,
+        default=0,
+        metavar="BITS",
+        help="without an F: fit the first stage of an index of images to captions, a vector an image of 8 bits a number "
+        "or 4, and measure how many candidates it needs",
+    )
     _add_data_options(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="the new index")
     parser.add_argument(
@@ -155,7 +166,7 @@ def _build(arguments):
 
     models = Models(checkpoint, open_checkpoint(arguments.first) if arguments.first else None)
     settings = BuildSettings(
-        arguments.items, arguments.precision, arguments.centroids, arguments.onnx, arguments.photos
+        arguments.items, arguments.precision, arguments.centroids, arguments.onnx, arguments.photos, arguments.stages
     )
     build_index(arguments.out, models, data, arguments.split, settings)
     say(describe_index(open_index(arguments.out)))

@@ -19,7 +19,7 @@ from ..cli import add_any_extractor, at_once, run_tool, tool_parser
 from ..errors import InputError
 from ..search.id_list import read_ids
 from ..search.searchable import open_searchable
-from ..search.searcher import CANDIDATES, DEVICES, RERANKED
+from ..search.searcher import CANDIDATES, DEVICES, RECALL, RERANKED
 from ..terminal import printable, say
 
 
@@ -54,7 +54,15 @@ def main(argv):
         "--candidates",
         type=int,
         metavar="N",
-        help=f"how many a cascade scores exactly, K or more (default: {CANDIDATES})",
+        help="how many a cascade scores exactly, K or more (default: as many as --recall needs by a fitted first stage, "
+        f"{CANDIDATES} by another one)",
+    )
+    parser.add_argument(
+        "--recall",
+        type=float,
+        metavar="SHARE",
+        help="the share of the exact best that a fitted first stage is to find, above 0; 1: score all "
+        f"(default: {RECALL})",
     )
     parser.add_argument("--only", metavar="FILE", help="choose only among the ids of this list, one a line")
     parser.add_argument(
@@ -97,10 +105,17 @@ def main(argv):
         few = f"--candidates {arguments.candidates}: too few for -k {arguments.k}, which are chosen among them"
         raise InputError(f"{few}; give {arguments.k} or more, or a smaller -k")
 
-    index = open_searchable(arguments.index, arguments.threads, arguments.backend, arguments.device)
+    if arguments.recall is not None and (arguments.query is None or arguments.candidates is not None):
+        raise InputError("--recall is for texts, without --candidates; leave one out")
+    if arguments.recall is not None and not 0 < arguments.recall <= 1:
+        raise InputError(f"--recall {arguments.recall:g}: give a share of the best, above 0 and at most 1")
+
+    stages = arguments.mode != "exact"  # what is not needed may be damaged
+    index = open_searchable(arguments.index, arguments.threads, arguments.backend, arguments.device, stages)
     given = {
         "mode": arguments.mode or None,
         "candidates": arguments.candidates,
+        "recall": arguments.recall,
         "only": arguments.only and read_ids(arguments.only),
     }
     options = {name: value for name, value in given.items() if value is not None}

@@ -6,7 +6,7 @@ vectors from exact scores of the items with a sample of queries (the idea of LEM
 
 from .features import QueryFeatures
 from .quality import ceiling, correlation, share_of_best
-from .regression import Fit, FitSettings, exact_scores, fit, fit_items
+from .regression import Fit, FitSettings, exact_scores, fit, fit_items, refit
 
 __all__ = [
     "Fit",
@@ -17,5 +17,6 @@ __all__ = [
     "exact_scores",
     "fit",
     "fit_items",
+    "refit",
     "share_of_best",
 ]

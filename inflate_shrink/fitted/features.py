@@ -66,7 +66,7 @@ class QueryFeatures:
             raise InputError(f"fitted vectors: beside the fragments stand ({len(queries)}, {self.beside}), got {found}")
         raw = np.empty((len(queries), self.raw), np.float32)
         at_once = max(1, _BLOCK // (max(1, self.random) * int(counts.max(initial=1))))
-        directions = self._directions()
+        directions = self.directions()
         for begin in range(0, len(queries), at_once):
             part, rows = slice(begin, begin + at_once), np.concatenate(queries[begin : begin + at_once])
             starts = np.cumsum(counts[part]) - counts[part]
@@ -79,7 +79,7 @@ class QueryFeatures:
             raw[:, self.dim + self.random :] = given
         return raw if self.projection is None else raw @ self.projection
 
-    def _directions(self) -> np.ndarray:
+    def directions(self) -> np.ndarray:
         """Return directions (d, random) of length 1, drawn from the bits of PCG64, which no version of NumPy changes."""
         bits = np.random.PCG64(self.seed).random_raw(-(-self.dim * self.random // 64)).astype("<u8")
         signs = np.unpackbits(bits.view(np.uint8))[: self.dim * self.random].reshape(self.dim, self.random)

@@ -20,6 +20,7 @@ from .features import QueryFeatures
 
 _LEAST = 1e-9  # of the greatest variance: a direction of less holds rounding errors alone
 _BLOCK = 1 << 24  # exact scores held at a time
+_REFIT_RIDGE = 1e-4  # the features are few by then
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,25 @@ def fit(
     projection = whiten @ (directions * balance @ rotation)
     solver = white @ (directions / balance @ rotation).astype(np.float32)
     return Fit(replace(features, projection=projection.astype(np.float32)), solver, means @ solver)
+
+
+def refit(fitted: Fit, queries: Sequence[np.ndarray], exact: np.ndarray, beside: np.ndarray | None = None) -> Fit:
+    """Return a fit with the same features, whose vectors come of the scores with other queries, fewer as a rule.
+
+    Features are learned of many queries and some items, once; then each item is scored with few.
+
+    Args:
+        queries, beside: n of them, as of :func:`fit`, more than the rank. exact: (n, N), of the sample's items.
+
+    Raises InputError if the shapes do not fit, or a score is not finite.
+    """
+    if exact.ndim != 2 or len(exact) != len(queries) or not exact.size or not np.isfinite(exact).all():
+        raise InputError(f"fitted vectors: scores {exact.shape} of {len(queries)} queries, or one is not finite")
+    values = fitted.features(queries, beside)
+    gram = values.T.astype(np.float64) @ values
+    gram[np.diag_indices_from(gram)] += _REFIT_RIDGE * np.trace(gram) / len(gram)
+    solver = np.linalg.solve(gram, values.T).T.astype(np.float32)
+    return Fit(fitted.features, solver, exact.mean(1) @ solver)
 
 
 def fit_items(

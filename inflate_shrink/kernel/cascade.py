@@ -14,7 +14,7 @@ from .lanes import ITEMS, LaneVectors, decode_lanes, lane_words
 from .scores import BEST_FRAGMENT, BEST_ROW, scores
 from .stored import PRECISIONS, StoredFragments, array_of, checked, decode_rows, encode_rows, round_to
 
-_ROUND = 32  # items that are scored before the next look at what is left, as in csrc/cascade.cpp
+ROUND = 32  # items that are scored before the next look at what is left, as in csrc/cascade.cpp
 _BLOCK = 1 << 16  # vectors decoded at once, without the library
 
 
@@ -234,7 +234,7 @@ class Cascade:
             if done and len(best) == k:
                 if before[done] + errors.mean() + budget.spreads * errors.std() < found[-1]:
                     break
-            some = chosen[done : len(chosen) if budget.spreads == np.inf else done + _ROUND]
+            some = chosen[done : len(chosen) if budget.spreads == np.inf else done + ROUND]
             exact = self._scores(parts, some, "rows", fragments)
             errors = np.concatenate([errors, exact - before[done : done + len(some)]])
             best, found = _best(np.concatenate([best, some]), np.concatenate([found, exact]), k)
@@ -282,9 +282,7 @@ def _checked(part: CascadePart) -> CascadePart:
     rows, pooled = checked(part.rows, None)[0], part.pooled and checked(part.pooled, None)[0]
     if pooled and (pooled.precision != "int8" or pooled.dim != rows.dim or len(pooled) != count):
         raise InputError(f"pooled rows are of int8, with {rows.dim} dimensions, and of {count} items")
-    return CascadePart(
-        replace(first, words=words, scales=scales), rows, pooled, _flags(part.skipped, count)
-    )
+    return CascadePart(replace(first, words=words, scales=scales), rows, pooled, _flags(part.skipped, count))
 
 
 def _checked_maker(maker: VectorMaker, dim: int, rank: int) -> VectorMaker:

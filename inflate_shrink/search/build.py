@@ -20,13 +20,15 @@ from ..engine.encode import image_batches, text_batches
 from ..errors import InputError
 from ..kernel import nearest_centroids
 from ..model.encoder import DualEncoder
-from ..scoring import Fragments
 from .centroids import SAMPLE, centroid_count, read_centroids, spherical_kmeans
 from .encoder.export import add_onnx, export_encoder
 from .encoder.files import META, ONNX
-from .index import UINT16, FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
+from .fit_stage import fit_stage, rows_that_count
+from .index import LANES, UINT16, FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
+from .items import chosen_items, item_name
 from .photos import recorded
-from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FIRST_IMAGE_ENCODER, FRAGMENTS, IMAGE_ENCODER, NEAREST, VECTOR
+from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FIRST_IMAGE_ENCODER, IMAGE_ENCODER, NEAREST, VECTOR
+from .stages import FITTED, FRAGMENTS, StageFit, fitted_vectors, read_fit, update_budgets, write_fit
 
 _SIDES = {"images": "text", "captions": "image"}  # the queries of an index of each kind
 CENTER_SAMPLE = 16_384  # int8 is centred on the mean of so many rows
@@ -39,13 +41,15 @@ _COMMIT_ITEMS = 100_000
 class BuildSettings:
     """What an index holds: "images" or "captions"; precision: of :data:`inflate_shrink.kernel.PRECISIONS`; centroids:
     their number, 0 for none, -1 for as many as suit the collection; onnx: also export the encoders for onnxruntime;
-    photos: keep the encoder of images in an index of images, which is then also searched by a photo."""
+    photos: keep the encoder of images in an index of images, which is then also searched by a photo; stage_bits: of a
+    number of the fitted first stage of an index of images, 8 or 4, 0 for no such stage."""
 
     holds: str = "images"
     precision: str = "int8"
     centroids: int = 0
     onnx: bool = False
     photos: bool = False
+    stage_bits: int = 0
     seed: int = 0
 
 
@@ -121,8 +125,13 @@ def build_index(
         )
     if settings.photos and settings.holds == "captions":
         raise InputError("an index of captions is searched by a photo as it is; leave out --photos")
+    if settings.stage_bits and (settings.holds == "captions" or settings.centroids or models.first):
+        raise InputError(
+            "stages are fitted to an index of images, and need neither an F nor centroids: leave out --items captions, "
+            "--first and --centroids, or --stages"
+        )
     store = models.open_data(data_dir)
-    chosen = _chosen(store, settings.holds, split)
+    chosen = chosen_items(store, settings.holds, split)
     if settings.centroids < 0:
         fragments = len(chosen) * models.exact.config.model.fragments_of(store.regions.shape[1])
         settings = replace(settings, centroids=centroid_count(fragments))
@@ -131,8 +140,11 @@ def build_index(
     with _whole(directory, made_of) as partial:
         if not any(partial.iterdir()):
             partial.rmdir()
-            create_empty(partial, models, data, settings, _sample(models, store, chosen, settings))
+            stage = fit_stage(models.exact, store, chosen, settings) if settings.stage_bits else None
+            create_empty(partial, models, data, settings, _sample(models, store, chosen, settings), stage)
         _add(partial, models, store, split)
+        if settings.stage_bits:
+            update_budgets(partial)
 
 
 @contextmanager
@@ -153,7 +165,12 @@ def _whole(directory: Path, made_of: dict):
 
 
 def create_empty(
-    directory: str | os.PathLike, models: Models, data: dict, settings: BuildSettings, sample: Sequence[np.ndarray]
+    directory: str | os.PathLike,
+    models: Models,
+    data: dict,
+    settings: BuildSettings,
+    sample: Sequence[np.ndarray],
+    stage: StageFit | None = None,
 ) -> None:
     """Make an index without items, with the encoders of its queries.
 
@@ -161,6 +178,7 @@ def create_empty(
         data: what the index says of its data, ``image_root`` among it.
         sample: for each model some (R, d) float32 rows of what the index will hold: int8 is centred on their mean, and
             their centroids are those of the first stage.
+        stage: of :func:`.fit_stage.fit_stage`.
     """
     fields = {}
     for name, checkpoint, rows in zip((FRAGMENTS, VECTOR), models.all(), sample):
@@ -168,6 +186,9 @@ def create_empty(
         fields[name] = FieldSettings(
             precision, checkpoint.config.model.hidden, tuple(rows.mean(0)) if precision == "int8" else None
         )
+    if stage:
+        precision = next(name for name, bits in LANES.items() if bits == settings.stage_bits)
+        fields[FITTED] = FieldSettings(precision, stage.fit.rank)
     centroids = None
     if settings.centroids:
         fields[NEAREST] = FieldSettings(UINT16, 1)
@@ -180,6 +201,8 @@ def create_empty(
             export_encoder(checkpoint, temporary / name, "image", settings.onnx)
         if centroids is not None:
             np.save(temporary / CENTROIDS, centroids)
+        if stage:
+            write_fit(temporary, stage)
 
     origin = {**models.describe(), "data": data, "paddle": paddle.__version__}
     create_index(directory, IndexSettings(settings.holds, fields, origin), prepare)
@@ -206,7 +229,10 @@ def add_to_index(
                 f"{directory}: made with weights {expected} for --{'checkpoint' if name == 'model' else name}, "
                 f"given were {found}; give the same checkpoint, or build another index"
             )
-    return _add(Path(directory), models, models.open_data(data_dir), split, replace)
+    added = _add(Path(directory), models, models.open_data(data_dir), split, replace)
+    if FITTED in index.settings.fields:
+        update_budgets(Path(directory))
+    return added
 
 
 def add_onnx_encoders(directory: str | os.PathLike) -> list[str]:
@@ -232,9 +258,9 @@ def _add(directory: Path, models: Models, store: Store, split: str, replace: boo
     with IndexWriter(directory) as writer:
         index = open_index(directory)
         holds = index.settings.holds
-        chosen, data = _chosen(store, holds, split), _describe(store, holds, split)
+        chosen, data = chosen_items(store, holds, split), _describe(store, holds, split)
         outside = data["image_root"] if data["image_root"] != index.image_root else ""
-        names = [_name(store, holds, item, outside) for item in chosen]
+        names = [item_name(store, holds, item, outside) for item in chosen]
         known = index.contains([name for name, _ in names])
         if not replace:
             _require_the_same(index, [name for name, there in zip(names, known) if there])
@@ -242,12 +268,15 @@ def _add(directory: Path, models: Models, store: Store, split: str, replace: boo
             chosen, known = chosen[~known], known[~known]
         fields = index.settings.fields
         centroids = read_centroids(directory / CENTROIDS, fields[FRAGMENTS].dim) if NEAREST in fields else None
-        done = 0
+        stage, done = read_fit(index) if FITTED in fields else None, 0
         with tqdm(total=len(chosen), desc="index", unit=holds[:-1], disable=None, leave=False) as bar:
             for batch in models.batches(store, holds, chosen):
                 rows = dict(zip((FRAGMENTS, VECTOR), batch))
                 if centroids is not None:
                     rows[NEAREST] = nearest_centroids(batch[0][0], centroids), batch[0][1]
+                if stage is not None:
+                    vectors = fitted_vectors(stage, fields[FRAGMENTS], *batch[0])
+                    rows[FITTED] = vectors, np.ones(len(vectors), np.int64)
                 count = len(batch[0][1])
                 ids, files = zip(*names[done : done + count])
                 writer.delete([name for name, there in zip(ids, known[done:]) if there])
@@ -292,27 +321,6 @@ def _weights(model: dict | None) -> str:
     return "{fingerprint} ({codes} codes, fragments {fragments}, padding {score_padding})".format(**model)
 
 
-def _chosen(store: Store, holds: str, split: str) -> np.ndarray:
-    """Return the rows of a split's images in the data set, or the numbers of its captions."""
-    if holds == "images":
-        return store.split(split).image_rows if split else np.arange(len(store.image_ids))
-    if split:
-        store.split(split)  # raises if there is none
-    return np.array(
-        [number for number, name in enumerate(store.caption_splits) if not split or name == split], np.int64
-    )
-
-
-def _name(store: Store, holds: str, item: int, root: str = "") -> tuple[str, str]:
-    """Return an image's id, and its file from ``root``; or the image's id with the caption's place among all, and its
-    text.
-    """
-    if holds == "images":
-        file = store.image_files[item]
-        return store.image_ids[item], os.path.join(root, file) if file else ""
-    return f"{store.image_ids[store.caption_rows[item]]}#{item}", " ".join(store.captions[item].split())
-
-
 def _fragments(
     checkpoint: Checkpoint, model: DualEncoder, store: Store, holds: str, chosen: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -321,12 +329,6 @@ def _fragments(
     else:
         batches = text_batches(model.encode_text, checkpoint.tokenizer()([store.captions[item] for item in chosen]))
     return map(rows_that_count, batches)
-
-
-def rows_that_count(encoded: Fragments) -> tuple[np.ndarray, np.ndarray]:
-    """Return the fragments (R, d) of some items that are not masked, and how many each item has, (n,)."""
-    counts = encoded.float_mask().numpy() > 0
-    return encoded.vectors.numpy()[counts], counts.sum(1)
 
 
 def _sample(models: Models, store: Store, chosen: np.ndarray, settings: BuildSettings) -> list[np.ndarray]:

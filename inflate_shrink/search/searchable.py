@@ -71,12 +71,12 @@ class Searchable(ABC):
 
 
 def open_searchable(
-    directory: str | os.PathLike, threads: int = 0, backend: str = "", device: str = "cpu"
+    directory: str | os.PathLike, threads: int = 0, backend: str = "", device: str = "cpu", stages: bool = True
 ) -> Searchable:
     """Open an index of any kind.
 
     Args:
-        threads, backend, device: as of :class:`.searcher.Searcher`; an inverted index runs no encoder, and on one core.
+        threads, backend, device, stages: as of :class:`.searcher.Searcher`; an inverted index runs no encoder, and on one core.
 
     Raises:
         InputError: the directory is no whole index.
@@ -85,7 +85,7 @@ def open_searchable(
     from .searcher import Searcher
 
     if not is_inverted(directory):
-        return Searcher(directory, threads, backend, device)
+        return Searcher(directory, threads, backend, device, stages)
     if device != "cpu":
         raise InputError(f"{directory}: an inverted index, which is searched on the CPU")
     return InvertedIndex(directory)

@@ -2,6 +2,7 @@
 
 exact     late interaction (Eq. 5) of the query with every item
 cascade   a first stage scores every item, late interaction its ``candidates`` best
+            fitted     one vector an item that predicts its exact scores, where it was built with stages (:mod:`.stages`)
             vectors    F's (Eq. 3), where the index was built with an F
             centroids  those nearest to the fragments, where it was built with centroids
           Vectors, and the fragments of an index of F alone, are found by faiss where tools/index.py faiss prepared it.
@@ -20,7 +21,8 @@ import numpy as np
 
 from ..data.text import CaptionTokenizer
 from ..errors import InputError
-from ..kernel import as_items, best_positions
+from ..kernel import as_items
+from ..kernel.cascade import Budget
 from .centroids import read_centroids
 from .commit import Commit
 from .describe import describe_index
@@ -29,14 +31,15 @@ from .encoder.files import ONNX
 from .index import Index, open_index
 from .ranking import Hit, best
 from .searchable import Searchable
+from .stages import FITTED, FRAGMENTS, STAGES, read_maker
 
 if TYPE_CHECKING:
     from ..extract.record import PhotoDescriber
 
-FRAGMENTS, VECTOR, NEAREST = "fragments", "vector", "codes"  # fields of an index; NEAREST: numbers of centroids
+VECTOR, NEAREST = "vector", "codes"  # further fields of an index; NEAREST: numbers of centroids
 ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
 IMAGE_ENCODER, FIRST_IMAGE_ENCODER = "image_encoder", "first_image_encoder"  # where photos are to find images
-CANDIDATES, RERANKED = 500, 20
+CANDIDATES, RERANKED, RECALL = 500, 20, 0.99
 DEVICES = ("cpu", "gpu")
 Rerank = Callable[[list[Hit]], list[Hit]]
 
@@ -51,6 +54,7 @@ class Searcher(Searchable):
         directory: the index, made by tools/index.py build.
         threads: cores to use; 0: all that this process may use.
         device: where scores are computed, "cpu" or "gpu" (docs/gpu.md); nearest centroids and faiss always on the CPU.
+        stages: False leaves a fitted first stage closed: its files may be damaged or missing.
         backend: what runs the encoders, "paddle" or "onnx"; "": onnx where the index has ONNX files, since it starts
             faster.
 
@@ -66,7 +70,14 @@ class Searcher(Searchable):
     (2, 1, True)
     """
 
-    def __init__(self, directory: str | os.PathLike, threads: int = 0, backend: str = "", device: str = "cpu"):
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        threads: int = 0,
+        backend: str = "",
+        device: str = "cpu",
+        stages: bool = True,
+    ):
         self.directory, self._threads, self._backend = Path(directory), threads, backend
         if device not in DEVICES:
             raise InputError(f"a device is one of {', '.join(DEVICES)}, found {device!r}")
@@ -74,7 +85,7 @@ class Searcher(Searchable):
             from .device.rows import require_gpu
 
             require_gpu()
-        self._device, index = device, open_index(directory)
+        self._device, index = device, open_index(directory, () if stages else (FITTED, STAGES))
         fields = index.settings.fields
         if FRAGMENTS not in fields:
             raise InputError(f"{self.directory}: has no field {FRAGMENTS}; it has {', '.join(fields)}")
@@ -83,7 +94,8 @@ class Searcher(Searchable):
         self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
         # The keys are the paths of the networks that were given.
         self._describers: dict[tuple[str, str], PhotoDescriber] = {}
-        self._commit = Commit(index, self._vectors, threads, device)
+        self._maker = read_maker(index) if stages and FITTED in fields and device == "cpu" else None
+        self._commit = Commit(index, self._vectors, threads, device, self._maker)
         self._centroids = None
         if self._has_centroids:
             self._centroids = as_items(read_centroids(self.directory / CENTROIDS, fields[FRAGMENTS].dim))
@@ -110,7 +122,7 @@ class Searcher(Searchable):
             index = copy.copy(self.index)
             if not index.refresh():
                 return False
-            self._commit = Commit(index, self._vectors, self._threads, self._device)
+            self._commit = Commit(index, self._vectors, self._threads, self._device, self._maker)
             return True
 
     def search(
@@ -118,18 +130,22 @@ class Searcher(Searchable):
         query: str,
         k: int = 10,
         mode: str = "",
-        candidates: int = CANDIDATES,
+        candidates: int | None = None,
         only: Sequence[str] | None = None,
         rerank: Rerank | None = None,
         reranked: int = RERANKED,
+        recall: float | None = None,
     ) -> list[Hit]:
         """Return the ``k`` images that fit a text best, or all if there are fewer; of equal ones the first of the index
         first.
 
         Args:
             mode: one of :attr:`modes`; "": the first.
-            candidates: that a cascade scores exactly.
+            candidates: that a cascade scores exactly; None: as many as find ``recall`` by a fitted first stage, or
+                CANDIDATES by another one.
             only: ids to choose from.
+            recall: the share of the exact best that a fitted first stage is to find, as was measured when the index was
+                built; None: RECALL; 1: all are scored.
             rerank: orders so many hits anew, ``reranked`` or ``k`` if that is more, before the ``k`` best are taken.
 
         Raises:
@@ -138,7 +154,7 @@ class Searcher(Searchable):
         """
         self._require("images", "search it with an image")
         hits = self.search_fragments(
-            *self.encode(query, mode), max(k, reranked) if rerank and k > 0 else k, mode, candidates, only
+            *self.encode(query, mode), max(k, reranked) if rerank and k > 0 else k, mode, candidates, only, recall
         )
         return rerank(hits)[:k] if rerank else hits
 
@@ -147,7 +163,7 @@ class Searcher(Searchable):
         regions: np.ndarray,
         k: int = 10,
         mode: str = "",
-        candidates: int = CANDIDATES,
+        candidates: int | None = None,
         only: Sequence[str] | None = None,
     ) -> list[Hit]:
         """Return the ``k`` captions that fit an image best, or of an index of images the images most like it: as
@@ -160,7 +176,8 @@ class Searcher(Searchable):
             InputError: an index of images that does not keep the encoder of images, or keeps one of other weights, or
                 as of :meth:`search`.
         """
-        return self.search_fragments(*self.encode_image(regions, mode), k, mode, candidates, only)
+        recall = 1.0 if self._maker and candidates is None else None  # budgets were measured for texts
+        return self.search_fragments(*self.encode_image(regions, mode), k, mode, candidates, only, recall)
 
     def describe_photo(self, file: str | os.PathLike, backbone: str = "", detector: str = "") -> np.ndarray:
         """Return the regions (m, region_dim) float32 of a photo's file, for :meth:`search_image`.
@@ -186,7 +203,7 @@ class Searcher(Searchable):
         return describer(data, str(file))
 
     def search_like(
-        self, item: str, k: int = 10, mode: str = "", candidates: int = CANDIDATES, only: Sequence[str] | None = None
+        self, item: str, k: int = 10, mode: str = "", candidates: int | None = None, only: Sequence[str] | None = None
     ) -> list[Hit]:
         """Return the ``k`` images most like one of the index, which is left out: as :meth:`search`, its stored
         fragments being the query.
@@ -205,9 +222,8 @@ class Searcher(Searchable):
         (number,) = commit.sweep.numbers([item])
         vector = commit.sweep.fragments(VECTOR, number)[0] if self._vectors == VECTOR and mode != "exact" else None
         # the image itself, which is usually the first, is one more
-        hits = self._search(
-            commit, commit.sweep.fragments(FRAGMENTS, number), vector, k + 1 if k > 0 else k, mode, candidates, only
-        )
+        fragments, recall = commit.sweep.fragments(FRAGMENTS, number), 1.0 if self._maker else None
+        hits = self._search(commit, fragments, vector, k + 1 if k > 0 else k, mode, candidates, only, recall)
         others = [hit for hit in hits if hit.id != item]
         return [hit._replace(rank=rank) for rank, hit in enumerate(others[:k], 1)]
 
@@ -246,13 +262,14 @@ class Searcher(Searchable):
         vector: np.ndarray | None = None,
         k: int = 10,
         mode: str = "",
-        candidates: int = CANDIDATES,
+        candidates: int | None = None,
         only: Sequence[str] | None = None,
+        recall: float | None = None,
     ) -> list[Hit]:
         """Search as :meth:`search` does with an encoded query: fragments (l, d) float32 and, where the first stage
         needs it, F's vector (d,).
         """
-        return self._search(self._commit, fragments, vector, k, mode, candidates, only)
+        return self._search(self._commit, fragments, vector, k, mode, candidates, only, recall)
 
     def _search(
         self,
@@ -261,21 +278,38 @@ class Searcher(Searchable):
         vector: np.ndarray | None,
         k: int,
         mode: str,
-        candidates: int,
+        candidates: int | None,
         only: Sequence[str] | None,
+        recall: float | None,
     ) -> list[Hit]:
         modes = self._modes(commit)
         mode = mode or modes[0]
-        if k < 1 or candidates < 1:
-            raise InputError(f"k and candidates must be 1 or more, found {k} and {candidates}")
+        counts = [k] if candidates is None else [k, candidates]
+        if min(counts) < 1:
+            raise InputError(f"k and candidates must be 1 or more, found {' and '.join(map(str, counts))}")
+        if recall is not None and not 0 < recall <= 1:
+            raise InputError(f"a recall is a share of the best, above 0 and at most 1; found {recall}")
         if mode != "exact" and mode not in modes:
             raise InputError(
                 f"{self.directory}: cannot be searched by {mode!r}, only by {' or '.join(modes)}; "
-                "tools/index.py build --first or --centroids makes one for a cascade"
+                "tools/index.py build --stages, --first or --centroids makes one for a cascade"
             )
         sweep, chosen = commit.sweep, None if only is None else commit.sweep.numbers(only)
-        if mode == "cascade":
-            chosen = self._candidates(commit, fragments, vector, max(k, candidates), chosen)
+        if mode == "cascade" and self._maker:
+            budget = Budget(max(k, candidates)) if candidates else commit.budget(k, recall or RECALL)
+            if budget and budget.first < (len(commit.index) if chosen is None else len(chosen)):
+                return commit.search_stages(fragments, k, budget, chosen)
+        elif mode == "cascade":
+            if recall is not None:
+                raise InputError(
+                    f"{self.directory}: its first stage was not measured; give a number of candidates, "
+                    "or build it with --stages"
+                )
+            n = max(k, candidates or CANDIDATES)
+            if self._has_centroids:
+                chosen = commit.nearest(NEAREST, fragments, self._centroids, n, chosen)
+            else:
+                chosen = commit.nearest_vectors(fragments if vector is None else vector[None], n, chosen)
         scores = sweep.scores(FRAGMENTS, fragments, chosen)
         numbers = best(scores, min(k, len(commit.index) if chosen is None else len(chosen)))
         return [
@@ -283,24 +317,8 @@ class Searcher(Searchable):
         ]
 
     def _modes(self, commit: Commit) -> tuple[str, ...]:
-        return ("cascade", "exact") if self._has_centroids or self._vectors == VECTOR or commit.faiss else ("exact",)
-
-    def _candidates(
-        self, commit: Commit, fragments: np.ndarray, vector: np.ndarray | None, n: int, chosen: np.ndarray | None
-    ) -> np.ndarray:
-        """Return the numbers of the ``n`` best by the first stage, ascending."""
-        if n >= (len(commit.index) if chosen is None else len(chosen)):
-            return commit.sweep.items.live if chosen is None else chosen
-        if self._has_centroids:
-            scores = commit.sweep.centroid_scores(NEAREST, fragments, self._centroids, chosen)
-        else:
-            query = fragments if vector is None else vector[None]
-            if commit.faiss and chosen is None:
-                found = commit.faiss.search(query, n)[0][0]
-                return np.sort(found[found >= 0])
-            scores = commit.sweep.scores(self._vectors, query, chosen)
-        rows = best_positions(scores, n)
-        return rows if chosen is None else chosen[rows]
+        has_first = self._maker or self._has_centroids or self._vectors == VECTOR or commit.faiss
+        return ("cascade", "exact") if has_first else ("exact",)
 
     def _encoded(
         self, encode: Callable[[str], list[np.ndarray]], mode: str, names: tuple[str, str] = (ENCODER, FIRST_ENCODER)
@@ -314,17 +332,10 @@ class Searcher(Searchable):
                 backend = self._backend or ("onnx" if f"{name}/{ONNX}" in self.index.manifest.files else "paddle")
                 encoder = kind(self.directory / name, self._threads, backend)
                 if name in (IMAGE_ENCODER, FIRST_IMAGE_ENCODER):  # tools/export.py may have put it there
-                    self._require_weights(encoder, "model" if name == IMAGE_ENCODER else "first")
+                    model = self.index.origin.mapping("model" if name == IMAGE_ENCODER else "first")
+                    encoder.require_weights(model.text("fingerprint"))
                 self._encoders[name] = encoder
             return self._encoders[name]
-
-    def _require_weights(self, encoder: ImageEncoder, model: str) -> None:
-        expected = self.index.origin.mapping(model).text("fingerprint")
-        if encoder.fingerprint != expected:
-            raise InputError(
-                f"{encoder.directory}: of weights {encoder.fingerprint}, the index is of {expected};"
-                " export it of the index's checkpoint"
-            )
 
     def _require_image_encoder(self) -> None:
         if self.holds == "images" and not (self.directory / IMAGE_ENCODER).is_dir():

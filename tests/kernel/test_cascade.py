@@ -116,7 +116,9 @@ def test_skipped_items_are_not_found(maker, parts, query, path):
     found = Cascade(maker, parts, path=path).search(fragments, 10, Budget(150), beside=beside, skipped=skipped)
     assert found.numbers.tolist() == [item for item in np.argsort(-exact) if not flags[item]][:10]
     assert len(
-        Cascade(maker, parts, path=path).search(fragments, 10, Budget(20), beside=beside, skipped=[~f for f in skipped]).numbers
+        Cascade(maker, parts, path=path)
+        .search(fragments, 10, Budget(20), beside=beside, skipped=[~f for f in skipped])
+        .numbers
     )
 
 

@@ -50,11 +50,11 @@ def test_threads_open_an_encoder_once(built, monkeypatch):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"k": 0}, "k and candidates must be 1 or more, found 0 and 500"),
+        ({"k": 0}, "k and candidates must be 1 or more, found 0"),
         ({"candidates": 0}, "must be 1 or more, found 10 and 0"),
         (
             {"mode": "cascade"},
-            "cannot be searched by 'cascade', only by exact; tools/index.py build --first or --centroids",
+            "cannot be searched by 'cascade', only by exact; tools/index.py build --stages, --first or --centroids",
         ),
         ({"query": " \t"}, "the query is empty"),
     ],

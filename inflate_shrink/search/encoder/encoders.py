@@ -30,6 +30,14 @@ class _Encoder:
         self.dim, self.fingerprint = self.meta["dim"], self.meta["model"]["fingerprint"]
         self._run = open_graph(self.directory, self.meta, backend, threads)
 
+    def require_weights(self, fingerprint: str) -> None:
+        """Raise InputError if the encoder is of other weights than those of an index."""
+        if self.fingerprint != fingerprint:
+            raise InputError(
+                f"{self.directory}: of weights {self.fingerprint}, the index is of {fingerprint};"
+                " export it of the index's checkpoint"
+            )
+
     def _fragments(self, *arrays: np.ndarray) -> Iterator[np.ndarray]:
         vectors, mask = self._run(*arrays)
         return (rows[counts > 0] for rows, counts in zip(vectors, mask))

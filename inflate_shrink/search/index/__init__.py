@@ -21,11 +21,12 @@ from .index import Index, open_index
 from .manifest import MANIFEST
 from .numbering import Numbering
 from .segment import Segment
-from .settings import UINT16, FieldSettings, IndexSettings
+from .settings import LANES, UINT16, FieldSettings, IndexSettings
 from .verify import verify_index
 from .writer import IndexWriter, create_index
 
 __all__ = [
+    "LANES",
     "UINT16",
     "MANIFEST",
     "FieldSettings",

@@ -79,7 +79,5 @@ def _encode(
     if kind.bits:
         if lengths.max() > 1:
             raise InputError(f"{item} {ids[int(lengths.argmax())]!r}: field {name}: has more than one vector")
-        return EncodedRows(
-            *encode_lanes(values if kind.center is None else values - kind.center_vector, kind.bits), lengths
-        )
+        return EncodedRows(*encode_lanes(values, kind.bits), lengths)
     return EncodedRows(*encode_rows(values, kind.precision, center=kind.center_vector), lengths)

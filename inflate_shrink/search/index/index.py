@@ -18,14 +18,17 @@ from .settings import IndexSettings
 _NAMED = 5  # unknown ids in a message
 
 
-def open_index(directory: str | os.PathLike) -> Index:
+def open_index(directory: str | os.PathLike, without: Sequence[str] = ()) -> Index:
     """Open an index at its latest commit.
+
+    Args:
+        without: fields that are left closed, and constant files that begin so: they may be missing or damaged.
 
     Raises:
         InputError: it is no index, of a newer format, its manifest is damaged, or a file is missing or has
             another size. A changed bit elsewhere is found by :func:`.verify.verify_index`.
     """
-    return Index(Path(directory))
+    return Index(Path(directory), tuple(without))
 
 
 class Index:
@@ -39,8 +42,8 @@ class Index:
         segments: tuple of :class:`.segment.Segment`.
     """
 
-    def __init__(self, directory: Path):
-        self.directory = directory
+    def __init__(self, directory: Path, without: tuple[str, ...] = ()):
+        self.directory, self._without = directory, without
         self.manifest: Manifest | None = None
         self.segments: tuple[Segment, ...] = ()
         self._load()
@@ -106,7 +109,8 @@ class Index:
     def _open(self, manifest: Manifest) -> tuple[Manifest, tuple[Segment, ...]]:
         if self.manifest and manifest.settings != self.settings:
             raise InputError(f"{self.directory}: another index has taken its place; open it again")
-        check_files(self.directory, manifest.files)
+        named = manifest.files.items()
+        check_files(self.directory, {name: entry for name, entry in named if not name.startswith(self._without)})
         opened = {segment.entry.name: segment for segment in self.segments}
         return manifest, tuple(
             self._open_segment(opened.get(entry.name), entry, manifest) for entry in manifest.segments
@@ -115,7 +119,7 @@ class Index:
     def _open_segment(self, opened: Segment | None, entry: SegmentEntry, manifest: Manifest) -> Segment:
         if opened is not None and opened.entry == entry:
             return opened
-        return Segment(self.directory, entry, manifest.settings)
+        return Segment(self.directory, entry, manifest.settings, self._without)
 
     def _stat(self) -> tuple:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -16,6 +17,7 @@ class Numbering:
     def __init__(self, segments: Sequence[Segment]):
         self.segments = segments
         self._firsts = np.cumsum([0, *map(len, segments)])
+        self._begins = self._firsts[:-1].tolist()  # the same for one item, which NumPy is slow at
 
     @cached_property
     def live(self) -> np.ndarray:
@@ -39,14 +41,19 @@ class Numbering:
 
     def place(self, number: int) -> tuple[Segment, int]:
         """Return the segment of an item, and the item's own number there."""
-        ((_, segment, (own,)),) = self.parts(np.array([number]))
-        return segment, int(own)
+        place = bisect_right(self._begins, number) - 1
+        return self.segments[place], int(number) - self._begins[place]
 
     def parts(self, numbers: np.ndarray) -> Iterator[tuple[np.ndarray, Segment, np.ndarray]]:
         """Yield for each segment that has any of the items: their places among the numbers (n,), the segment, their own
         numbers there.
         """
+        for places, number, own in self.numbered_parts(numbers):
+            yield places, self.segments[number], own
+
+    def numbered_parts(self, numbers: np.ndarray) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
+        """Yield the same, with the segment's number in its place."""
         segments = np.searchsorted(self._firsts, numbers, side="right") - 1
-        for segment in np.unique(segments):
+        for segment in np.unique(segments).tolist():
             places = np.flatnonzero(segments == segment)
-            yield places, self.segments[segment], numbers[places] - self._firsts[segment]
+            yield places, segment, numbers[places] - self._firsts[segment]

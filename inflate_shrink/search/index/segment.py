@@ -24,7 +24,8 @@ _BLOCK = 1 << 25  # bytes of rows that are copied at once
 class Segment:
     """N items, len(); those deleted since are among them.
 
-    Everything is mapped here and now: the files may be removed while it is in use.
+    Everything is mapped here and now, but for fields it is to be ``without``: the files may be removed while it is in
+    use.
 
     Attributes:
         ids, files: sequences of N strings.
@@ -35,11 +36,13 @@ class Segment:
             damaged.
     """
 
-    def __init__(self, directory: Path, entry: SegmentEntry, settings: IndexSettings):
+    def __init__(self, directory: Path, entry: SegmentEntry, settings: IndexSettings, without: tuple[str, ...] = ()):
         self.entry = entry
         self._directory, self._settings = directory / SEGMENTS / entry.name, settings
-        check_files(directory, entry.files)
-        self._stored = {name: self._map_stored(name, field) for name, field in settings.fields.items()}
+        closed = tuple(f"{SEGMENTS}/{entry.name}/{name}." for name in without)
+        check_files(directory, {name: file for name, file in entry.files.items() if not name.startswith(closed)})
+        fields = settings.fields.items()
+        self._stored = {name: self._map_stored(name, field) for name, field in fields if name not in without}
         lookup = self._map("ids.lookup", np.uint64).reshape(2, -1)
         self._table = IdTable(
             self._directory, self._map("ids.tsv", np.uint8), self._map("ids.offsets", np.int64), lookup
@@ -96,7 +99,7 @@ class Segment:
         if field.bits:
             words = self._map(f"{name}.rows", field.dtype).reshape(field.shape(entry.items))
             scales = self._map(f"{name}.scales", np.float32).reshape(-1, ITEMS)
-            return LaneVectors(words, scales, entry.items, field.dim, field.bits, field.center_vector)
+            return LaneVectors(words, scales, entry.items, field.dim, field.bits)
         if name in entry.rows_per_item:
             offsets = np.arange(entry.items + 1, dtype=np.int64) * entry.rows_per_item[name]
         else:

@@ -102,7 +102,10 @@ class IndexSettings:
             elif kind.dim != 1:
                 raise InputError(f"field {name}: {kind.dim} dimensions of {kind.precision}; expected 1")
             if kind.center is not None and (
-                kind.precision == UINT16 or len(kind.center) != kind.dim or not np.isfinite(kind.center).all()
+                kind.precision == UINT16
+                or kind.bits
+                or len(kind.center) != kind.dim
+                or not np.isfinite(kind.center).all()
             ):
                 raise InputError(
                     f"field {name}: a center has as many finite numbers as the vectors, {kind.dim}; "

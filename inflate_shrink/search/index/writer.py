@@ -179,15 +179,19 @@ class IndexWriter:
                 )
             self._begin()
 
-    def add_constant_files(self, names: Sequence[str]) -> None:
-        """Make files that are in the index's directory by now part of it, at once; they are never to change.
+    def add_constant_files(self, names: Sequence[str], dropped: Sequence[str] = ()) -> None:
+        """Make files that are in the index's directory by now part of it, at once, and ``dropped`` ones no longer; those
+        stay on disk, where a reader of the commit before may still look for them.
+
+        A file of a name is never to change.
 
         What was added since the last commit is dropped. The number of the commit stays, since the items are the same.
         """
         manifest = self._open_manifest()
         with self._all_or_closed():
             added = {name: measure(self.directory / name) for name in names}
-            write_manifest(self.directory, replace(manifest, files={**manifest.files, **added}))
+            kept = {name: entry for name, entry in manifest.files.items() if name not in dropped}
+            write_manifest(self.directory, replace(manifest, files={**kept, **added}))
             self._begin()
 
     def close(self) -> None:

@@ -132,7 +132,7 @@ def test_no_index(tmp_path, name, message):
 @pytest.mark.parametrize(
     "key, value, message",
     [
-        ("format", 2, "of format 2, this version reads up to 1"),
+        ("format", 3, "of format 3, this version reads up to 2"),
         ("kind", "other", "an index of kind 'other', expected 'late_interaction'"),
     ],
 )

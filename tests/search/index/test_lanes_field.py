@@ -18,12 +18,10 @@ from inflate_shrink.search.index import (
     verify_index,
 )
 
-CENTER = (1.0, 0.0, -2.0)
-
 
 def vector_of(item):
-    """One that 4 bits keep exactly, after the center is taken away."""
-    return np.array(CENTER) + (7, item % 7, -(item % 5))
+    """One that 4 bits keep exactly."""
+    return np.array((7.0, item % 7, -(item % 5)))
 
 
 def add(writer, *items):
@@ -33,7 +31,7 @@ def add(writer, *items):
 
 @pytest.fixture(params=["int8x16", "int4x16"])
 def empty(tmp_path, request):
-    create_index(tmp_path / "index", IndexSettings("images", {"fitted": FieldSettings(request.param, 3, CENTER)}))
+    create_index(tmp_path / "index", IndexSettings("images", {"fitted": FieldSettings(request.param, 3)}))
     return tmp_path / "index"
 
 
@@ -42,7 +40,7 @@ def read(directory):
     for segment in open_index(directory).segments:
         stored = segment.stored("fitted")
         assert stored.words.ctypes.data % 64 == 0 and len(stored) == len(segment)
-        vectors = decode_lanes(stored, np.arange(len(segment))) + stored.center
+        vectors = decode_lanes(stored, np.arange(len(segment)))
         found.update(
             (int(item), vector)
             for row, (item, vector) in enumerate(zip(segment.ids, vectors))

@@ -20,12 +20,16 @@ from inflate_shrink.engine.checkpoint import Checkpoint
 from inflate_shrink.engine.encode import image_batches
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import StoredFragments, encode_rows, nearest_centroids, scores
+from inflate_shrink.kernel.cascade import Budget
 from inflate_shrink.kernel.compiled import thread_count
-from inflate_shrink.search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty, rows_that_count
+from inflate_shrink.search.build import CENTER_SAMPLE, BuildSettings, Models, create_empty
 from inflate_shrink.search.centroids import SAMPLE, centroid_count
-from inflate_shrink.search.index import IndexWriter
+from inflate_shrink.search.fit_stage import IMAGES, RANK, rows_that_count, sample_queries
+from inflate_shrink.search.index import IndexWriter, open_index
 from inflate_shrink.search.ranking import best
-from inflate_shrink.search.searcher import CENTROIDS, FRAGMENTS, NEAREST, VECTOR, Searcher
+from inflate_shrink.search.searcher import CENTROIDS, NEAREST, RECALL, VECTOR, Searcher
+from inflate_shrink.search.stages import FITTED as STAGE
+from inflate_shrink.search.stages import FRAGMENTS, StageFit, fit_stage_to, fitted_vectors, read_budgets, update_budgets
 
 from ..environment import environment, workspace
 from .cascade_settings import CascadeBenchmark
@@ -33,16 +37,19 @@ from .collages import collages
 from .memory import memory_of_search
 
 K = 10
+FITTED = {8: "fitted", 4: "fitted-4-bits"}
+FITTED_AT_ONCE = 4096  # images
 MEMORY_QUERIES = 200
 RESCORED = 50  # int8's best that are scored again in fp32
 
 
 class Encoded(NamedTuple):
-    """All images of the benchmark. fragments: (R, d) float32 and lengths (N,), by each model."""
+    """All images of the benchmark, fragments (R, d) float32 and lengths (N,) by each model; and sample queries (l, d)."""
 
     ids: list[str]
     exact: tuple[np.ndarray, np.ndarray]
     first: tuple[np.ndarray, np.ndarray] | None
+    sample: list[np.ndarray]
 
 
 def measure_cascade(
@@ -58,8 +65,9 @@ def measure_cascade(
         checkpoint: of the exact model; first: of an F, or None.
 
     Returns:
-        JSON values: the setting; ``exact``, of the index with centroids; ``stages``, for "centroids" and "vector" a
-        row for each number of candidates; ``recall``, R@1 and R@10 of exact search of each stage's index, whose int8
+        JSON values: the setting; ``exact``, of the index with centroids; ``stages``, for "centroids", "vector", and
+        "fitted" in 8 and 4 bits, a row for each number of candidates; ``budgets``, for the latter a row for each recall
+        that was measured; ``split``, of the time of one of their queries; ``bytes``, an image; ``recall``, R@1 and R@10 of exact search of each stage's index, whose int8
         rows are centred on another sample; ``precision``, how int8 agrees with fp32.
     """
     if amount.queries < 1 or amount.images < 0 or min(amount.candidates) < 1:
@@ -94,12 +102,37 @@ def measure_cascade(
         "recall": {},
     }
     encoded = _encode(checkpoint, first, store, photos, images - len(photos), amount.seed)
+    return measure_encoded(
+        result, amount, checkpoint, first, encoded, [split.captions[i] for i in chosen], relevant, say
+    )
+
+
+def measure_encoded(
+    result: dict,
+    amount: CascadeBenchmark,
+    checkpoint: Checkpoint,
+    first: Checkpoint | None,
+    encoded: Encoded,
+    captions: list[str],
+    relevant: list[str],
+    say: Callable[[str], None],
+) -> dict:
+    """Add to the setting what is measured, with captions as queries whose images are the relevant ones."""
+    kinds = [
+        ("centroids", None, 0),
+        *([("vector", first, 0)] if first else []),
+        (FITTED[8], None, 8),
+        (FITTED[4], None, 4),
+    ]
     with workspace() as directory:
-        for stage, of_stage in (("centroids", None), *([("vector", first)] if first else [])):
-            _build(directory / stage, Models(checkpoint, of_stage), encoded, amount)
+        for stage, of_stage, bits in kinds:
+            start = time.perf_counter()
+            _build(directory / stage, Models(checkpoint, of_stage), encoded, amount, bits)
+            seconds = time.perf_counter() - start
             searcher = Searcher(directory / stage, amount.threads)
-            queries = [searcher.encode(split.captions[i]) for i in chosen]
+            queries = [searcher.encode(caption) for caption in captions]
             timed, exact = _run(searcher, queries, relevant, "exact")
+            say(f"exact beside it: {timed['ms']:.2f} ms")
             result["recall"][stage] = {key: timed[key] for key in ("r1", "r10")}
             if "exact" not in result:
                 result["exact"] = timed
@@ -119,9 +152,20 @@ def measure_cascade(
                 )
             say(f"first stage by {stage}:")
             result["stages"][stage] = [
-                _row(searcher, queries, relevant, exact, result["exact"]["ms"], candidates, say)
+                _row(searcher, queries, relevant, exact, timed["ms"], candidates, say)
                 for candidates in amount.candidates
             ]
+            files = [file.size for segment in searcher.index.manifest.segments for file in segment.files.values()]
+            result.setdefault("bytes", {})[stage] = sum(files) / len(searcher)
+            if bits:
+                budgets = read_budgets(searcher.index)
+                result.setdefault("build", {})[stage] = {"seconds": seconds, "correlation": budgets.correlation}
+                result.setdefault("budgets", {})[stage] = [
+                    _row(searcher, queries, relevant, exact, timed["ms"], None, say, row)
+                    for row in budgets.rows
+                    if row.k == K
+                ]
+                result.setdefault("split", {})[stage] = _split(searcher, captions, queries)
     return result
 
 
@@ -145,25 +189,70 @@ def _encode(
                 bar.update(len(part[1]))
         return tuple(map(np.concatenate, zip(*parts)))
 
-    return Encoded(ids, rows(checkpoint), rows(first) if first else None)
+    sample = sample_queries(checkpoint, store, photos, seed)
+    return Encoded(ids, rows(checkpoint), rows(first) if first else None, sample)
 
 
-def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark) -> None:
+def _build(directory: Path, models: Models, encoded: Encoded, amount: CascadeBenchmark, bits: int) -> None:
     vectors, lengths = encoded.exact
     centroids = amount.centroids if amount.centroids > 0 else centroid_count(len(vectors))
-    settings = BuildSettings(centroids=0 if models.first else centroids, seed=amount.seed)
+    settings = BuildSettings(centroids=0 if models.first or bits else centroids, seed=amount.seed, stage_bits=bits)
     sample = max(CENTER_SAMPLE, settings.centroids * SAMPLE)
     chosen = np.sort(np.random.default_rng(amount.seed).permutation(len(vectors))[:sample])
     samples = [vectors[chosen], *([encoded.first[0]] if models.first else [])]
-    create_empty(directory, models, {"image_root": ""}, settings, samples)
+    stage = _fit(encoded, amount.seed) if bits else None
+    create_empty(directory, models, {"image_root": ""}, settings, samples, stage)
     fields = {FRAGMENTS: encoded.exact}
-    if models.first:
+    if stage:
+        kind = open_index(directory).settings.fields[FRAGMENTS]
+        cuts = np.arange(0, len(lengths) + FITTED_AT_ONCE, FITTED_AT_ONCE).clip(max=len(lengths))
+        rows = np.cumsum([0, *lengths])[cuts]
+        fitted = [
+            fitted_vectors(stage, kind, vectors[rows[i] : rows[i + 1]], lengths[cuts[i] : cuts[i + 1]])
+            for i in range(len(cuts) - 1)
+            if cuts[i] < cuts[i + 1]
+        ]
+        fields[STAGE] = np.concatenate(fitted), np.ones(len(lengths), np.int64)
+    elif models.first:
         fields[VECTOR] = encoded.first
     else:
         fields[NEAREST] = nearest_centroids(vectors, np.load(directory / CENTROIDS)), lengths
     with IndexWriter(directory) as writer:
         writer.add(encoded.ids, [""] * len(encoded.ids), fields)
         writer.commit()
+    if stage:
+        update_budgets(directory)
+
+
+def _fit(encoded: Encoded, seed: int) -> StageFit:
+    """Fit a first stage to some of the images, as a build does."""
+    vectors, lengths = encoded.exact
+    starts = np.cumsum([0, *lengths])
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(lengths))[:IMAGES])
+    rows = np.concatenate([vectors[starts[item] : starts[item + 1]] for item in chosen])
+    return fit_stage_to(encoded.sample, rows, lengths[chosen], RANK, seed)
+
+
+def _split(searcher: Searcher, captions: list[str], queries) -> dict:
+    """Return the median milliseconds of the parts of a query with the default recall."""
+    commit = searcher._commit
+    budget = commit.budget(K, RECALL) or Budget(len(searcher))
+    cascade, fragments = commit._cascade, [fragments for fragments, _ in queries]
+    whole = _median(lambda query: searcher.search_fragments(query, k=K), fragments)
+    kernel = _median(lambda query: cascade.search(query, K, budget), fragments)
+    first = _median(lambda query: cascade.search(query, K, Budget(K)), fragments)
+    encoding = _median(searcher.encode, captions)
+    scored = float(np.mean([cascade.search(query, K, budget).counted[2] for query in fragments]))
+    return {"encode": encoding, "first": first, "exact": kernel - first, "python": whole - kernel, "scored": scored}
+
+
+def _median(call: Callable, arguments: list) -> float:
+    times = []
+    for argument in arguments:
+        start = time.perf_counter()
+        call(argument)
+        times.append(1000 * (time.perf_counter() - start))
+    return float(np.median(times))
 
 
 def _int8_against_fp32(encoded: Encoded, queries: list[np.ndarray], threads: int) -> dict:
@@ -191,27 +280,37 @@ def _int8_against_fp32(encoded: Encoded, queries: list[np.ndarray], threads: int
     }
 
 
-def _row(searcher: Searcher, queries, relevant, exact, exact_ms: float, candidates: int, say) -> dict:
-    row, found = _run(searcher, queries, relevant, "cascade", candidates)
+def _row(
+    searcher: Searcher, queries, relevant, exact, exact_ms: float, candidates: int | None, say, budget=None
+) -> dict:
+    """Measure a number of candidates, or what the index chooses for the recall of a budget."""
+    recall = budget.recall if budget else None
+    row, found = _run(searcher, queries, relevant, "cascade", candidates, recall)
     row = {"candidates": candidates, **row, "speedup": exact_ms / row["ms"], "agreement": overlap(exact, found)}
+    asked = f"{candidates:5d} candidates"
+    if budget:
+        row = {**row, "recall": recall, "candidates": budget.first, "scored": budget.scored}
+        asked = f"recall {recall:g}: {budget.scored:.0f} scored"
     say(
-        "  {candidates:5d} candidates: {ms:7.3f} ms, {speedup:5.1f} times faster, "
-        "{agreement:.4f} of the exact ten, R@1 {r1:.1f}".format(**row)
+        f"  {asked}: "
+        + "{ms:7.3f} ms, {speedup:5.1f} times faster, {agreement:.4f} of the exact ten, R@1 {r1:.1f}".format(**row)
     )
     return row
 
 
-def _run(searcher: Searcher, queries, relevant, mode: str, candidates: int = K) -> tuple[dict, list[list[str]]]:
+def _run(
+    searcher: Searcher, queries, relevant, mode: str, candidates: int | None = None, recall: float | None = None
+) -> tuple[dict, list[list[str]]]:
     """Return median milliseconds of a query, R@1 and R@10 in percent; and the ids that were found."""
     times, found = [], []
-    searcher.search_fragments(*queries[0], K, mode, candidates)  # reads the pages
+    searcher.search_fragments(*queries[0], K, mode, candidates, recall=recall)  # reads the pages
     for query in queries:
         start = time.perf_counter()
-        hits = searcher.search_fragments(*query, K, mode, candidates)
+        hits = searcher.search_fragments(*query, K, mode, candidates, recall=recall)
         times.append(1000 * (time.perf_counter() - start))
         found.append([hit.id for hit in hits])
-    recall = {f"r{k}": 100 * float(np.mean([image in ids[:k] for image, ids in zip(relevant, found)])) for k in (1, K)}
-    return {"ms": float(np.median(times)), **recall}, found
+    shares = {f"r{k}": 100 * float(np.mean([image in ids[:k] for image, ids in zip(relevant, found)])) for k in (1, K)}
+    return {"ms": float(np.median(times)), **shares}, found
 
 
 def overlap(exact: list, found: list) -> float:

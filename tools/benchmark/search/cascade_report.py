@@ -7,11 +7,24 @@ import os
 from inflate_shrink.atomic import atomic_path
 from inflate_shrink.formatting import markdown_table
 
-_MARKERS = {"centroids": ("s", "#5f5f5f"), "vector": ("^", "#0072b2")}
+_MARKERS = {
+    "centroids": ("s", "#5f5f5f"),
+    "vector": ("^", "#0072b2"),
+    "fitted": ("o", "#d55e00"),
+    "fitted-4-bits": ("v", "#009e73"),
+}
+_NAMES = {
+    "centroids": "centroids",
+    "vector": "vector of F",
+    "fitted": "fitted vector",
+    "fitted-4-bits": "fitted vector, 4 bits",
+}
+_BUDGETS = ("*", "#cc79a7")  # what the index chooses
 # Each stage's on the side where the other's line is not.
 _LABELS = {
     "centroids": ((-4, -4), "right", "top"),
-    "vector": ((5, 1), "left", "bottom"),
+    "vector": ((-4, -4), "right", "top"),
+    "fitted": ((5, 1), "left", "bottom"),
 }
 
 
@@ -55,7 +68,8 @@ def cascade_markdown(result: dict, command: str) -> str:
             )
             for r in rows
         ]
-        lines += [f"## First stage by {stage}", "", markdown_table(header, cells), ""]
+        lines += [f"## First stage by {_NAMES[stage]}", "", markdown_table(header, cells), ""]
+        lines += _fitted_markdown(result, stage) if stage in result.get("budgets", {}) else []
     cells = [(f"{r['queries']:,}", f"{r['own_mib']:.0f}", f"{r['mapped_mib']:.0f}") for r in result["memory"]]
     lines += [
         "## Memory of a process that searches exactly",
@@ -66,6 +80,28 @@ def cascade_markdown(result: dict, command: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _fitted_markdown(result: dict, stage: str) -> list[str]:
+    """Write what a fitted stage costs, the budgets that it chooses, and where the time of a query goes."""
+    built, split = result["build"][stage], result["split"][stage]
+    header = ("asked for", "candidates", "scored exactly", "ms", "times faster", "of the exact ten", "R@1", "R@10")
+    cells = [
+        (
+            f"{r['recall']:g}", f"{r['candidates']:,}", f"{r['scored']:.0f}", f"{r['ms']:.3f}", f"{r['speedup']:.1f}",
+            f"{r['agreement']:.4f}", f"{r['r1']:.1f}", f"{r['r10']:.1f}",
+        )
+        for r in result["budgets"][stage]
+    ]  # fmt: skip
+    share = result["bytes"][stage] / result["bytes"]["centroids"]
+    return [
+        f"Correlation {built['correlation']:.4f} with the exact scores; fitted and measured in {built['seconds']:.0f} s, fragments "
+        f"given; {result['bytes'][stage]:,.0f} bytes an image, {share:.3f} times those of the index with centroids.", "",
+        "By the budgets that the index measured on captions of the training split:", "",
+        markdown_table(header, cells), "",
+        f"Of a query at recall 0.99 the encoder takes {split['encode']:.2f} ms, and then: the first stage, with the query's vector, "
+        f"{split['first']:.3f} ms; {split['scored']:.0f} exact scores, {split['exact']:.3f} ms; Python and names, {split['python']:.3f} ms.", "",
+    ]  # fmt: skip
 
 
 def _distractors(result: dict) -> str:
@@ -80,7 +116,7 @@ def draw_cascade(result: dict, path: str | os.PathLike) -> None:
     from matplotlib.figure import Figure  # takes a second
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
     axes = figure.subplots()
     for stage, rows in result["stages"].items():
         marker, colour = _MARKERS[stage]
@@ -89,8 +125,15 @@ def draw_cascade(result: dict, path: str | os.PathLike) -> None:
             [row["agreement"] for row in rows],
             marker=marker,
             color=colour,
-            label=f"first stage by {stage}",
+            label=_NAMES[stage],
         )
+        if stage in result.get("budgets", {}) and stage == "fitted":
+            chosen = [(row["speedup"], row["agreement"]) for row in result["budgets"][stage]]
+            axes.plot(
+                *zip(*chosen), marker=_BUDGETS[0], color=_BUDGETS[1], markersize=8, label="fitted, budgets measured"
+            )
+        if stage not in _LABELS:
+            continue
         offset, horizontal, vertical = _LABELS[stage]
         for row in rows:
             point, text = (row["speedup"], row["agreement"]), f"{row['candidates']:,}"

@@ -1,0 +1,59 @@
+"""Fitting an index's first stage when it is built: which queries and images it is learned of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..data.store import Store
+from ..engine.checkpoint import Checkpoint
+from ..engine.encode import image_batches, text_batches
+from ..scoring import Fragments
+from .stages import StageFit, fit_stage_to
+from .stages.fitting import HELD
+
+if TYPE_CHECKING:
+    from .build import BuildSettings
+
+CAPTIONS, IMAGES = 6_000, 2_500  # that it is learned of
+RANK = 128  # numbers of an image's vector
+
+
+def fit_stage(checkpoint: Checkpoint, store: Store, chosen: np.ndarray, settings: BuildSettings) -> StageFit:
+    """Fit a first stage to some images of the index and to :func:`sample_queries`.
+
+    Args:
+        chosen: rows of the store that the index is of.
+    """
+    images = np.sort(np.random.default_rng(settings.seed).permutation(chosen)[:IMAGES])
+    rows, lengths = rows_of(image_batches(checkpoint.load_model().encode_image, store, images))
+    return fit_stage_to(sample_queries(checkpoint, store, chosen, settings.seed), rows, lengths, RANK, settings.seed)
+
+
+def sample_queries(checkpoint: Checkpoint, store: Store, chosen: np.ndarray, seed: int = 0) -> list[np.ndarray]:
+    """Return the fragments (l, d) of captions of the training split, or of any captions where there is none; where
+    there are no captions at all, some images stand for queries, of rows that are ``chosen``.
+    """
+    random, model = np.random.default_rng(seed), checkpoint.load_model()
+    splits = np.array(store.caption_splits)
+    captions = np.flatnonzero(splits == "train") if (splits == "train").any() else np.arange(len(splits))
+    captions = random.permutation(captions)[: CAPTIONS + HELD]
+    if len(captions):
+        texts = checkpoint.tokenizer()([store.captions[caption] for caption in captions])
+        fragments, counts = rows_of(text_batches(model.encode_text, texts))
+    else:
+        fragments, counts = rows_of(image_batches(model.encode_image, store, random.permutation(chosen)[:IMAGES]))
+    return np.split(fragments, np.cumsum(counts)[:-1])
+
+
+def rows_of(batches) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fragments (R, d) of the items of all batches that are not masked, and how many each item has, (n,)."""
+    parts = list(map(rows_that_count, batches))
+    return np.concatenate([rows for rows, _ in parts]), np.concatenate([counts for _, counts in parts])
+
+
+def rows_that_count(encoded: Fragments) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fragments (R, d) of some items that are not masked, and how many each item has, (n,)."""
+    counts = encoded.float_mask().numpy() > 0
+    return encoded.vectors.numpy()[counts], counts.sum(1)
