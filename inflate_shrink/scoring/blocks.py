@@ -13,7 +13,7 @@ import paddle
 
 from .fragments import BLOCK_ELEMENTS, as_rows
 
-_NEVER = -2.0  # below every cosine; twice as much is added to those of no part
+_NEVER = -1e4  # below every product; twice as much is added to those of no part
 
 
 class ScoreBlocks(NamedTuple):

@@ -83,6 +83,13 @@ def test_base_model_has_words_and_padding(trained, tiny_data):
     assert found["images"] == 4 and "won by" not in describe_blocks(found)
 
 
+def test_blocks_of_weighted_words_are_the_models(trained, tiny_data):
+    overrides = "model.codes=3", "model.fragments=all", "model.score_padding=masked", "model.text_weights=length"
+    checkpoint = open_checkpoint(trained(*overrides))
+    found = evaluate_blocks(checkpoint, tiny_data, "test")
+    assert row(found["blocks"], text="all", image="all") == evaluated(checkpoint, tiny_data)
+
+
 def test_masked_padding_is_no_part(trained, tiny_data):
     checkpoint = open_checkpoint(trained("model.codes=3", "model.fragments=all", "model.score_padding=masked"))
     found = evaluate_blocks(checkpoint, tiny_data, "test")
