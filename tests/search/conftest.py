@@ -14,10 +14,13 @@ SHAPES = {"B": (), "F": ("model.fragments=1",), "I": ("model.codes=3", "model.fr
 
 @pytest.fixture(scope="session")
 def checkpoint(trained):
-    """A function: B, F or I and its score_padding -> its checkpoint."""
-    return lambda name, padding="counted": open_checkpoint(
-        trained(*SHAPES[name], *([] if padding == "counted" else [f"model.score_padding={padding}"]))
-    )
+    """A function: B, F or I and its score_padding, or "weighed" -> its checkpoint."""
+    settings = {
+        "counted": [],
+        "masked": ["model.score_padding=masked"],
+        "weighed": ["model.score_padding=masked", "model.text_weights=length", "model.code_input=pooled"],
+    }
+    return lambda name, padding="counted": open_checkpoint(trained(*SHAPES[name], *settings[padding]))
 
 
 @pytest.fixture(scope="session")

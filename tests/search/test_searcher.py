@@ -82,7 +82,8 @@ def assert_let_through(chosen, scores, tolerance):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name, padding", [("B", "counted"), ("B", "masked"), ("F", "counted"), ("I", "counted"), ("I", "masked")]
+    "name, padding",
+    [("B", "counted"), ("B", "masked"), ("F", "counted"), ("I", "counted"), ("I", "masked"), ("I", "weighed")],
 )
 def test_exact_text_to_image(built, reference, image_ids, name, padding):
     searcher = Searcher(built(name, padding))
@@ -97,7 +98,9 @@ def test_exact_text_to_image(built, reference, image_ids, name, padding):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, padding", [("B", "counted"), ("B", "masked"), ("F", "masked"), ("I", "masked")])
+@pytest.mark.parametrize(
+    "name, padding", [("B", "counted"), ("B", "masked"), ("F", "masked"), ("I", "masked"), ("I", "weighed")]
+)
 def test_exact_image_to_text(built, reference, tiny_data, name, padding):
     store = open_store(tiny_data)
     searcher = Searcher(built(name, padding, holds="captions"))
