@@ -19,19 +19,20 @@ _ONE_VECTOR = {"loss.margin": 0.2, "distill.teacher_temperature": 2}  # the pape
 _F = {"model.codes": 0, "model.fragments": 1, **_ONE_VECTOR}
 _SLOTS = {"model.vector": "slot"}  # whatever a data set's file says of models of one vector
 _B = {"model.codes": 0, "model.fragments": _INPUTS, **_SLOTS}
-_SCAN = {**_B, "model.score_padding": "masked", "loss.ranking": "hardest", "loss.margin": 0.2}
+_EQUAL = {"model.text_weights": "equal"}  # weights are for late interaction alone
+_SCAN = {**_B, **_EQUAL, "model.score_padding": "masked", "loss.ranking": "hardest", "loss.margin": 0.2}
 _FROM_B = ("C", "joint")  # start from the row B: words and regions must agree before a matching loss can be learned
 _SHAPES = {
     "F": _F,  # the fast model: one vector a side (Eq. 3)
     "B": _B,  # the base model: 32 x 32 interactions (Eq. 5)
     "I": {"model.codes": 32, "model.fragments": "all", **_SLOTS},  # the inflated model (Sec. 4.1)
-    "C": {"model.scoring": "cross", "run.val_images": 100, **_SLOTS},  # the cross-BERT, slow to validate (Table 8)
+    "C": {"model.scoring": "cross", **_EQUAL, "run.val_images": 100, **_SLOTS},  # the cross-BERT, slow to validate (Table 8)
 }
 _NEIGHBOURS = {
     "VSE++": {**_F, "loss.ranking": "hardest"},  # Faghri et al. 2018
     "SCAN-t2i": {**_SCAN, "model.scoring": "scan_t2i"},  # Lee et al. 2018: words attend to regions
     "SCAN-i2t": {**_SCAN, "model.scoring": "scan_i2t"},  # regions attend to words
-    "VisualSparta": {**_B, "model.scoring": "visual_sparta"},  # Lu et al. 2021
+    "VisualSparta": {**_B, **_EQUAL, "model.scoring": "visual_sparta"},  # Lu et al. 2021
     "joint": {**_F, "model.joint": True},  # F that is a cross-BERT too (Geigle et al. 2022)
 }
 

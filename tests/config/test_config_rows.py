@@ -23,6 +23,7 @@ DIFFERENT = {  # a file of the repository -> where it is not what its name says
     "demo/C": [*SLOWER, "optim.epochs: 1 -> 2", "run.test_images: 0 -> 100"], "demo/joint": SLOWER,
     "demo/VisualSparta": ["optim.lr: 0.002 -> 0.0005"],
     "flickr8k/C": ["run.test_images: 0 -> 100"],
+    **{f"flickr8k/{name}": ["distill.teacher_temperature: 2.0 -> 20.0"] for name in ("F", "B-F", "I-F", "I-B-F")},
 }  # fmt: skip
 
 
