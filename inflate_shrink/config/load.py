@@ -225,6 +225,11 @@ def _check_ranges(config: Config, sources: dict) -> None:
         ),
         ("data.text_length", data.text_length > len(specials), least),
         (
+            "distill.vectors",
+            not config.distill.vectors or _is_plain_f(model),
+            "0 but in models of one fragment, no codes, cosine",
+        ),
+        (
             "model.vector",
             model.vector == "slot" or _is_plain_f(model),
             "slot but in models of one fragment, no codes, cosine",

@@ -136,6 +136,8 @@ class DistillConfig:
     loss: Literal["full", "positive"] = key("full")
     teacher_temperature: float = key(16.0, above=0)
     student_temperature: float = key(16.0, above=0, aliases=("temperature", "tau"))
+    # of a student with one vector a side: weight of its distance to vectors factorised from the teacher's scores
+    vectors: float = key(0.0, least=0, young=True)
     temperature_is: Literal["multiplier", "divisor"] = key("multiplier")
     student_init: str = key("")  # what students take for model.init; empty: model.init itself
     share_inputs: bool = key(True)  # embeddings and region projection are the teacher's, frozen

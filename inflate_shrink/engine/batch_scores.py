@@ -40,6 +40,12 @@ def batch_scores(model: DualEncoder, batch: Batch, execution: Execution) -> padd
     return ranks.gather(model.score(ranks.gather_encoded(text), image))
 
 
+def batch_fragments(model: DualEncoder, batch: Batch, precision: Precision) -> tuple[Fragments, Fragments]:
+    """Return the fragments of a batch's texts and images, of which this process has all, with gradient."""
+    encode_texts, encode_images = _encoders(model, batch, precision)
+    return encode_texts(slice(None)), encode_images(slice(None))
+
+
 def _encoders(model: DualEncoder, batch: Batch, precision: Precision) -> tuple[Callable, Callable]:
     """Return functions that encode a part of this process's texts and images: slice -> Fragments."""
     ids = batch.ids[batch.own]

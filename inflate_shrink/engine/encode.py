@@ -9,6 +9,7 @@ import paddle
 
 from ..data.batches import prefetch
 from ..data.store import Store
+from ..kernel import StoredFragments, encode_rows
 from ..model.encoder import DualEncoder
 from ..scoring import Fragments
 
@@ -23,6 +24,18 @@ def encode_texts(model: DualEncoder, ids: np.ndarray) -> Fragments:
 def encode_images(model: DualEncoder, store: Store, rows: np.ndarray, fragments: int | str = "all") -> Fragments:
     """Return the fragments of images, (n, l, D), or the first so many of each; rows: (n,) rows of the store."""
     return fill(len(rows), (batch.first(fragments) for batch in image_batches(model.encode_image, store, rows)))
+
+
+def that_count(encoded: Fragments) -> list[np.ndarray]:
+    """Return the fragments (l, D) float32 of each text or image that count."""
+    return [rows[kept > 0] for rows, kept in zip(encoded.vectors.numpy(), encoded.float_mask().numpy())]
+
+
+def stored(items: list[np.ndarray], precision: str) -> StoredFragments:
+    """Return the fragments (l, D) of some items as the kernel reads them, int8 less what they have in common."""
+    rows, offsets = np.concatenate(items), np.cumsum([0, *map(len, items)])
+    center = rows.mean(0) if precision == "int8" else None
+    return StoredFragments(*encode_rows(rows, precision, center=center), offsets, precision, rows.shape[1], center)
 
 
 def text_batches(encode: Callable, ids: np.ndarray) -> Iterator:

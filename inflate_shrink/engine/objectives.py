@@ -13,9 +13,10 @@ from ..losses.distillation import distillation_loss
 from ..losses.matching import matching_loss
 from ..losses.ranking import landmarks, ranking_loss
 from ..model.encoder import DualEncoder
-from .batch_scores import Execution, batch_scores
+from .batch_scores import Execution, batch_fragments, batch_scores
 from .cross import EmbeddedSide, embed_batch, match_pairs
 from .ranks import ALONE, Ranks
+from .targets import FactorisedTargets
 from .teacher import Teacher
 
 
@@ -128,20 +129,26 @@ class AlternatingObjective:
 
 
 class DistillationObjective:
-    """Eq. 6 and its variants: the teacher's scores of the same batch are the target."""
+    """Eq. 6 and its variants: the teacher's scores of the same batch are the target, and its factorised scores of all."""
 
-    def __init__(self, config: DistillConfig, teacher: Teacher):
-        self.config, self.teacher, self.loss = config, teacher, distillation_loss(config)
+    def __init__(self, config: DistillConfig, teacher: Teacher, targets: FactorisedTargets | None = None):
+        self.config, self.teacher, self.loss, self.targets = config, teacher, distillation_loss(config), targets
 
     def __call__(self, model, batch, execution, step):
-        scores = batch_scores(model, batch, execution)
-        return Loss(self.loss(self.teacher.scores(batch, execution.ranks), scores), scores)
+        if self.targets is None:
+            scores = batch_scores(model, batch, execution)
+            return Loss(self.loss(self.teacher.scores(batch, execution.ranks), scores), scores)
+        text, image = batch_fragments(model, batch, execution.precision)
+        scores = model.score(text, image)
+        distance = self.targets.distance(batch, text, image)
+        return Loss(self.loss(self.teacher.scores(batch), scores) + self.config.vectors * distance, scores)
 
     def describe(self, batch_size):
         """Return the loss, its teacher and its temperatures in one line."""
         c = self.config
         temperatures = f"{c.teacher_temperature:g} and {c.student_temperature:g} as {c.temperature_is}s"
-        return f"{c.loss} distillation loss from {self.teacher.directory}, temperatures {temperatures}"
+        vectors = f", {c.vectors:g} times the distance to its factorised scores" if self.targets else ""
+        return f"{c.loss} distillation loss from {self.teacher.directory}, temperatures {temperatures}{vectors}"
 
 
 def training_objective(config: Config) -> Objective:

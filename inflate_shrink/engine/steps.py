@@ -22,6 +22,7 @@ from .objectives import DistillationObjective, training_objective
 from .precision import Precision
 from .progress import Progress, Silent
 from .ranks import Ranks, check_shares, joined, started
+from .targets import FactorisedTargets
 from .teacher import Teacher
 from .trainer import RunState, fit
 
@@ -59,7 +60,14 @@ def distill(config: Config, resume: bool = False) -> None:
             progress.log(cost)
         model, linear = _initial_model(config, data, teacher.model, progress, ranks)
         share(config.distill, model, teacher.model)
-        objective = DistillationObjective(config.distill, teacher)
+        targets = None
+        if config.distill.vectors:
+            if ranks.size > 1 or config.optim.chunk:
+                raise InputError("distill.vectors: needs one process and optim.chunk=0; set it to 0, or use these")
+            targets = FactorisedTargets(teacher, data, config.model.hidden, config.run.seed, progress.log)
+            if model.pooling:
+                targets.start(model, data)
+        objective = DistillationObjective(config.distill, teacher, targets)
         _conclude(config, fit(config, data, model, objective, progress, resume, ranks), linear, progress)
 
 
@@ -106,7 +114,7 @@ def _initial_model(
         progress.log(f"linear start, as a model of its own: {describe(recalls)}")
     elif is_checkpoint(init):
         checkpoint = matching_checkpoint(init, data, "model.init", config.data.any_extractor)
-        check_sizes(config.model, checkpoint.config.model)
+        check_start(config.model, checkpoint.config.model)
         _copy_weights(model, checkpoint.load_model())
     elif init != "none":
         load_bert(model, init)
@@ -172,11 +180,21 @@ def check_sizes(model: ModelConfig, other: ModelConfig, where: str = "", name: s
             raise InputError(f"{where}model.{key} is {ours}, but {takes}; they must be equal")
 
 
+def check_start(model: ModelConfig, other: ModelConfig, where: str = "", name: str = "the model") -> None:
+    """Raise InputError if ``model`` cannot start from ``other``: of other sizes, or pooling in another way."""
+    check_sizes(model, other, where, name)
+    if other.vector not in ("slot", model.vector):
+        takes = f"{other.vector} in {name} whose weights it takes (model.init)"
+        raise InputError(f"{where}model.vector is {model.vector}, but {takes}; they must be equal")
+
+
 def check_shared(config: Config, teacher: ModelConfig, where: str = "", name: str = "the teacher") -> None:
     """Raise InputError if a student cannot take what its config says is its teacher's."""
     shares_codes = config.distill.share_codes and config.model.codes > 0
     if config.model.init == "teacher" or config.distill.share_inputs or shares_codes:
         check_sizes(config.model, teacher, where, name)
+    if config.model.init == "teacher":
+        check_start(config.model, teacher, where, name)
     if shares_codes and config.model.codes > teacher.codes:
         takes = f"{name} whose codes it takes has {teacher.codes}"
         way = "give it as many or fewer, or codes of its own with distill.share_codes=false"

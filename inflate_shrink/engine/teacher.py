@@ -109,6 +109,14 @@ class Teacher:
                 rows = self.model.score(ranks.gather_encoded(text), image)
             return ranks.gather(rows)
 
+    def texts(self, captions: np.ndarray) -> list[np.ndarray]:
+        """Return the fragments (l, D) float32 that count of some captions of the training split, from disk."""
+        return self.cache.that_count("text", captions)
+
+    def images(self, images: np.ndarray) -> list[np.ndarray]:
+        """Return the fragments (l, D) float32 that count of some images of the training split, from disk."""
+        return self.cache.that_count("image", images)
+
     def _cache_bytes(self, data: TrainingData) -> int:
         c, images = self.model.config, len(data.train.split.image_rows) + len(data.mirrored_images)
         vectors = len(data.train.ids) * c.fragments_of(data.tokenizer.length)
@@ -159,6 +167,11 @@ class _FragmentCache:
     def read(self, batch: Batch) -> tuple[Fragments, Fragments]:
         images = np.where(batch.mirrored, self._mirrored_row[batch.images], batch.images)
         return self._side("text", batch.captions), self._side("image", images[batch.own])
+
+    def that_count(self, side: str, rows: np.ndarray) -> list[np.ndarray]:
+        vectors = np.asarray(self.arrays[side][rows], np.float32)
+        mask = self.arrays.get(f"{side}_mask")
+        return list(vectors) if mask is None else [each[kept > 0] for each, kept in zip(vectors, mask[rows])]
 
     def _side(self, side: str, rows: np.ndarray) -> Fragments:
         arrays = [self.arrays[name][rows] for name in (side, f"{side}_mask") if name in self.arrays]

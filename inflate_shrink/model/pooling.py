@@ -45,7 +45,8 @@ class Pooling(nn.Layer):
         shares = weights / (weights.sum(1, keepdim=True) + 1e-12)
         learned = None if self.kind == "mean" else getattr(self, side)
         if self.kind == "attention":
-            logits = paddle.matmul(vectors, learned) + paddle.log(shares + 1e-12)
+            never = (weights <= 0).astype("float32") * _NEVER
+            logits = paddle.matmul(vectors, learned) + paddle.log(shares + 1e-12) + never
             shares = nn.functional.softmax(logits, axis=1)
         if self.kind == "generalised":
             pooled = self._by_rank(vectors, weights, shares, learned)

@@ -42,7 +42,7 @@ from ..config import (
 from ..data.store import open_store
 from ..digest import hex_digest
 from ..engine.checkpoint import is_checkpoint, open_checkpoint
-from ..engine.steps import check_shared, check_sizes
+from ..engine.steps import check_shared, check_start
 from ..errors import InputError, nearest
 from .result import finished_result
 
@@ -312,7 +312,7 @@ def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
                 f"give it model.fragments of {theirs} or less"
             )
     if key == "model.init":
-        check_sizes(config.model, source.model, f"step {name}: ", source.name)
+        check_start(config.model, source.model, f"step {name}: ", source.name)
     else:
         check_shared(config, source.model, f"step {name}: ", source.name)
 

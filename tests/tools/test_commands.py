@@ -147,8 +147,24 @@ def test_blocks_are_written_and_have_no_protocol(chain, evaluate, tmp_path, caps
     whole = json.loads((tmp_path / "I.json").read_text())
     assert {key: model[key] for key in ("t2i", "i2t", "rsum")} == {key: whole[key] for key in ("t2i", "i2t", "rsum")}
     for option in (["--protocol", "fold5"], ["--cross"]):
-        with pytest.raises(InputError, match=f"--blocks are those of a bi-encoder .*; leave out {option[0]}"):
+        with pytest.raises(InputError, match=f"--blocks is measured of a bi-encoder .*; leave out {option[0]}"):
             evaluate(["--checkpoint", f"{directory}/I", "--blocks", *option])
+
+
+def test_fitted_vectors_are_measured(chain, evaluate, tmp_path, capsys):
+    directory, _ = chain
+    evaluate(["--checkpoint", f"{directory}/I", "--fitted", "8", "--json", f"{tmp_path}/fitted.json"])
+    exact, fitted = json.loads((tmp_path / "fitted.json").read_text())["ways"]
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("15 captions of split test; fitted on 40 captions and 8 images of the training split")
+    assert said[-1].startswith("fitted, rank ") and f"{fitted['rho']:.3f}" in said[-1]
+    evaluate(["--checkpoint", f"{directory}/I", "--json", f"{tmp_path}/I.json"])
+    assert exact["rsum"] == json.loads((tmp_path / "I.json").read_text())["rsum"] and exact["rho"] == pytest.approx(1)
+    for option in (["--cross"], ["--fragments", "2"]):
+        with pytest.raises(InputError, match=f"--fitted is measured of a bi-encoder .*; leave out {option[0]}"):
+            evaluate(["--checkpoint", f"{directory}/I", "--fitted", "8", *option])
+    with pytest.raises(InputError, match="rank 0"):
+        evaluate(["--checkpoint", f"{directory}/I", "--fitted", "0"])
 
 
 def test_config_says_where_to_evaluate(chain, evaluate, tiny_data, capsys):

@@ -7,6 +7,7 @@ import pytest
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.encoder import export
 from inflate_shrink.search.encoder.export import export_encoder
+from inflate_shrink.search.encoder.files import read_meta
 
 PADDLE_3 = not paddle.__version__.startswith("2.")
 
@@ -37,6 +38,13 @@ def test_without_vocabulary(untrained, tmp_path):
     with pytest.raises(InputError, match="holds no vocab.txt"):
         export_encoder(checkpoint, tmp_path / "encoder")
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("side, vector", [("text", "generalised"), ("image", "attention")])
+def test_a_pooled_vector_is_exported(exported, side, vector):
+    """Export compares each graph with the model, on inputs of several lengths."""
+    meta = read_meta(exported(side, PADDLE_3, fragments=1, vector=vector)[1])
+    assert len(meta["difference"]) == 1 + PADDLE_3 and max(meta["difference"].values()) < 1e-5
 
 
 @pytest.mark.slow
