@@ -79,6 +79,13 @@ class JsonMapping:
             raise self._wrong(key, "true or false", value)
         return value
 
+    def fraction(self, key: str) -> float:
+        """Return a number above 0 and 1 at most; a key that is missing is 1."""
+        value = self.value.get(key, 1.0)
+        if type(value) not in (int, float) or not 0 < value <= 1:
+            raise self._wrong(key, "a number above 0 and 1 at most", value)
+        return float(value)
+
     def text(self, key: str, among: tuple[str, ...] = ()) -> str:
         """Return text that can be written as UTF-8, one of ``among`` if that is given."""
         value = self.get(key)

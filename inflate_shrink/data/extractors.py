@@ -13,6 +13,7 @@ _NETWORK = re.compile(r"(backbone|boxes of) .*?(sha256:[0-9a-f]+)")
 EXTRACTION = "extraction"
 CLUSTERINGS = "clusterings"  # its key of a list: each reduction of an image's regions since, in order
 WHOLE = "whole"  # its key of a truth: the first region of each image is the whole photo; missing where it is not
+POWER = "power"  # its key of a number: to which power the first of them raised the sizes of all numbers; missing: 1
 _PATHS = ("backbone", "detector")  # its keys that may differ between data sets of one extractor
 
 

@@ -82,7 +82,7 @@ def extract_collection(
         mirrored=mirrored,
     ) as writer:
         items = (RegionItem(name, folder.where(name), None) for name in folder.names)
-        arguments = folder, settings, reuse, mirrored
+        arguments = folder, settings, regions, reuse, mirrored
         how = dict(task="extract", workers=workers, bad=bad, kept=kept)
         fill_store(writer, items, len(folder.names), _PhotoReader, arguments, **how)
         if not len(writer):
@@ -95,10 +95,19 @@ def extract_collection(
 
 
 class _PhotoReader:
-    """Callable: an item, whose id is a photo's name, to its regions, described or taken from the data set ``reuse``."""
+    """Callable: an item, whose id is a photo's name, to its clustered regions, described here or taken from the data
+    set ``reuse``.
+    """
 
-    def __init__(self, folder: PhotoFolder, settings: ExtractorSettings, reuse: str | os.PathLike, mirrored: bool):
-        self._folder, self._extractor, self._mirrored = folder, Extractor(settings), mirrored
+    def __init__(
+        self,
+        folder: PhotoFolder,
+        settings: ExtractorSettings,
+        regions: int,
+        reuse: str | os.PathLike,
+        mirrored: bool,
+    ):
+        self._folder, self._extractor, self._regions, self._mirrored = folder, Extractor(settings), regions, mirrored
         self._known: dict[int, int] = {}  # the hash of a photo's file -> its row in the data set to reuse
         if reuse:
             self._store = open_store(reuse)
@@ -109,7 +118,7 @@ class _PhotoReader:
         file_hash = int(hex_digest([data]), 16)
         row = self._known.get(file_hash)
         if row is None:
-            found = self._extractor.describe(data, item.where, self._mirrored)
+            found = self._extractor.describe(data, item.where, self._mirrored, self._regions)
         else:
             found = self._reused(row)
         return found._replace(file=item.image_id, file_hash=file_hash)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
+from ..data.clustering import cluster_regions
 from ..data.region_files.records import Regions
 from ..errors import InputError
 from .decode import Photo, open_photo
@@ -33,8 +34,11 @@ class ExtractorSettings:
     size: int = 320  # pixels of the photo's shorter side at the backbone
     boxes: int = 100  # most boxes of a photo
     whole: bool = False  # the first region is the whole photo: the mean of the feature map
+    power: float = 1.0  # to which the sizes of the clustered numbers are raised
 
     def __post_init__(self):
+        if not 0 < self.power <= 1:
+            raise InputError(f"--power must be above 0 and 1 at most, found {self.power}")
         for name, least in (("size", 32), ("boxes", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"--{name} must be {least} or more, found {getattr(self, name)}")
@@ -47,10 +51,11 @@ def describe_extractor(settings: ExtractorSettings) -> str:
     """
     backbone = f"backbone {fingerprint(settings.backbone)} ({settings.backbone_preset}, shorter side {settings.size})"
     whole = "the whole photo and " if settings.whole else ""
+    power = f", to the power {settings.power}" if settings.power < 1 else ""
     if not settings.detector:
-        return f"{whole}cells of {backbone}"
+        return f"{whole}cells of {backbone}{power}"
     detector = f"{fingerprint(settings.detector)} ({settings.detector_preset})"
-    return f"{whole}{settings.boxes} boxes of {detector}, RoIAlign on {backbone}"
+    return f"{whole}{settings.boxes} boxes of {detector}, RoIAlign on {backbone}{power}"
 
 
 class Extractor:
@@ -69,8 +74,9 @@ class Extractor:
         self(Photo(Image.new("RGB", (64, 64), "grey"), 64, 64))
         return describe_extractor(self.settings)
 
-    def describe(self, data: bytes, where: str, mirrored: bool = False) -> Regions:
-        """Return the regions of a photo's file, and with ``mirrored`` those of the photo mirrored left to right too.
+    def describe(self, data: bytes, where: str, mirrored: bool = False, clusters: int | None = None) -> Regions:
+        """Return the regions of a photo's file, and with ``mirrored`` those of the photo mirrored left to right too;
+        with a number of ``clusters`` as :meth:`cluster` has them.
 
         Raises InputError that begins with ``where`` if it is no photo or cannot be described.
         """
@@ -79,9 +85,25 @@ class Extractor:
             found = self(photo)
             if mirrored:
                 found = found._replace(mirrored=self(photo._replace(image=ImageOps.mirror(photo.image))).features)
-            return found
+            return found if clusters is None else self.cluster(found, clusters)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
+
+    def cluster(self, found: Regions, clusters: int) -> Regions:
+        """Return regions clustered to so many at most, the whole photo beside the clusters, then each number x as
+        sign(x) |x|^power: power normalisation (Perronnin et al. 2010), so that few large numbers do not outweigh all.
+
+        Raises InputError if a number is NaN or infinite.
+        """
+        kept = int(self.settings.whole)
+        features, boxes = cluster_regions(found.features, found.boxes, clusters, kept)
+        mirrored = found.mirrored
+        if mirrored is not None:
+            mirrored = self._to_power(cluster_regions(mirrored, np.zeros((len(mirrored), 4)), clusters, kept)[0])
+        return found._replace(features=self._to_power(features), boxes=boxes, mirrored=mirrored)
+
+    def _to_power(self, numbers: np.ndarray) -> np.ndarray:
+        return np.copysign(np.abs(numbers) ** np.float32(self.settings.power), numbers)
 
     def __call__(self, photo: Photo) -> Regions:
         """Return features (n, C) and boxes in the photo's pixels: those of the whole photo, if it is asked for, before

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.clustering import MOST_REGIONS, cluster_regions
-from ..data.extractors import CLUSTERINGS, WHOLE, clustering_record, same_extractor
+from ..data.extractors import CLUSTERINGS, POWER, WHOLE, clustering_record, same_extractor
 from ..errors import InputError
 from ..json_values import JsonMapping
 from .extractor import Extractor, ExtractorSettings, describe_extractor
@@ -21,12 +21,13 @@ from .presets import BACKBONES, DETECTORS
 
 _MOST_SIZE = 1 << 12  # pixels of the shorter side: a record is a file that anyone may have made
 _NETWORKS = ("backbone", "detector")
+_YOUNGER = {WHOLE: False, POWER: 1.0}  # options with what a record means that lacks them, as older ones do
 
 
 def extraction_record(settings: ExtractorSettings, regions: int, dtype: str) -> dict:
     """Return JSON values: the networks' paths, the options, and how an image's regions were reduced and rounded."""
     paths = {name: os.path.abspath(path) if path else "" for name in _NETWORKS for path in [getattr(settings, name)]}
-    options = {key: value for key, value in asdict(settings).items() if value is not False}  # as before there were such
+    options = {key: value for key, value in asdict(settings).items() if (key, value) not in _YOUNGER.items()}
     return {**options, **paths, CLUSTERINGS: [clustering_record(regions, dtype)]}
 
 
@@ -55,11 +56,14 @@ class PhotoDescriber:
             size=record.whole("size", 32, _MOST_SIZE),
             boxes=record.whole("boxes", 1, MOST_REGIONS),
             whole=record.flag(WHOLE),
+            power=record.fraction(POWER),
         )
         self._clusterings = [
             (part.whole("regions", 1 + settings.whole), part.text("dtype", ("float16", "float32")))
             for part in record.mappings(CLUSTERINGS)
         ]
+        if not self._clusterings:
+            raise record.damaged(CLUSTERINGS, "expected one or more, found none")
         if detector and not settings.detector:
             raise InputError(f"{where}: its photos were described without a detector; leave out --detector")
         for name in _NETWORKS:
@@ -88,10 +92,12 @@ class PhotoDescriber:
         Raises:
             InputError: it is no photo, is damaged or cannot be described.
         """
-        found = self._extractor.describe(data, where)
+        found = self._extractor.describe(data, where, clusters=self._clusterings[0][0])
         features, boxes = found.features, found.boxes
         for regions, dtype in self._clusterings:
-            features, boxes = cluster_regions(features, boxes, regions, int(self._extractor.settings.whole))
+            features, boxes = cluster_regions(
+                features, boxes, regions, int(self._extractor.settings.whole)
+            )  # the first is done
             with np.errstate(over="ignore"):
                 features = features.astype(dtype).astype(np.float32)
         if not np.isfinite(features).all():

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from inflate_shrink.data.extractors import same_extractor
+from inflate_shrink.data.region_files.records import Regions
 from inflate_shrink.errors import InputError
 from inflate_shrink.extract.decode import Photo
 from inflate_shrink.extract.extractor import Extractor, ExtractorSettings
@@ -91,6 +92,20 @@ def test_check_names_networks_and_presets(backbone, detector):
     assert both.startswith("100 boxes of boxes.onnx sha256:") and "RoIAlign on backbone mean.onnx" in both
     whole = Extractor(ExtractorSettings(str(backbone), "unit", whole=True)).check()
     assert whole == f"the whole photo and {grid}" and not same_extractor(whole, grid)
+    power = Extractor(ExtractorSettings(str(backbone), "unit", power=0.5)).check()
+    assert power == f"{grid}, to the power 0.5" and not same_extractor(power, grid)
+
+
+def test_power_after_clustering(backbone):
+    # the last two become one cluster, whose mean is (-16, 5)
+    numbers, boxes = np.array([[0, 0], [-18, 4], [-14, 6]], np.float32), np.zeros((3, 4), np.float32)
+    regions = Regions(numbers, boxes, 1, 1, mirrored=-numbers)
+    found = Extractor(ExtractorSettings(str(backbone), "unit", power=0.5)).cluster(regions, 2)
+    np.testing.assert_allclose(found.features, [[-4, np.sqrt(5)], [0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(found.mirrored, [[4, -np.sqrt(5)], [0, 0]], rtol=1e-6)
+    assert found.features.dtype == found.mirrored.dtype == np.float32
+    as_before = Extractor(ExtractorSettings(str(backbone), "unit", whole=True)).cluster(regions, 2)
+    assert as_before.features.tolist() == [[0, 0], [-16, 5]]  # the first region is the whole photo
 
 
 def test_networks_that_do_not_fit(backbone, detector):
@@ -100,3 +115,6 @@ def test_networks_that_do_not_fit(backbone, detector):
         Extractor(ExtractorSettings(str(backbone), "unit", str(backbone), "yolox")).check()
     with pytest.raises(InputError, match="--size must be 32 or more, found 7"):
         ExtractorSettings(str(backbone), size=7)
+    for power in (0.0, 1.5, float("nan")):
+        with pytest.raises(InputError, match=f"--power must be above 0 and 1 at most, found {power}"):
+            ExtractorSettings(str(backbone), power=power)

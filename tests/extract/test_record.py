@@ -42,11 +42,13 @@ def data(photos, backbone, detector, tmp_path_factory):
         "cells": (ExtractorSettings(str(backbone), "unit", size=128), 5),
         "boxes": (ExtractorSettings(str(backbone), "unit", str(detector), "boxes", 96, 50), 32),
         "whole": (ExtractorSettings(str(backbone), "unit", size=128, whole=True), 6),
+        "power": (ExtractorSettings(str(backbone), "unit", size=128, whole=True, power=0.5), 6),
     }
     for name, (settings, regions) in kinds.items():
         extract_collection(PhotoFolder(photos), place / name, settings, regions=regions, bad=bad)
     captions = [Caption(f"{number}.png", "a photo", "train", "here") for number in range(4)]
-    for name, source in (("captioned", "cells"), ("captioned whole", "whole")):
+    captioned = {f"captioned {name}": name for name in ("cells", "whole", "power")}
+    for name, source in captioned.items():
         prepare(
             place / name,
             captions,
@@ -56,7 +58,7 @@ def data(photos, backbone, detector, tmp_path_factory):
             dtype="float32",
             bad=bad,
         )
-    return {name: open_store(place / name) for name in (*kinds, "captioned", "captioned whole")}
+    return {name: open_store(place / name) for name in (*kinds, *captioned)}
 
 
 def describer(store, record=None, **networks):
@@ -69,7 +71,16 @@ def describer(store, record=None, **networks):
 
 
 @pytest.mark.parametrize(
-    "name, count", [("cells", 5), ("boxes", 2), ("captioned", 3), ("whole", 6), ("captioned whole", 3)]
+    "name, count",
+    [
+        ("cells", 5),
+        ("boxes", 2),
+        ("whole", 6),
+        ("power", 6),
+        ("captioned cells", 3),
+        ("captioned whole", 3),
+        ("captioned power", 3),
+    ],
 )
 def test_as_the_data_set_has_it(data, photos, name, count):
     store, describe = data[name], describer(data[name])
@@ -85,7 +96,7 @@ def test_as_the_data_set_has_it(data, photos, name, count):
 def test_the_whole_photo_stays_the_first_region(data, backbone):
     cells = Extractor(ExtractorSettings(str(backbone), "unit", size=128))
     for name, store in data.items():
-        assert store.whole_first == ("whole" in name)
+        assert store.whole_first == ("whole" in name or "power" in name)
     for name in ("whole", "captioned whole"):
         store = data[name]
         for row, file in enumerate(store.image_files):
@@ -94,6 +105,18 @@ def test_the_whole_photo_stays_the_first_region(data, backbone):
             np.testing.assert_allclose(store.regions[row, 0], mean, atol=5e-4)
             assert store.boxes[row, 0].tolist() == [0, 0, width, height]
             assert np.abs(store.regions[row, 1:] - mean).max() > 2e-3
+
+
+def test_numbers_are_raised_to_the_power_once(data, photos, tmp_path):
+    whole, power = data["whole"], data["power"]
+    np.testing.assert_allclose(power.regions, np.sqrt(whole.regions), rtol=2e-3)  # all above 0, in float16
+    settings = ExtractorSettings(power.meta["extraction"]["backbone"], "unit", size=128, whole=True, power=0.5)
+    again = tmp_path / "again"
+    how = dict(regions=6, bad=BadRecords(skip=False))
+    assert extract_collection(PhotoFolder(photos), again, settings, reuse=power.directory, **how).reused == 4
+    np.testing.assert_array_equal(open_store(again).regions, power.regions)
+    with pytest.raises(InputError, match="its extractor is 'the whole photo.*nothing of it can be reused"):
+        extract_collection(PhotoFolder(photos), tmp_path / "other", settings, reuse=whole.directory, **how)
 
 
 @pytest.mark.parametrize("regions, kept", [(1, "whole"), (0, "cells")])
@@ -159,6 +182,9 @@ def test_other_networks(data, network, detector):
         ("size", 1 << 30, "size: expected a whole number from 32 to 4096"),
         ("boxes", 0, "boxes: expected a whole number from 1 to 2048"),
         ("backbone", None, "backbone: expected a text"),
+        ("power", 0, "power: expected a number above 0 and 1 at most, found 0"),
+        ("power", True, "power: expected a number above 0 and 1 at most, found True"),
+        ("clusterings", [], "clusterings: expected one or more, found none"),
         ("whole", 1, "whole: expected true or false, found 1"),
         ("detector_preset", "mine", "detector_preset: expected 'yolox' or"),
         (
