@@ -17,7 +17,8 @@ using namespace inflate_shrink;
 
 namespace {
 
-constexpr int64_t PART_BYTES = 256 << 10;  // of rows: half a core's cache, so that they are still there for the next query
+constexpr int64_t PART_BYTES = 256 << 10;          // of rows: half a core's cache, so that they are still there for the next query
+constexpr int64_t ONE_QUERY_PART_BYTES = 2 << 20;  // the first item of a part is the only one that is not fetched in time
 
 const std::vector<const Path*>& paths() {
   static const auto* const found = new std::vector<const Path*>(supported_paths());  // never destroyed: a thread may outlive main
@@ -130,7 +131,8 @@ int is_scores(int path, int precision, int reduce, const float* queries, const f
     if (items) require_stored(offsets, items, 0, count, stored);
     if (!items && reduce == EACH && count > stored) throw std::out_of_range("items");
     for (int64_t i = 0; items && i < count; i++) scored += offsets[items[i] + 1] - offsets[items[i]];
-    const int64_t part = std::max<int64_t>(1, std::min(PART_BYTES * count / std::max<int64_t>(1, scored * row_bytes), count / (4 * threads)));
+    const int64_t bytes = n_queries > 1 ? PART_BYTES : ONE_QUERY_PART_BYTES;
+    const int64_t part = std::max<int64_t>(1, std::min(bytes * count / std::max<int64_t>(1, scored * row_bytes), count / (4 * threads)));
     in_parallel(threads, count, part, [&](int64_t begin, int64_t end) {
       if (!items && reduce != EACH) require_stored(offsets, nullptr, begin, end, stored);
       operations.score(view, all, static_cast<Reduce>(reduce), begin, end, out, count);
