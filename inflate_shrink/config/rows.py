@@ -26,7 +26,12 @@ _SHAPES = {
     "F": _F,  # the fast model: one vector a side (Eq. 3)
     "B": _B,  # the base model: 32 x 32 interactions (Eq. 5)
     "I": {"model.codes": 32, "model.fragments": "all", **_SLOTS},  # the inflated model (Sec. 4.1)
-    "C": {"model.scoring": "cross", **_EQUAL, "run.val_images": 100, **_SLOTS},  # the cross-BERT, slow to validate (Table 8)
+    "C": {
+        "model.scoring": "cross",
+        **_EQUAL,
+        "run.val_images": 100,
+        **_SLOTS,
+    },  # the cross-BERT, slow to validate (Table 8)
 }
 _NEIGHBOURS = {
     "VSE++": {**_F, "loss.ranking": "hardest"},  # Faghri et al. 2018

@@ -146,8 +146,9 @@ def share(config: DistillConfig, model: DualEncoder, teacher: DualEncoder) -> No
     for part in parts:
         layer, given = getattr(model, part), getattr(teacher, part).state_dict()
         for name, parameter in layer.named_parameters():
-            parameter.set_value(given[name][: len(parameter)])
-            parameter.stop_gradient = True
+            if name in given:  # not the weights of codes, where the teacher's have none
+                parameter.set_value(given[name][: len(parameter)])
+                parameter.stop_gradient = True
 
 
 def matching_checkpoint(path: str, data: TrainingData, key: str, any_extractor: bool = False) -> Checkpoint:
@@ -199,8 +200,7 @@ def check_shared(config: Config, teacher: ModelConfig, where: str = "", name: st
         takes = f"{name} whose codes it takes has {teacher.codes}"
         way = "give it as many or fewer, or codes of its own with distill.share_codes=false"
         raise InputError(f"{where}model.codes is {config.model.codes}, but {takes}; {way}")
-    for key in ("code_input", "text_weights"):
-        ours, theirs = getattr(config.model, key), getattr(teacher, key)
-        if shares_codes and ours != theirs:
-            takes = f"{theirs} in {name} whose codes it takes"
-            raise InputError(f"{where}model.{key} is {ours}, but {takes}; set distill.share_codes=false")
+    if shares_codes and config.model.code_input != teacher.code_input:
+        takes = f"{teacher.code_input} in {name} whose codes it takes"
+        way = "they must be equal, or distill.share_codes=false"
+        raise InputError(f"{where}model.code_input is {config.model.code_input}, but {takes}; {way}")

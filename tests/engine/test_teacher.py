@@ -251,16 +251,25 @@ def weights(run):
     return {name: value.numpy() for name, value in open_checkpoint(run).load_model().state_dict().items()}
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_shared_codes_are_the_teachers_first_and_stay(tiny_config, trained, tmp_path, shared):
-    overrides = f"distill.share_codes={str(shared).lower()}", "model.codes=2", "optim.epochs=1"
+@pytest.mark.parametrize("shared, more", [(True, ()), (False, ()), (True, (*MASKED[-1:], "model.text_weights=length"))])
+def test_shared_codes_are_the_teachers_first_and_stay(tiny_config, trained, tmp_path, shared, more):
+    overrides = f"distill.share_codes={str(shared).lower()}", "model.codes=2", "optim.epochs=1", *more
     distill(tiny_config(*overrides, f"distill.teacher={trained(*COUNTED)}", f"run.dir={tmp_path / 'run'}"))
     student, teacher = weights(tmp_path / "run"), weights(trained(*COUNTED))
     for name in ("codes.text", "codes.image"):
         assert student[name].shape == (2, 16) and np.array_equal(student[name], teacher[name][:2]) == shared
 
 
-def test_more_codes_than_the_teacher_has_are_refused(tiny_config, trained, tmp_path):
+def test_codes_that_are_not_the_teachers_are_refused(tiny_config, trained, tmp_path):
+    message = "model.code_input is pooled, but constant in the teacher whose codes it takes; .* distill.share_codes=false"
+    refused(
+        tiny_config,
+        tmp_path,
+        message,
+        "model.codes=2",
+        "model.code_input=pooled",
+        f"distill.teacher={trained(*COUNTED)}",
+    )
     message = "model.codes is 4, but the teacher whose codes it takes has 3; .* with distill.share_codes=false"
     refused(tiny_config, tmp_path, message, "model.codes=4", f"distill.teacher={trained(*COUNTED)}")
 
