@@ -13,35 +13,30 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import Callable
 
 from ..errors import InputError, in_one_line
 from ..terminal import printable
 
 _GRACE = {"failed": 1.0, "stopped": 15.0}  # seconds in which a process may end by itself, for the same reason
-_PATIENCE = 120.0  # seconds in which all must have connected, once they have met
+_PATIENCE = 120.0  # seconds in which all processes must come
 _BLAME = 10.0  # seconds in which it must be known who died, once a collective fails
 
 
 class Companions:
     """The connections of one process to the others: of the first to each, of each to the first."""
 
-    def __init__(self, rank: int, size: int, host: str, largest: Callable[[int], int]):
-        """Connect all processes.
+    def __init__(self, rank: int, size: int, host: str, port: int):
+        """Connect all processes, through a port of the first one that is free again when this returns.
 
-        Args:
-            host: where the first one can be reached. largest: return the largest number that a process gave it.
+        Raises InputError if they are not there within two minutes. (Paddle would wait longer, and deaf to signals.)
         """
         self.rank, self._leaving, self._arrived = rank, False, queue.Queue()
-        if rank:
-            self._others = {0: socket.create_connection((host, largest(0)), timeout=_PATIENCE)}
-            self._send(0, str(rank))
-        else:
-            with socket.create_server(("", 0)) as server:
-                server.settimeout(_PATIENCE)
-                largest(server.getsockname()[1])
-                connections = [server.accept()[0] for _ in range(size - 1)]
-            self._others = {int(_line(connection)): connection for connection in connections}
+        try:
+            self._others = {0: _connect(host, port, rank)} if rank else _accept(port, size)
+        except (OSError, ValueError) as error:
+            where = f"rank {rank} of {size} does not find the others at {host}:{port} within {_PATIENCE:g} seconds"
+            way = "see that all processes run and that no firewall is between them"
+            raise InputError(f"{where} ({in_one_line(error)}); {way}") from None
         for other, connection in self._others.items():
             connection.settimeout(None)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # tells of a machine that went
@@ -100,6 +95,31 @@ class Companions:
         if not self.rank:
             print(printable(f"error: {message}"), file=sys.stderr, flush=True)
         os._exit(2)  # the main thread may wait for ever, outside of Python
+
+
+def _accept(port: int, size: int) -> dict[int, socket.socket]:
+    """Return the connections of the other processes to this first one, by their ranks."""
+    until = time.monotonic() + _PATIENCE
+    with socket.create_server(("", port)) as server:
+        connections = []
+        while len(connections) < size - 1:
+            server.settimeout(max(0.01, until - time.monotonic()))
+            connections.append(server.accept()[0])
+    return {int(_line(connection)): connection for connection in connections}
+
+
+def _connect(host: str, port: int, rank: int) -> socket.socket:
+    """Return this process's connection to the first one, as soon as that listens."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection = socket.create_connection((host, port), timeout=_PATIENCE)
+            connection.sendall(f"{rank}\n".encode())
+            return connection
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def _line(connection: socket.socket) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import time
 from contextlib import contextmanager
 from typing import Callable, Iterable, Iterator, TypeVar
 
@@ -19,7 +20,7 @@ import paddle.distributed as dist
 from paddle.autograd import PyLayer
 
 from ..config import OptimConfig
-from ..errors import InputError, in_one_line
+from ..errors import InputError
 from .companions import Companions
 
 Encoded = TypeVar("Encoded", bound=tuple)
@@ -191,13 +192,9 @@ def _join(rank: int, size: int) -> Companions:
         raise InputError(f"{size} processes were started, but {missing}: use python -m paddle.distributed.launch")
     if not paddle.is_compiled_with_cuda():
         os.environ.setdefault("PADDLE_DISTRI_BACKEND", "gloo")
-    os.environ.setdefault("FLAGS_stop_check_timeout", "120")  # seconds in which all must come
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # Paddle prints the flags that differ from its own
-            dist.init_parallel_env()
-        return Companions(rank, size, host, _largest)
-    except Exception as error:
-        way = "see that all processes run and that no firewall is between them"
-        raise InputError(
-            f"rank {rank} of {size} cannot join the others at {place}: {in_one_line(error)}; {way}"
-        ) from None
+    companions = Companions(rank, size, host, int(port))
+    if rank:
+        time.sleep(0.5)  # Paddle asks again after three seconds only, if it finds nobody
+    with contextlib.redirect_stderr(io.StringIO()):  # Paddle prints the flags that differ from its own
+        dist.init_parallel_env()
+    return companions

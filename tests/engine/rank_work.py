@@ -66,10 +66,10 @@ def free_port():
         return found.getsockname()[1]
 
 
-def work(rank, port, yaml, cases, directory):
+def work(rank, ports, yaml, cases, directory):
     """Do, as one of two processes: the gradients of all cases, a training, and dying in the middle of another one."""
     sys.stdout = sys.stderr = open(f"{directory}/out-{rank}", "w", buffering=1)
-    os.environ.update(environment(rank, port))
+    os.environ.update(environment(rank, ports[0]))
     with joined() as ranks:
         for name, (overrides, step) in cases.items():
             config = load_config(yaml, overrides)
@@ -77,6 +77,7 @@ def work(rank, port, yaml, cases, directory):
             if ranks.writes:
                 np.savez(f"{directory}/{name}.npz", **found)
     run = f"run.dir={directory}/run"
+    os.environ["PADDLE_MASTER"] = f"127.0.0.1:{ports[1]}"  # Paddle keeps the first port
     steps.train(load_config(yaml, ["model.dropout=0", "optim.epochs=1", run]))
     paddle.seed(9)
     fit = steps.fit
@@ -87,4 +88,5 @@ def work(rank, port, yaml, cases, directory):
         return fit(*arguments)
 
     steps.fit = dying
+    os.environ["PADDLE_MASTER"] = f"127.0.0.1:{ports[2]}"
     steps.train(load_config(yaml, [f"run.dir={directory}/died"]))

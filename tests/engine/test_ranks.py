@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import rank_work
 
-from inflate_shrink.engine import trainer
+from inflate_shrink.engine import companions, trainer
 from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.engine.ranks import ALONE, Ranks, joined, started
 from inflate_shrink.engine.steps import train
@@ -38,13 +38,11 @@ def two(tiny_yaml, trained, tmp_path_factory):
         "from-cross": (SAME + [f"distill.teacher={cross}"], 0),
     }
     start_server()
-    port = rank_work.free_port()
-    arguments = port, tiny_yaml, cases, directory
+    arguments = [rank_work.free_port() for _ in range(3)], tiny_yaml, cases, directory
     processes = [FORKS.Process(target=rank_work.work, args=(rank, *arguments)) for rank in range(2)]
     start = time.monotonic()
     for process in processes:
         process.start()
-        time.sleep(1)  # the second one asks again after three seconds only, if it finds nobody
     for process in processes:
         process.join(120)
         process.kill()
@@ -137,6 +135,19 @@ def test_launch_that_names_no_place_to_meet(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
     with pytest.raises(InputError, match="names a host and port: use python -m paddle.distributed.launch"), joined():
+        pass
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_finds_no_other_says_so(monkeypatch, rank):
+    port = rank_work.free_port()
+    monkeypatch.setattr(companions, "_PATIENCE", 0.2)
+    for name, value in rank_work.environment(rank, port).items():
+        monkeypatch.setenv(name, value)
+    message = (
+        f"rank {rank} of 2 does not find the others at 127.0.0.1:{port} within 0.2 seconds .*: see that|no firewall"
+    )
+    with pytest.raises(InputError, match=message), joined():
         pass
 
 
