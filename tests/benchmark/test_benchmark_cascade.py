@@ -77,7 +77,7 @@ def test_measure(trained, tiny_data, tmp_path, padding):
     assert list(result["stages"]) == ["centroids", *["vector"] * (padding == "counted"), *fitted]
     for stage in fitted:
         assert result["budgets"][stage][-1]["agreement"] > 0.8 and result["bytes"][stage] > 0
-        assert result["split"][stage]["scored"] >= 10 and result["build"][stage]["correlation"] > 0.5
+        assert result["times"][stage]["scored"] >= 10 and result["build"][stage]["correlation"] > 0.5
     exact = result["exact"]
     for stage, (few, all_images) in result["stages"].items():
         assert (few["candidates"], all_images["candidates"], all_images["agreement"]) == (10, 50, 1)

@@ -67,8 +67,9 @@ def measure_cascade(
     Returns:
         JSON values: the setting; ``exact``, of the index with centroids; ``stages``, for "centroids", "vector", and
         "fitted" in 8 and 4 bits, a row for each number of candidates; ``budgets``, for the latter a row for each recall
-        that was measured; ``split``, of the time of one of their queries; ``bytes``, an image; ``recall``, R@1 and R@10 of exact search of each stage's index, whose int8
-        rows are centred on another sample; ``precision``, how int8 agrees with fp32.
+        that was measured; ``times``, of the parts of one of their queries; ``bytes``, an image; ``recall``, R@1 and
+        R@10 of exact search of each stage's index, whose int8 rows are centred on another sample; ``precision``, how
+        int8 agrees with fp32.
     """
     if amount.queries < 1 or amount.images < 0 or min(amount.candidates) < 1:
         raise InputError("queries and candidates must be 1 or more, and images 0 or more")
@@ -132,7 +133,6 @@ def measure_encoded(
             searcher = Searcher(directory / stage, amount.threads)
             queries = [searcher.encode(caption) for caption in captions]
             timed, exact = _run(searcher, queries, relevant, "exact")
-            say(f"exact beside it: {timed['ms']:.2f} ms")
             result["recall"][stage] = {key: timed[key] for key in ("r1", "r10")}
             if "exact" not in result:
                 result["exact"] = timed
@@ -152,7 +152,7 @@ def measure_encoded(
                 )
             say(f"first stage by {stage}:")
             result["stages"][stage] = [
-                _row(searcher, queries, relevant, exact, timed["ms"], candidates, say)
+                _row(searcher, queries, relevant, exact, result["exact"]["ms"], candidates, say)
                 for candidates in amount.candidates
             ]
             files = [file.size for segment in searcher.index.manifest.segments for file in segment.files.values()]
@@ -161,11 +161,11 @@ def measure_encoded(
                 budgets = read_budgets(searcher.index)
                 result.setdefault("build", {})[stage] = {"seconds": seconds, "correlation": budgets.correlation}
                 result.setdefault("budgets", {})[stage] = [
-                    _row(searcher, queries, relevant, exact, timed["ms"], None, say, row)
+                    _row(searcher, queries, relevant, exact, result["exact"]["ms"], None, say, row)
                     for row in budgets.rows
                     if row.k == K
                 ]
-                result.setdefault("split", {})[stage] = _split(searcher, captions, queries)
+                result.setdefault("times", {})[stage] = _split(searcher, captions, queries)
     return result
 
 
@@ -287,10 +287,11 @@ def _row(
     recall = budget.recall if budget else None
     row, found = _run(searcher, queries, relevant, "cascade", candidates, recall)
     row = {"candidates": candidates, **row, "speedup": exact_ms / row["ms"], "agreement": overlap(exact, found)}
-    asked = f"{candidates:5d} candidates"
     if budget:
         row = {**row, "recall": recall, "candidates": budget.first, "scored": budget.scored}
         asked = f"recall {recall:g}: {budget.scored:.0f} scored"
+    else:
+        asked = f"{candidates:5d} candidates"
     say(
         f"  {asked}: "
         + "{ms:7.3f} ms, {speedup:5.1f} times faster, {agreement:.4f} of the exact ten, R@1 {r1:.1f}".format(**row)

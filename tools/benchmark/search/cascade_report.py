@@ -84,7 +84,7 @@ def cascade_markdown(result: dict, command: str) -> str:
 
 def _fitted_markdown(result: dict, stage: str) -> list[str]:
     """Write what a fitted stage costs, the budgets that it chooses, and where the time of a query goes."""
-    built, split = result["build"][stage], result["split"][stage]
+    built, split = result["build"][stage], result["times"][stage]
     header = ("asked for", "candidates", "scored exactly", "ms", "times faster", "of the exact ten", "R@1", "R@10")
     cells = [
         (
