@@ -28,7 +28,7 @@ OTHER_PADDLE = $(if $(filter gpu,$(DEVICE)),paddlepaddle,paddlepaddle-gpu)
 
 DEMO_NOTE = Written by `make reproduce-demo`: drawn scenes (docs/data.md), small models, one epoch a step, whole configs with `--show`. \
 	F, B and what is trained like them start from the captions by linear algebra, inflated models and C from B, students from their teacher; \
-	so an inflated model has had one epoch more than B, and C three in all. One epoch is too little for the hardest negative of VSE++ and for the joint model.
+	so an inflated model has had one epoch more than B, and C three in all. One epoch is too little for the hardest negative of VSE++, for the joint model and for a student of C, which stay near chance.
 
 .PHONY: help env demo test test-fast lint reproduce-demo clean
 

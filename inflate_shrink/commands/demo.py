@@ -21,7 +21,7 @@ def main(argv):
     """Run tools/demo.py with the arguments ``argv``."""
     tool_parser(__doc__).parse_args(argv)
     start = time.time()
-    from ..pipeline.demo import format_table, make_demo_data, write_results
+    from ..pipeline.demo import format_table, linear_model, make_demo_data, write_results
     from ..pipeline.plan import plan, read_pipeline
     from ..pipeline.result import finished_result
     from ..pipeline.run import default_lanes, run_steps
@@ -34,7 +34,7 @@ def main(argv):
     results = [found[name] for name in pipeline.steps]
     write_results(RESULTS, results)
     say(
-        f"{format_table(results)}\n{time.time() - start:.0f} s; "
+        f"{format_table(results, linear_model(steps[0].config))}\n{time.time() - start:.0f} s; "
         f"the runs are {RESULTS.parent}/*, their results {RESULTS}"
     )
 

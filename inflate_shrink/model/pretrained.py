@@ -7,6 +7,7 @@ paddlenlp's layout or in Hugging Face's. No library loads it: the files are read
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Mapping
 
@@ -67,7 +68,10 @@ def load_bert(model: DualEncoder, source: str) -> None:
     elif source == DOWNLOADED:
         config, file = _download()
     else:
-        raise InputError(f"model.init: no such directory: {source}; give {DOWNLOADED} or one with a BERT's weights")
+        row = re.fullmatch(r"runs/([^/]+)/([^/]+)", source)
+        way = f"give {DOWNLOADED} or one with a BERT's weights"
+        way = f"train it first: python tools/train.py -c configs/{row[1]}.yaml:{row[2]}" if row else way
+        raise InputError(f"model.init: no such directory: {source}; {way}")
     _check_sizes(model, config, source)
     weights = _read_weights(file)
     for name, value in _ours(model, weights, file).items():

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 
 from ..atomic import write_json
+from ..config import Config
+from ..data.tokenized import open_training_data, tokenize_split
+from ..engine.evaluate import as_json
 from ..errors import InputError
 from ..formatting import HEADINGS, recalls_text, slashes, text_table
+from ..model.linear_start import LinearModel
 from ..published import published_table
-from .result import METRICS, SIDES
+from .result import METRICS, SIDES, finished_result
 
 
 def make_demo_data() -> None:
@@ -35,21 +39,43 @@ def write_results(path: str | Path, results: list[dict]) -> None:
     write_json(path, models)
 
 
-def format_table(results: list[dict]) -> str:
-    """Write the contents of several result.json as text, each row beside the paper's Table 2 for the same model."""
+def linear_model(config: Config) -> dict:
+    """Return the recalls of the linear model that the trained ones start from, on the test split, as JSON values."""
+    data = open_training_data(config.data, config.optim.batch_size)
+    test = tokenize_split(data.store, config.data.test_split, data.tokenizer)
+    found = LinearModel(data, config.model.hidden).recalls(data.store, test)
+    return as_json(found, "full", len(test.split.image_rows), len(test.ids))
+
+
+def format_table(results: list[dict], linear: dict) -> str:
+    """Write the contents of several result.json as text, each row beside the paper's Table 2 for the same model.
+
+    ``linear``: the recalls of :func:`linear_model`, for the first row.
+    """
     paper = published_table("table2")
-    rows = [("model", "codes", "fragments", "interactions", *HEADINGS, "encode", "score", *HEADINGS)]
+    rows = [
+        ("model", "codes", "interactions", "updates", *HEADINGS, "encode", "score", *HEADINGS),
+        ("linear", "", "", 0, *recalls_text(linear), "", "", "", ""),
+    ]
     for row in results:
         measured, latency = recalls_text(row["evaluations"]["full"]), row["latency"]
         theirs = [slashes(paper[row["name"]]["flickr30k"][side]) for side in SIDES]
         milliseconds = f"{latency['encode_ms']:.2f}", f"{latency['score_ms']:.3f}"
-        interactions = f"{row['fragments']} x {row['fragments']}"
-        rows.append((row["name"], row["codes"], row["fragments"], interactions, *measured, *milliseconds, *theirs))
+        shape = row["codes"], f"{row['fragments']} x {row['fragments']}", _updates(row)
+        rows.append((row["name"], *shape, *measured, *milliseconds, *theirs))
     tested = results[0]["evaluations"]["full"]
     return "\n".join([
-        f"{'':36}{'demo data, measured here':^33}  {'ms per query':^14}  {'paper, Flickr30K':^33}",
-        text_table("{:<7}{:>5} {:>9} {:>12}  {:>15} {:>17}  {:>6} {:>7}  {:>15} {:>17}", rows),
+        f"{'':35}{'demo data, measured here':^33}  {'ms per query':^14}  {'paper, Flickr30K':^33}",
+        text_table("{:<7}{:>5} {:>12} {:>8}  {:>15} {:>17}  {:>6} {:>7}  {:>15} {:>17}", rows),
         f"{tested['images']} test images, {tested['captions']} captions; "
-        "a query is one caption, scored against all images. The paper's",
-        "models saw other, real data: compare what changes from row to row, not the numbers.",
+        "a query is one caption, scored against all images. Updates are those",
+        "of a model's weights, with those of what it started from: rows of one kind compare where they have had as many.",
+        "The paper's models saw other, real data: compare what changes from row to row, not the numbers.",
     ])  # fmt: skip
+
+
+def _updates(result: dict) -> int:
+    """Return the updates that a model's weights have had, with those of what it started from."""
+    init, teacher = result["config"]["model"]["init"], result["config"]["distill"]["teacher"]
+    start = finished_result(Path(teacher if init == "teacher" else init))
+    return result["training"]["steps"] + (_updates(start) if start else 0)

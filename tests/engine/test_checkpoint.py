@@ -186,14 +186,6 @@ def test_old_checkpoint(run, model):
     )
 
 
-def test_keys_younger_than_a_checkpoint_are_as_before_and_not_the_recipes(run):
-    config = run / "last" / "config.yaml"
-    (run / "last" / "files.json").unlink()
-    config.write_text("".join(line for line in config.read_text().splitlines(True) if "share_codes" not in line))
-    opened = open_checkpoint(run).config
-    assert opened.recipe == "released" and opened.distill.share_inputs and not opened.distill.share_codes
-
-
 def test_fingerprint_changes_with_the_weights_alone(run, model, tiny_config, tmp_path):
     write_checkpoint(tmp_path / "again", model, tiny_config(), None, {"step": 7})
     assert open_checkpoint(tmp_path / "again").fingerprint() == open_checkpoint(run).fingerprint()

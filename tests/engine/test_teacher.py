@@ -260,8 +260,18 @@ def test_shared_codes_are_the_teachers_first_and_stay(tiny_config, trained, tmp_
         assert student[name].shape == (2, 16) and np.array_equal(student[name], teacher[name][:2]) == shared
 
 
+def test_keys_younger_than_a_checkpoint_are_as_before_and_not_the_recipes(trained, tmp_path):
+    old = shutil.copytree(open_checkpoint(trained(*COUNTED)).directory, tmp_path / "old")
+    (old / "files.json").unlink()
+    config = (old / "config.yaml").read_text()
+    (old / "config.yaml").write_text(config.replace("  share_codes: true\n", ""))
+    assert not open_checkpoint(old).config.distill.share_codes  # the recipe `released` says it is true
+
+
 def test_codes_that_are_not_the_teachers_are_refused(tiny_config, trained, tmp_path):
-    message = "model.code_input is pooled, but constant in the teacher whose codes it takes; .* distill.share_codes=false"
+    message = (
+        "model.code_input is pooled, but constant in the teacher whose codes it takes; .* distill.share_codes=false"
+    )
     refused(
         tiny_config,
         tmp_path,

@@ -95,6 +95,12 @@ def test_missing_directory(tmp_path):
         load_bert(dual_encoder(), str(tmp_path / "nowhere"))
 
 
+def test_a_row_that_is_to_be_trained_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="train it first: python tools/train.py -c configs/demo.yaml:start"):
+        load_bert(dual_encoder(), "runs/demo/start")
+
+
 @pytest.fixture
 def copy(saved, tmp_path):
     """A BERT of paddlenlp that a test may damage."""

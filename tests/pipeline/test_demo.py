@@ -7,15 +7,17 @@ import pytest
 
 from inflate_shrink.commands.demo import main
 from inflate_shrink.commands.pipeline import main as run_pipeline
+from inflate_shrink.config import Config, ModelConfig
+from inflate_shrink.engine.evaluate import describe
 from inflate_shrink.errors import InputError
 from inflate_shrink.pipeline import demo, plan, run
-from inflate_shrink.pipeline.demo import format_table
+from inflate_shrink.pipeline.demo import format_table, linear_model
 from inflate_shrink.pipeline.result import write_result
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_table_stands_beside_the_paper():
+def test_table_stands_beside_the_paper(tmp_path, result_of):
     sides = {"t2i": {"r1": 1.25, "r5": 2, "r10": 3}, "i2t": {"r1": 4, "r5": 5, "r10": 6}, "images": 10, "captions": 50}
     row = {
         "name": "I-B-F",
@@ -23,9 +25,18 @@ def test_table_stands_beside_the_paper():
         "fragments": 1,
         "evaluations": {"full": sides},
         "latency": {"encode_ms": 0.5, "score_ms": 0.25},
+        "training": {"steps": 468},
+        "config": {"model": {"init": "teacher"}, "distill": {"teacher": str(tmp_path / "I-B")}},
     }
-    table = format_table([row])
-    assert "1.2/2.0/3.0" in table and "4.0/5.0/6.0" in table
+    teacher = result_of(Config(model=ModelConfig(init=str(tmp_path / "B"))))
+    write_result(tmp_path / "I-B", {**teacher, "training": {"steps": 300}})
+    write_result(tmp_path / "B", {**result_of(Config(model=ModelConfig(init="linear"))), "training": {"steps": 100}})
+    linear = {"t2i": {"r1": 0.25, "r5": 0.5, "r10": 1}, "i2t": {"r1": 1, "r5": 2, "r10": 3.25}}
+    table = format_table([row], linear)
+    first, second = (line.split() for line in table.splitlines()[2:4])
+    assert first == ["linear", "0", "0.2/0.5/1.0", "1.0/2.0/3.2"]
+    assert second[:7] == ["I-B-F", "0", "1", "x", "1", "868", "1.2/2.0/3.0"]
+    assert "4.0/5.0/6.0" in table
     assert "62.2/87.0/92.5" in table and "77.1/93.8/96.9" in table  # Table 2, Flickr30K
     assert "10 test images, 50 captions" in table
 
@@ -37,9 +48,17 @@ def no_training(monkeypatch, tmp_path, result_of):
     Path("configs").symlink_to(ROOT / "configs")
     monkeypatch.setattr(demo, "make_demo_data", lambda: None)
     monkeypatch.setattr(plan._Fingerprints, "of", lambda *_: "the demo data")
+    monkeypatch.setattr(demo, "linear_model", lambda _: result_of(Config())["evaluations"]["full"])
     monkeypatch.setattr(
         run, "run_steps", lambda steps, lanes: [write_result(step.directory, result_of(step.config)) for step in steps]
     )
+
+
+def test_linear_row_is_the_model_that_training_starts_from(tiny_config, trained):
+    """A run of a linear start logs it, of the validation images."""
+    found = linear_model(tiny_config("data.test_split=val"))
+    log = (trained("model.init=linear") / "train.log").read_text()
+    assert f"linear start, as a model of its own: {describe(found)}" in log
 
 
 @pytest.mark.slow
