@@ -23,7 +23,7 @@ DIFFERENT = {  # a file of the repository -> where it is not what its name says
     "demo/I": FROM_B, "demo/k16l48": FROM_B, "demo/k64l96": FROM_B, "demo/k96l128": FROM_B,
     "demo/C": [*SLOWER, "optim.epochs: 1 -> 2", "run.test_images: 0 -> 100"], "demo/joint": SLOWER,
     "demo/VisualSparta": ["optim.lr: 0.002 -> 0.0005"],
-    "flickr8k/C": ["run.test_images: 0 -> 100"],
+    "flickr8k/I": ["model.codes: 32 -> 1"], "flickr8k/C": ["run.test_images: 0 -> 100"],
     **{f"flickr8k/{name}": POOLED for name in ("F", "B-F", "I-F", "I-B-F")},
 }  # fmt: skip
 
