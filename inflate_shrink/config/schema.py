@@ -67,6 +67,8 @@ class DataConfig:
     # share of the training samples that take the mirrored photo, where the data set has it
     # (tools/extract_regions.py --mirrored)
     mirrored: float = key(0.5, least=0, most=1, young=True)
+    # so many captions of an image go to a batch together, for which it is encoded once; take loss.mask_same_image too
+    captions_together: int = key(1, least=1, most=MANY, young=True)
     # how the test is measured, the main protocol first
     protocols: List[Literal["full", "first1k", "fold5"]] = key(["full"], decides=RESULT)
 
@@ -111,6 +113,17 @@ class ModelConfig:
         """Return the number of fragments that are kept of so many words or regions and the codes."""
         given = inputs + self.codes
         return given if self.fragments == "all" else min(self.fragments, given)
+
+    def positions_needed(self, filled: int, given: int) -> int:
+        """Return how many of the ``given`` positions of words or regions decide a score, if the first are ``filled``.
+
+        Padding is never attended to. It matters where it is scored, and where it keeps codes out of the first l.
+        """
+        if self.fragments == "all":
+            return filled if self.score_padding == "masked" else given
+        if self.score_padding == "masked" and not self.codes:
+            return filled
+        return min(max(filled, self.fragments), given)
 
 
 @dataclass

@@ -44,6 +44,7 @@ def epoch_batches(
     mirrored: float = 0.0,
     rank: int = 0,
     size: int = 1,
+    together: int = 1,
 ) -> Iterator[Batch]:
     """Yield the batches of an epoch from number ``first`` on. Each caption is one sample (five an image, as released).
 
@@ -53,10 +54,13 @@ def epoch_batches(
     Args:
         mirrored: share of the samples that take the mirrored photo, of those whose image has it.
         rank, size: of ``size`` processes, which share each batch evenly, the number of this one.
+        together: so many captions of an image follow each other, and take the same photo.
     """
     own = slice(rank * (batch_size // size), (rank + 1) * (batch_size // size))
-    random = np.random.default_rng([seed, epoch])
-    order, drawn = random.permutation(len(data.ids)), random.random(len(data.ids)) < mirrored
+    random, image_of = np.random.default_rng([seed, epoch]), data.split.caption_image
+    order, drawn = _order(image_of, random, together), random.random(len(data.ids)) < mirrored
+    if together > 1:
+        drawn = drawn[image_of]  # there are no more images than captions
     for number in range(first, batches_per_epoch(data, batch_size)):
         captions = order[number * batch_size : (number + 1) * batch_size]
         images = data.split.caption_image[captions]
@@ -64,6 +68,18 @@ def epoch_batches(
         turned = drawn[captions] & store.with_mirrored(rows)
         regions, counts = store.read_regions((rows + turned * len(store.regions))[own])
         yield Batch(data.ids[captions], regions, counts, captions, images, turned, own)
+
+
+def _order(caption_image: np.ndarray, random: np.random.Generator, together: int) -> np.ndarray:
+    """Draw an order of all captions in which each image's come in groups of so many; its last may be smaller."""
+    order = random.permutation(len(caption_image))
+    if together == 1:
+        return order
+    order = order[np.argsort(caption_image[order], kind="stable")]  # an image's captions, in the order drawn
+    _, first, count = np.unique(caption_image[order], return_index=True, return_counts=True)
+    number = np.arange(len(order)) - np.repeat(first, count)  # of each caption in its image
+    groups = np.split(order, np.flatnonzero(number % together == 0)[1:])
+    return np.concatenate([groups[group] for group in random.permutation(len(groups))])
 
 
 def prefetch(items: Iterable, depth: int = 2) -> Iterator:

@@ -137,9 +137,10 @@ def fit(
 
             # 5.1 Its batches, made ahead, from where the run stands.
             first = (state.step - epoch * updates_per_epoch) * config.optim.accumulate
-            size, seed = config.optim.batch_size, config.run.seed
+            size, seed, together = config.optim.batch_size, config.run.seed, config.data.captions_together
+            own = ranks.rank, ranks.size
             batches = prefetch(
-                epoch_batches(data.store, data.train, size, seed, epoch, first, data.mirrored, ranks.rank, ranks.size)
+                epoch_batches(data.store, data.train, size, seed, epoch, first, data.mirrored, *own, together)
             )
 
             # 5.2 Updates, with a checkpoint now and then.

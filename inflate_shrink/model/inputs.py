@@ -10,7 +10,7 @@ from paddle import nn
 
 from ..config import ModelConfig
 from ..scoring import Fragments
-from .transformer import LAYER_NORM_EPSILON, Linear
+from .transformer import LAYER_NORM_EPSILON, Dropout, Linear
 
 PAD_ID = 0
 WEIGHT = 2.0  # of a text's codes together, at first, where its words' fragments have a sum of length 1
@@ -42,7 +42,7 @@ class TextEmbedding(nn.Layer):
         self.position = nn.Embedding(MAX_POSITIONS, hidden)
         self.token_type = nn.Embedding(2, hidden)
         self.norm = nn.LayerNorm(hidden, epsilon=LAYER_NORM_EPSILON)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, ids) -> Embedded:
         """Embed texts; ids: (B, n) int."""

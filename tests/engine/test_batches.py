@@ -125,3 +125,16 @@ def test_closing_early_ends_the_thread(no_producer_left):
     items = prefetch(iter(int, 1))  # endless
     next(items)
     items.close()
+
+
+def test_captions_of_an_image_come_together(store):
+    """Each image of the tiny data has several captions: groups of two, the last of an image may be one alone."""
+    split = store.split("train")
+    order = np.concatenate(captions(store, batch_size=len(split.captions), together=2))
+    assert sorted(order) == list(range(len(split.captions)))
+    images, counts = split.caption_image[order], np.bincount(split.caption_image)
+    runs = np.split(images, np.flatnonzero(np.diff(images)) + 1)
+    assert max(counts) > 2
+    assert sum(len(run) // 2 for run in runs) == sum(counts // 2)
+    assert any((run[0] == other[0]) for run, other in zip(runs, runs[2:])) or len(runs) > len(counts)
+    assert (order != np.concatenate(captions(store, batch_size=len(order), together=2, epoch=1))).any()
