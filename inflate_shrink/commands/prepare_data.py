@@ -13,6 +13,7 @@ none of them says, by seeded proportion. An interrupted call goes on when repeat
 
 import os
 import time
+from functools import lru_cache
 from pathlib import Path
 
 # Set before NumPy is imported: each worker is one core's.
@@ -27,8 +28,8 @@ from ..data.prepare import TRAIN, prepare, region_source, split_sizes
 from ..data.region_files import FORMATS as REGION_FORMATS
 from ..data.store import LISTED
 from ..data.verify import verify_store
-from ..data.vocabulary import build_vocabulary, read_vocabulary
-from ..data.wordpiece import words
+from ..data.vocabulary import build_vocabulary, cut_vocabulary, read_vocabulary
+from ..data.wordpiece import wordpieces, words
 from ..errors import InputError
 from ..terminal import say
 
@@ -48,6 +49,10 @@ def main(argv):
             _refuse(parser, arguments, names, f"on --format {arguments.format}")
     if arguments.regions_format == "store":
         _refuse(parser, arguments, ("extractor",), "on --regions-format store, which knows it")
+    if not arguments.vocab:
+        _refuse(
+            parser, arguments, ("cut_vocab",), "without --vocab: a vocabulary of the captions has no more than they use"
+        )
     if arguments.captions_per_image < 0:
         raise InputError(f"--captions-per-image must be 1 or more, or 0 for all, found {arguments.captions_per_image}")
     bad = BadRecords(arguments.skip_bad)
@@ -74,13 +79,13 @@ def main(argv):
         say(f"{repeated} captions repeat another of their image; they are kept")
 
     source = region_source(arguments.regions, arguments.regions_format, arguments.extractor)
-    vocabulary = read_vocabulary(arguments.vocab) if arguments.vocab else None
+    given = read_vocabulary(arguments.vocab) if arguments.vocab else None
     start = time.perf_counter()
     done = prepare(
         arguments.out,
         captions,
         source,
-        lambda usable: vocabulary or _own_vocabulary(usable),
+        lambda usable: _vocabulary(usable, given, arguments.cut_vocab),
         regions=arguments.clusters,
         dtype=arguments.dtype,
         workers=arguments.workers,
@@ -100,11 +105,25 @@ def main(argv):
     say(split_sizes(done.captions))
 
 
-def _own_vocabulary(captions):
+def _vocabulary(captions, given, cut):
+    """Return the tokens of the data set: those given, what the training captions use of them, or their own."""
+    if given and not cut:
+        return given
     training = [caption.text for caption in captions if caption.split == TRAIN]
     if not training:
-        raise InputError("no caption of the split 'train' to make a vocabulary of; give one as --vocab")
-    return build_vocabulary(training, words)
+        way = "leave --cut-vocab out" if given else "give one as --vocab"
+        raise InputError(f"no caption of the split 'train' to make a vocabulary of; {way}")
+    if not given:
+        return build_vocabulary(training, words)
+    number = {piece: row for row, piece in enumerate(given)}
+
+    @lru_cache(None)
+    def pieces_of(word):
+        return {given[row] for row in wordpieces(word, number)}
+
+    kept = cut_vocabulary(given, training, lambda caption: set().union(*map(pieces_of, words(caption))))
+    say(f"the vocabulary: {len(kept)} of the {len(given)} pieces, those of the training captions and single characters")
+    return kept
 
 
 def _refuse(parser, arguments, names, where):
@@ -160,6 +179,11 @@ def _parser(making=True):
         default="",
         metavar="FILE",
         help="WordPiece vocab.txt (default: made from the training captions, for any alphabet)",
+    )
+    add(
+        "--cut-vocab",
+        action="store_true",
+        help="keep of --vocab what the training captions use, and single characters; a BERT's vectors still load",
     )
     add("--image-column", default="image", help="column of the images' names in csv and tsv (default: %(default)s)")
     add("--caption-column", default="caption", help="column of the captions (default: %(default)s)")

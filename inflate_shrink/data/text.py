@@ -39,7 +39,7 @@ class CaptionTokenizer:
             ) from None
         except OSError as error:
             raise InputError(f"{vocab_file}: cannot be read: {error.strerror or error}") from None
-        pieces = parse_vocabulary(self.vocabulary, vocab_file)
+        self.pieces = pieces = parse_vocabulary(self.vocabulary, vocab_file)
         for key, token in (("first_token", first_token), ("last_token", last_token)):
             if token and token not in pieces:
                 raise InputError(

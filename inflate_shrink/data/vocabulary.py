@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Sequence
 
 from ..errors import InputError
 
@@ -40,6 +40,18 @@ def build_vocabulary(
             break
         tokens[word] = None
     return list(tokens)
+
+
+def cut_vocabulary(
+    vocabulary: Sequence[str], captions: Iterable[str], pieces_of: Callable[[str], set[str]]
+) -> list[str]:
+    """Return the pieces of a ``vocab.txt`` that captions can use, in their order.
+
+    These are the special tokens, the pieces of ``captions`` (``pieces_of`` splits one), and every single character
+    and its continuation: words that are spelled with them stay known.
+    """
+    used = set(SPECIAL_TOKENS).union(*map(pieces_of, captions))
+    return [piece for piece in vocabulary if piece in used or len(piece.removeprefix("##")) == 1]
 
 
 def read_vocabulary(path: str | Path) -> list[str]:

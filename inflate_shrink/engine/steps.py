@@ -117,7 +117,7 @@ def _initial_model(
         check_start(config.model, checkpoint.config.model)
         _copy_weights(model, checkpoint.load_model())
     elif init != "none":
-        load_bert(model, init)
+        progress.log(load_bert(model, init, data.tokenizer.pieces))
     return model, recalls
 
 

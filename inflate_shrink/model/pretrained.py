@@ -1,29 +1,20 @@
-"""Start from BERT: word embeddings and the lowest Transformer layers of a pretrained one.
-
-A BERT is a directory with ``config.json`` (older ones of paddlenlp: ``model_config.json``) and its weights, in
-paddlenlp's layout or in Hugging Face's. No library loads it: the files are read as arrays.
-"""
+"""Start from BERT: word embeddings and the lowest Transformer layers of a pretrained one (:mod:`.bert_files`)."""
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
-from typing import Mapping
+from typing import Sequence
 
 import numpy as np
 import paddle
 
-from ..errors import InputError, in_one_line
-from ..weight_files.paddle_file import arrays_of, read_paddle_file
-from ..weight_files.safetensors_file import read_safetensors
-from ..weight_files.torch_file import read_torch_file
+from ..data.vocabulary import SPECIAL_TOKENS
+from ..errors import InputError
+from .bert_files import VOCABULARY, Bert, find_bert, read_weights
 from .encoder import DualEncoder
 from .inputs import MAX_POSITIONS
 
-DOWNLOADED = "bert-base-uncased"
-_CONFIGS = ("config.json", "model_config.json")
-_WEIGHTS = ("model.safetensors", "model_state.pdparams", "pytorch_model.bin")
+_TABLE = "text_embedding.word.weight"
 
 _EMBEDDINGS = {  # ours -> theirs
     "word": "word_embeddings",
@@ -52,117 +43,83 @@ _HUGGING_FACE = {
 }
 
 
-def load_bert(model: DualEncoder, source: str) -> None:
+def load_bert(model: DualEncoder, source: str, pieces: Sequence[str]) -> str:
     """Fill the text embedding and all Transformer layers of ``model`` from the lowest layers of a BERT.
 
-    The region projection and the codes stay as they are.
+    The region projection and the codes stay as they are, and so does the row of a piece that the BERT has not.
 
     Args:
         source: "bert-base-uncased", which paddlenlp downloads, or a directory that paddlenlp's or
             Hugging Face's ``save_pretrained`` wrote.
+        pieces: the model's vocabulary. Rows are found by piece where ``source`` has a ``vocab.txt``, else by number.
+
+    Returns one line for the log: what was loaded, and what was left.
 
     Raises InputError if there is no such BERT, if it is damaged, or if it has other sizes than ``model``.
     """
-    if Path(source).is_dir():
-        config, file = _read_config(Path(source)), _weights_file(Path(source))
-    elif source == DOWNLOADED:
-        config, file = _download()
-    else:
-        row = re.fullmatch(r"runs/([^/]+)/([^/]+)", source)
-        way = f"give {DOWNLOADED} or one with a BERT's weights"
-        way = f"train it first: python tools/train.py -c configs/{row[1]}.yaml:{row[2]}" if row else way
-        raise InputError(f"model.init: no such directory: {source}; {way}")
-    _check_sizes(model, config, source)
-    weights = _read_weights(file)
-    for name, value in _ours(model, weights, file).items():
+    bert = find_bert(source)
+    _check_sizes(model, bert)
+    found, rows = _ours(model, bert), _rows(pieces, bert)
+    known = rows >= 0
+    table = model.text_embedding.word.weight.numpy()
+    table[known] = found[_TABLE][rows[known]]
+    for name, value in {**found, _TABLE: table}.items():
         model.state_dict()[name].set_value(paddle.to_tensor(value.astype("float32")))
+    layers = f"the lowest {model.config.layers} of {bert.config['num_hidden_layers']} layers"
+    vectors = f"{known.sum()} of {bert.config['vocab_size']} word vectors by {'piece' if bert.pieces else 'number'}"
+    drawn = f"; it lacks {(~known).sum()} pieces, whose vectors are drawn" if not known.all() else ""
+    return f"start from {source}: {layers}, {vectors}{drawn}"
 
 
-def _read_config(directory: Path) -> dict:
-    file = next((directory / name for name in _CONFIGS if (directory / name).is_file()), None)
-    if file is None:
-        way = "give a directory that save_pretrained wrote"
-        raise InputError(f"model.init: {directory} has no {_CONFIGS[0]}, so its sizes are not known; {way}")
-    try:
-        config = json.loads(file.read_bytes())
-        return {**config, **(config.get("init_args") or [{}])[0]}  # paddlenlp 2.0 has the sizes there
-    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        raise InputError(f"model.init: {file}: damaged ({error})") from None
+def _rows(pieces: Sequence[str], bert: Bert) -> np.ndarray:
+    """Return the row of each piece in a BERT's word table, (V,) int, -1 where it has none."""
+    if not bert.pieces:
+        return np.arange(len(pieces))
+    number = {piece: row for row, piece in reversed(list(enumerate(bert.pieces)))}  # of a piece listed twice the first
+    rows = np.array([number.get(piece, -1) for piece in pieces])
+    if all(row < 0 for piece, row in zip(pieces, rows) if piece not in SPECIAL_TOKENS):
+        way = "make the data set with it (tools/prepare_data.py --vocab)"
+        raise InputError(f"model.init: {bert.source}: its {VOCABULARY} has no piece of the data's vocabulary; {way}")
+    return rows
 
 
-def _weights_file(directory: Path) -> Path:
-    for name in _WEIGHTS:
-        if (directory / name).is_file():
-            return directory / name
-    raise InputError(f"model.init: {directory} has no weights: expected one of {', '.join(_WEIGHTS)}")
-
-
-def _download() -> tuple[dict, Path]:
-    """Return sizes and weights that paddlenlp knows; its file is kept where paddlenlp keeps it."""
-    from paddlenlp.transformers.bert.configuration import (
-        BERT_PRETRAINED_INIT_CONFIGURATION as configs,  # seconds to import
-    )
-    from paddlenlp.transformers.bert.configuration import BERT_PRETRAINED_RESOURCE_FILES_MAP as files
-    from paddlenlp.utils import download
-
-    try:
-        return configs[DOWNLOADED], Path(download.resolve_file_path(DOWNLOADED, [files["model_state"][DOWNLOADED]]))
-    except Exception as error:  # no network, a full disk: each raises its own
-        raise InputError(
-            f"model.init: {DOWNLOADED} could not be loaded ({type(error).__name__}: {in_one_line(error)}); "
-            "without network access, give a directory that save_pretrained wrote"
-        ) from None
-
-
-def _read_weights(file: Path) -> dict[str, np.ndarray]:
-    """Name -> array, without the prefix ``bert.``."""
-    if file.suffix == ".safetensors":
-        content = read_safetensors(file)[0]
-    elif file.suffix == ".bin":
-        content = read_torch_file(file)
-        content = content if isinstance(content, dict) else {}
-    else:
-        content = arrays_of(read_paddle_file(file))
-    renamed = {}
-    for name, value in content.items():
-        if isinstance(name, str) and isinstance(value, np.ndarray):
-            # TensorFlow's names, which older files have
-            name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-            renamed[name.removeprefix("bert.")] = value
-    return renamed
-
-
-def _check_sizes(model: DualEncoder, bert: dict, source: str) -> None:
-    config = model.config
+def _check_sizes(model: DualEncoder, bert: Bert) -> None:
+    config, sizes = model.config, bert.config
     for name, key, expected in (
         ("model type", "model_type", "bert"),
         ("activation", "hidden_act", "gelu"),
         ("position embedding", "position_embedding_type", "absolute"),
     ):
-        if bert.get(key, expected) != expected:
-            problem = f"has {name} {bert[key]!r}, expected {expected!r}: it is no BERT, or one of another kind"
-            raise InputError(f"model.init: {source} {problem}")
-    for name, key, expected in (
-        ("hidden size", "hidden_size", config.hidden),
-        ("attention heads", "num_attention_heads", config.heads),
-        ("ffn size", "intermediate_size", config.ffn),
-        ("vocabulary size", "vocab_size", model.vocab_size),
+        if sizes.get(key, expected) != expected:
+            problem = f"has {name} {sizes[key]!r}, expected {expected!r}: it is no BERT, or one of another kind"
+            raise InputError(f"model.init: {bert.source} {problem}")
+    for name, key, ours in (
+        ("hidden size", "hidden_size", "hidden"),
+        ("attention heads", "num_attention_heads", "heads"),
+        ("ffn size", "intermediate_size", "ffn"),
     ):
-        if bert.get(key) != expected:
-            problem = f"has {name} {bert.get(key)}, the model {expected}; they must be equal"
-            raise InputError(f"model.init: {source} {problem}")
+        if sizes.get(key) != getattr(config, ours):
+            problem = f"has {name} {sizes.get(key)}, the model {getattr(config, ours)}; set model.{ours} to it"
+            raise InputError(f"model.init: {bert.source} {problem}")
+    if bert.pieces and sizes.get("vocab_size") != len(bert.pieces):
+        problem = f"{len(bert.pieces)} pieces, but its config says vocab_size {sizes.get('vocab_size')!r}"
+        raise InputError(f"model.init: {Path(bert.source) / VOCABULARY}: {problem}; they are not of one BERT")
+    if not bert.pieces and sizes.get("vocab_size") != model.vocab_size:
+        problem = f"has vocabulary size {sizes.get('vocab_size')}, the model {model.vocab_size}"
+        raise InputError(f"model.init: {bert.source} {problem}; put its {VOCABULARY} there, to map them piece by piece")
     for name, key, expected in (
         ("layers", "num_hidden_layers", config.layers),
         ("positions", "max_position_embeddings", MAX_POSITIONS),
         ("token types", "type_vocab_size", 2),
     ):
-        found = bert.get(key)
+        found = sizes.get(key)
         if not isinstance(found, int) or found < expected:
-            raise InputError(f"model.init: {source} has only {found} {name}, the model {expected}")
+            raise InputError(f"model.init: {bert.source} has only {found} {name}, the model {expected}")
 
 
-def _ours(model: DualEncoder, weights: Mapping[str, np.ndarray], file: Path) -> dict[str, np.ndarray]:
-    """Return our names of the parameters that a BERT has -> its arrays, as we have them."""
+def _ours(model: DualEncoder, bert: Bert) -> dict[str, np.ndarray]:
+    """Return our names of the parameters that a BERT has -> its arrays, as we have them, but its whole word table."""
+    weights, file = read_weights(bert.file), bert.file
     torch = any(".attention.self." in name for name in weights)  # its Linear weights are (out, in), Paddle's (in, out)
     names = {f"text_embedding.{ours}": f"embeddings.{theirs}" for ours, theirs in _EMBEDDINGS.items()}
     names["text_embedding.norm"] = "embeddings.LayerNorm" if torch else "embeddings.layer_norm"
@@ -181,8 +138,11 @@ def _ours(model: DualEncoder, weights: Mapping[str, np.ndarray], file: Path) -> 
         value = weights[theirs].T if torch and name.startswith("transformer.") else weights[theirs]
         more = ours in ("text_embedding.position", "text_embedding.token_type") and value.ndim
         rows = value[: len(parameter)] if more else value
-        if list(rows.shape) != list(parameter.shape):
-            problem = f"'{theirs}' has shape {weights[theirs].shape}, '{name}' needs {tuple(parameter.shape)}"
+        shape = (bert.config["vocab_size"], *parameter.shape[1:]) if name == _TABLE else tuple(parameter.shape)
+        if rows.shape != shape:
+            problem = f"'{theirs}' has shape {weights[theirs].shape}, '{name}' needs {shape}"
             raise InputError(f"model.init: {file}: {problem}")
+        if not np.isfinite(rows).all():
+            raise InputError(f"model.init: {file}: '{theirs}' holds NaN or infinity: it is damaged")
         found[name] = rows
     return found

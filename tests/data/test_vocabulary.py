@@ -1,7 +1,7 @@
 import pytest
 
 from inflate_shrink.data.text import CaptionTokenizer
-from inflate_shrink.data.vocabulary import build_vocabulary, read_vocabulary
+from inflate_shrink.data.vocabulary import build_vocabulary, cut_vocabulary, read_vocabulary
 from inflate_shrink.errors import InputError
 
 CAPTIONS = ["bb a bb", "cc a", "cc a dd"]  # a 3, bb and cc 2, dd 1
@@ -73,3 +73,10 @@ def test_no_vocabulary(tmp_path, tokens, message):
     (tmp_path / "vocab.txt").write_text("\n".join(tokens))
     with pytest.raises(InputError, match=message):
         read_vocabulary(tmp_path / "vocab.txt")
+
+
+def test_cut_vocabulary_keeps_what_captions_use_single_characters_and_their_order():
+    vocabulary = ["[PAD]", "[unused0]", "[UNK]", "dog", "[CLS]", "##s", "##ging", "[SEP]", "z", "##z", "cats", "do"]
+    pieces = {"dogs": {"dog", "##s"}, "cat": {"[UNK]"}}
+    kept = cut_vocabulary(vocabulary, pieces, pieces.get)
+    assert kept == ["[PAD]", "[UNK]", "dog", "[CLS]", "##s", "[SEP]", "z", "##z"]

@@ -21,6 +21,7 @@ from released_files import contiguous, save_legacy, save_zip
 
 SIZES = dict(hidden=32, layers=2, heads=4, ffn=48)
 WORDS = 40
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"word{number}" for number in range(4, WORDS))]
 
 
 def dual_encoder(vocab_size=WORDS, **changes):
@@ -52,7 +53,7 @@ def saved(bert_model, tmp_path_factory):
 def test_hidden_states_are_those_of_paddlenlp(bert_model, saved):
     model = dual_encoder()
     model.eval()
-    load_bert(model, str(saved))
+    load_bert(model, str(saved), PIECES)
     ids = paddle.to_tensor([[2, 5, 7, 3, 0, 0], [2, 9, 39, 11, 12, 3]])
     mask = (ids != 0).astype("float32")
 
@@ -70,7 +71,7 @@ def test_hidden_states_are_those_of_paddlenlp(bert_model, saved):
 def test_only_what_bert_has_is_filled(saved):
     model = dual_encoder()
     before = {name: parameter.numpy() for name, parameter in model.state_dict().items()}
-    load_bert(model, str(saved))
+    load_bert(model, str(saved), PIECES)
     kept = {name for name, parameter in model.state_dict().items() if (parameter.numpy() == before[name]).all()}
     assert kept == {name for name in before if name.startswith(("region_embedding.", "codes."))}
 
@@ -80,19 +81,19 @@ def test_only_what_bert_has_is_filled(saved):
     [
         (dict(hidden=64), "hidden size 32, the model 64"),
         (dict(heads=2), "attention heads 4, the model 2"),
-        (dict(ffn=64), "ffn size 48, the model 64"),
+        (dict(ffn=64), "ffn size 48, the model 64; set model.ffn to it"),
         (dict(vocab_size=50), "vocabulary size 40, the model 50"),
         (dict(layers=5), "only 4 layers, the model 5"),
     ],
 )
 def test_other_sizes_are_refused(saved, changes, message):
     with pytest.raises(InputError, match=message):
-        load_bert(dual_encoder(**changes), str(saved))
+        load_bert(dual_encoder(**changes), str(saved), PIECES)
 
 
 def test_missing_directory(tmp_path):
     with pytest.raises(InputError, match="no such directory: .*nowhere"):
-        load_bert(dual_encoder(), str(tmp_path / "nowhere"))
+        load_bert(dual_encoder(), str(tmp_path / "nowhere"), PIECES)
 
 
 def test_a_row_that_is_to_be_trained_first(tmp_path, monkeypatch):
@@ -114,7 +115,7 @@ def edit(file, **changes):
 
 def loaded(source, **changes):
     model = dual_encoder(**changes)
-    load_bert(model, str(source))
+    load_bert(model, str(source), PIECES)
     return {
         name: parameter.numpy()
         for name, parameter in model.state_dict().items()
@@ -222,7 +223,7 @@ def test_paddlenlp_of_other_versions(saved, bert_model, copy):
 def test_config_of_another_model(copy, key, value, message):
     edit(copy / "config.json", **{key: value})
     with pytest.raises(InputError, match=f"model.init: .*{message}"):
-        load_bert(dual_encoder(), str(copy))
+        load_bert(dual_encoder(), str(copy), PIECES)
 
 
 def test_config_and_weights_that_are_not_of_one_model(hugging_face, tmp_path):
@@ -235,7 +236,7 @@ def test_config_and_weights_that_are_not_of_one_model(hugging_face, tmp_path):
     )):  # fmt: skip
         arrays = {key: array for key, array in {**hugging_face, **change}.items() if array is not None}
         with pytest.raises(InputError, match=message):
-            load_bert(dual_encoder(), str(save_hugging_face(tmp_path / str(number), arrays)))
+            load_bert(dual_encoder(), str(save_hugging_face(tmp_path / str(number), arrays)), PIECES)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model_state.pdparams"])
@@ -243,7 +244,7 @@ def test_config_and_weights_that_are_not_of_one_model(hugging_face, tmp_path):
 def test_damaged_file(copy, name, content):
     (copy / name).unlink() if content is None else (copy / name).write_bytes(content)
     with pytest.raises(InputError, match="has no weights|has no config.json|damaged") as caught:
-        load_bert(dual_encoder(), str(copy))
+        load_bert(dual_encoder(), str(copy), PIECES)
     assert "\n" not in str(caught.value)
 
 
@@ -256,7 +257,7 @@ def test_truncated_weights(copy, hugging_face, tmp_path):
         weights = max(directory.iterdir(), key=lambda path: path.stat().st_size)
         weights.write_bytes(weights.read_bytes()[:-1000])
         with pytest.raises(InputError, match=f"{weights.name}: (damaged|truncated)"):
-            load_bert(dual_encoder(), str(directory))
+            load_bert(dual_encoder(), str(directory), PIECES)
 
 
 @pytest.mark.parametrize("name", ["model_state.pdparams", "pytorch_model.bin"])
@@ -268,8 +269,53 @@ def test_nothing_in_a_bert_runs(saved, copy, tmp_path, name):
     (copy / "model_state.pdparams").unlink()
     (copy / name).write_bytes(pickle.dumps({"embeddings.word_embeddings.weight": Evil()}))
     with pytest.raises(InputError, match=f"{name}"):
-        load_bert(dual_encoder(), str(copy))
+        load_bert(dual_encoder(), str(copy), PIECES)
     assert not (tmp_path / "trap").exists()
+
+
+@pytest.fixture
+def with_vocabulary(copy):
+    """A function: the BERT with a vocab.txt of these pieces."""
+
+    def write(pieces):
+        (copy / "vocab.txt").write_text("\n".join(pieces) + "\n")
+        return str(copy)
+
+    return write
+
+
+def test_rows_are_mapped_by_piece(saved, with_vocabulary):
+    pieces = ["[PAD]", "[UNK]", "[SEP]", "[CLS]", "word39", "other", "word7"]
+    model, table = dual_encoder(len(pieces)), loaded(saved)["text_embedding.word.weight"]
+    drawn = model.text_embedding.word.weight.numpy()[5]
+    report = load_bert(model, with_vocabulary(PIECES), pieces)
+    rows = model.text_embedding.word.weight.numpy()
+    np.testing.assert_array_equal(rows[[0, 1, 2, 3, 4, 6]], table[[0, 1, 3, 2, 39, 7]])
+    np.testing.assert_array_equal(rows[5], drawn)
+    assert report.endswith(
+        "the lowest 2 of 4 layers, 6 of 40 word vectors by piece; it lacks 1 pieces, whose vectors are drawn"
+    )
+    assert load_bert(dual_encoder(), str(saved), PIECES).endswith("2 of 4 layers, 40 of 40 word vectors by number")
+
+
+@pytest.mark.parametrize(
+    "theirs, message",
+    [
+        (PIECES[:-1], "vocab.txt: 39 pieces, but its config says vocab_size 40; they are not of one BERT"),
+        (PIECES[:4] + [f"other{n}" for n in range(36)], "its vocab.txt has no piece of the data's vocabulary"),
+        (PIECES[1:], r"vocab.txt: expected one WordPiece a line, \[PAD\] first"),
+    ],
+)
+def test_vocabulary_that_does_not_fit(with_vocabulary, theirs, message):
+    with pytest.raises(InputError, match=message):
+        load_bert(dual_encoder(), with_vocabulary(theirs), PIECES)
+
+
+def test_weights_that_are_no_numbers(hugging_face, tmp_path):
+    arrays = {name: array.copy() for name, array in hugging_face.items()}
+    arrays["encoder.layer.1.output.dense.bias"][3] = np.nan
+    with pytest.raises(InputError, match="'encoder.layer.1.output.dense.bias' holds NaN or infinity"):
+        load_bert(dual_encoder(), str(save_hugging_face(tmp_path / "bert", arrays)), PIECES)
 
 
 def test_download(monkeypatch, copy):
@@ -298,7 +344,7 @@ def test_failed_download(monkeypatch):
 
     monkeypatch.setattr(download, "resolve_file_path", no_network)
     with pytest.raises(InputError, match="bert-base-uncased could not be loaded .*Can't reach the server"):
-        load_bert(dual_encoder(), "bert-base-uncased")
+        load_bert(dual_encoder(), "bert-base-uncased", PIECES)
 
 
 MINILM = Path(__file__).resolve().parents[3] / "shared" / "weights" / "minilm_l6_h384_uncased"
@@ -309,11 +355,10 @@ MINILM = Path(__file__).resolve().parents[3] / "shared" / "weights" / "minilm_l6
 def test_a_real_one_tells_what_sentences_mean():
     config = dict(hidden=384, layers=6, heads=12, ffn=1536, codes=0)
     model = dual_encoder(vocab_size=30522, **config)
-    load_bert(model, str(MINILM))
+    tokenizer = CaptionTokenizer(MINILM / "vocab.txt", 16)
+    load_bert(model, str(MINILM), tokenizer.pieces)
     model.eval()
-    ids = CaptionTokenizer(MINILM / "vocab.txt", 16)(
-        ["a dog runs through the park", "a puppy is running outside", "the bank raised its interest rates"]
-    )
+    ids = tokenizer(["a dog runs through the park", "a puppy is running outside", "the bank raised its interest rates"])
     with paddle.no_grad():
         words, mask = model.text_embedding(paddle.to_tensor(ids))
         outputs = model.transformer(words, mask).numpy() * mask.numpy()[..., None]

@@ -65,6 +65,15 @@ def test_every_format_of_captions(prepare, regions, tmp_path, form):
     assert found.vocabulary.read_text() == (tmp_path / "vocab.txt").read_text()
 
 
+def test_cut_vocabulary(prepare, regions, flickr, vocab, tmp_path):
+    vocab.write_text("[PAD]\n[UNK]\n[CLS]\nanimal\n[SEP]\n[MASK]\n##x\na\ndog\n##dog\n.\n")
+    arguments = *flickr(), "--regions", regions("tsv"), "--regions-format", "tsv", "--cut-vocab"
+    code, stdout, stderr = prepare(*arguments)
+    assert (code, stderr) == (0, "") and "the vocabulary: 9 of the 11 pieces" in stdout
+    kept = open_store(tmp_path / "out").vocabulary.read_text().split()
+    assert kept == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "##x", "a", "dog", "."]
+
+
 @pytest.mark.parametrize(
     "more, seed, lists", [((), 0, []), (("--seed", 7), 7, []), (("--split", "train=all.txt"), None, ["all.txt"])]
 )

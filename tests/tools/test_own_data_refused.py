@@ -170,3 +170,11 @@ def test_no_training_captions_to_make_a_vocabulary_of(prepare_main, regions, fli
         == "error: no caption of the split 'train' to make a vocabulary of; give one as --vocab\n"
     )
     assert not list(tmp_path.glob("*out*"))
+
+
+def test_no_vocabulary_to_cut(prepare_main, regions, flickr, tmp_path, capsys):
+    arguments = [*flickr(), "--regions", regions("tsv"), "--regions-format", "tsv", "--out", tmp_path / "out"]
+    with pytest.raises(SystemExit):
+        run_main(prepare_main, [*map(str, arguments), "--cut-vocab"])
+    assert capsys.readouterr().err.startswith("error: --cut-vocab has no effect without --vocab")
+    assert not list(tmp_path.glob("*out*"))
