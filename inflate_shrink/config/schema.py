@@ -93,6 +93,8 @@ class ModelConfig:
     joint: bool = key(False)  # the model is a cross-BERT too: batches alternate between the two objectives
     # none | linear | teacher | bert-base-uncased | directory of a BERT or a checkpoint of ours
     init: str = key("none", decides=PLACE, aliases=("pretrained",))
+    # directory of a BERT of any sizes that a linear start learns from too: which words mean the like; empty: none
+    bert: str = key("", decides=PLACE, young=True)
     # root mean square of the entries of a linear start, at which an update of Adam changes them by lr; 0: vectors of
     # mean norm 1, whose entries are far smaller where features are long
     linear_entries: float = key(0.0, least=0, most=1000, young=True)

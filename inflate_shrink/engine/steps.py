@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import paddle
@@ -14,7 +15,7 @@ from ..errors import InputError
 from ..lock import locked
 from ..model.encoder import DualEncoder
 from ..model.linear_start import LinearModel
-from ..model.pretrained import load_bert
+from ..model.pretrained import load_bert, piece_vectors
 from ..terminal import as_called
 from .checkpoint import Checkpoint, is_checkpoint, new_model, open_checkpoint
 from .evaluate import as_json, describe
@@ -107,7 +108,8 @@ def _initial_model(
     elif init == "teacher":
         _copy_weights(model, teacher)
     elif init == "linear":
-        linear = LinearModel(data, config.model.hidden)
+        bert = config.model.bert
+        linear = LinearModel(data, config.model.hidden, partial(piece_vectors, bert) if bert else None)
         linear.start(model)
         seen = data.val.first_images(config.run.val_images)
         recalls = as_json(linear.recalls(data.store, seen), "full", len(seen.split.image_rows), len(seen.ids))

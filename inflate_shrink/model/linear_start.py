@@ -1,13 +1,19 @@
-"""Word vectors and a region projection learned from the captions by linear algebra, where there is no BERT.
+"""Word vectors and a region projection learned from the captions by linear algebra.
 
 Regularised canonical correlation between the bag of a caption's WordPieces (tf-idf) and the
 mean of its image's regions (Hodosh et al. 2013 use the kernel version as their baseline).
 The two projections that make a caption and its image agree best give each piece a vector
 and each region a vector in one space: a start from which late interaction already works.
 As a model of its own it is the linear baseline that a trained model has to beat.
+
+A BERT may tell which pieces mean the like (:func:`.pretrained.piece_vectors`): its mean vector of a bag's pieces
+stands beside the bag, so that what is learned of a piece is learned of those like it. There is still one
+vector a piece, of any size.
 """
 
 from __future__ import annotations
+
+from typing import Callable
 
 import numpy as np
 
@@ -21,6 +27,7 @@ PIECES = 4096  # the most frequent pieces get a vector
 LEAST = 3  # captions that a piece must occur in
 RIDGE = 1.0  # added to the covariances, in units of their mean variance
 SAMPLE = 256  # images whose regions are looked at for their norm
+LIKENESS = 0.5  # how much a BERT's vectors, of norm 1, count beside the pieces themselves
 POSITIONS = 0.1  # what is left of positions and token types at the start of a model that pools or weighs words
 _CHUNK = 8192  # captions at a time
 
@@ -31,11 +38,14 @@ class LinearModel:
     Args:
         data: its training split is learned from.
         dimensions: at most the number of pieces and of region dimensions.
+        vectors_of: a BERT's vectors (n, h) of n pieces; None: there is no BERT.
 
     Raises InputError if no piece is frequent enough to learn from.
     """
 
-    def __init__(self, data: TrainingData, dimensions: int):
+    def __init__(
+        self, data: TrainingData, dimensions: int, vectors_of: Callable[[list[str]], np.ndarray] | None = None
+    ):
         split, ids = data.train.split, data.train.ids
         images = _mean_regions(data.store, split.image_rows)
         frequency = _piece_counts(ids, data.tokenizer.vocab_size)
@@ -56,10 +66,15 @@ class LinearModel:
             text, image = self._bags(ids[part]) - self.text_mean, images[image_of[part]] - self.image_mean
             for total, product in zip(moments, (text.T @ text, text.T @ image, image.T @ image)):
                 total += product
+        features = np.eye(words)  # (pieces, features): what is known of a piece
+        if vectors_of:
+            like = vectors_of([data.tokenizer.pieces[piece] for piece in self.pieces])
+            features = np.hstack([features, LIKENESS * _unit(like - like.mean(0))])
+            moments = features.T @ moments[0] @ features, features.T @ moments[1], moments[2]
         whiten_text, whiten_image = _inverse_root(moments[0]), _inverse_root(moments[2])
         left, correlation, right = np.linalg.svd(whiten_text @ moments[1] @ whiten_image, full_matrices=False)
         kept = slice(min(dimensions, len(correlation)))
-        self.text = (whiten_text @ left[:, kept] * correlation[kept]).astype(np.float32)  # (pieces, k)
+        self.text = (features @ whiten_text @ left[:, kept] * correlation[kept]).astype(np.float32)  # (pieces, k)
         self.image = (whiten_image @ right[kept].T * correlation[kept]).astype(np.float32)  # (region_dim, k)
         self._sample = _regions(data.store, split.image_rows[:SAMPLE])
 

@@ -10,7 +10,7 @@ from inflate_shrink.data.tokenized import open_training_data
 from inflate_shrink.engine.checkpoint import new_model
 from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.errors import InputError
-from inflate_shrink.model.linear_start import LEAST, RIDGE, LinearModel
+from inflate_shrink.model.linear_start import LEAST, LIKENESS, RIDGE, LinearModel
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +134,26 @@ def test_entries_of_one_size_are_the_same_function(data, linear, tiny_config):
         lambda model: model.encode_image(*map(paddle.to_tensor, data.store.read_regions([0, 1]))),
     ):
         np.testing.assert_allclose(encode(plain).vectors.numpy(), encode(sized).vectors.numpy(), atol=1e-3)
+
+
+def test_what_a_bert_tells_of_pieces_is_a_prior_on_their_vectors(data):
+    """Features beside the bag are another covariance of the pieces' vectors: solved here for those, another way."""
+    like = np.random.RandomState(0).normal(size=(data.tokenizer.vocab_size, 6))
+    linear = LinearModel(data, 4, lambda pieces: like[[data.tokenizer.pieces.index(piece) for piece in pieces]])
+    vectors = like[linear.pieces] - like[linear.pieces].mean(0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    x, y = bags(linear, data.train.ids), mean_regions(data, data.train.split)[data.train.split.caption_image]
+    x, y = x - x.mean(0), y - y.mean(0)
+    prior = np.eye(len(vectors)) + LIKENESS**2 * vectors @ vectors.T  # of the vectors of pieces, as F F'
+    cxx, cyy, cxy = x.T @ x, y.T @ y, x.T @ y
+    features = len(vectors) + 6
+    ridge = RIDGE * np.trace(cxx @ prior) / features
+    cyy += RIDGE * np.trace(cyy) / len(cyy) * np.eye(len(cyy))
+    values, directions = np.linalg.eig(
+        np.linalg.solve(cxx + ridge * np.linalg.inv(prior), cxy) @ np.linalg.solve(cyy, cxy.T)
+    )
+    order = np.argsort(-values.real)
+    for k in range(3):
+        expected, found = directions[:, order[k]].real, linear.text[:, k]
+        cosine = expected @ found / np.linalg.norm(expected) / np.linalg.norm(found)
+        assert abs(cosine) == pytest.approx(1, abs=1e-3)

@@ -4,49 +4,18 @@ import collections
 import json
 import os
 import pickle
-import shutil
 from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
+from berts import PIECES, SIZES, WORDS, dual_encoder, edit, loaded
 
-from inflate_shrink.config import ModelConfig
 from inflate_shrink.data.text import CaptionTokenizer
 from inflate_shrink.errors import InputError
-from inflate_shrink.model.encoder import DualEncoder
 from inflate_shrink.model.pretrained import load_bert
 from inflate_shrink.weight_files.safetensors_file import write_safetensors
 from released_files import contiguous, save_legacy, save_zip
-
-SIZES = dict(hidden=32, layers=2, heads=4, ffn=48)
-WORDS = 40
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"word{number}" for number in range(4, WORDS))]
-
-
-def dual_encoder(vocab_size=WORDS, **changes):
-    return DualEncoder(ModelConfig(**{**SIZES, "codes": 2, **changes}), vocab_size, region_dim=8)
-
-
-@pytest.fixture(scope="module")
-def bert_model():
-    from paddlenlp.transformers import BertConfig, BertModel
-
-    paddle.seed(0)
-    bert = BertModel(
-        BertConfig(vocab_size=WORDS, hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=48)
-    )
-    for name, parameter in bert.named_parameters():  # as if trained: nothing is 0 or 1
-        parameter.set_value(parameter + 0.1 * paddle.randn(parameter.shape))
-    bert.eval()
-    return bert
-
-
-@pytest.fixture(scope="module")
-def saved(bert_model, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("bert")
-    bert_model.save_pretrained(str(directory))
-    return directory
 
 
 @pytest.mark.slow
@@ -99,28 +68,7 @@ def test_missing_directory(tmp_path):
 def test_a_row_that_is_to_be_trained_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="train it first: python tools/train.py -c configs/demo.yaml:start"):
-        load_bert(dual_encoder(), "runs/demo/start")
-
-
-@pytest.fixture
-def copy(saved, tmp_path):
-    """A BERT of paddlenlp that a test may damage."""
-    return shutil.copytree(saved, tmp_path / "bert")
-
-
-def edit(file, **changes):
-    config = {**json.loads(file.read_text()), **changes}
-    file.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
-
-
-def loaded(source, **changes):
-    model = dual_encoder(**changes)
-    load_bert(model, str(source), PIECES)
-    return {
-        name: parameter.numpy()
-        for name, parameter in model.state_dict().items()
-        if not name.startswith(("region_embedding.", "codes."))
-    }
+        load_bert(dual_encoder(), "runs/demo/start", PIECES)
 
 
 def assert_same(ours, expected):
@@ -271,44 +219,6 @@ def test_nothing_in_a_bert_runs(saved, copy, tmp_path, name):
     with pytest.raises(InputError, match=f"{name}"):
         load_bert(dual_encoder(), str(copy), PIECES)
     assert not (tmp_path / "trap").exists()
-
-
-@pytest.fixture
-def with_vocabulary(copy):
-    """A function: the BERT with a vocab.txt of these pieces."""
-
-    def write(pieces):
-        (copy / "vocab.txt").write_text("\n".join(pieces) + "\n")
-        return str(copy)
-
-    return write
-
-
-def test_rows_are_mapped_by_piece(saved, with_vocabulary):
-    pieces = ["[PAD]", "[UNK]", "[SEP]", "[CLS]", "word39", "other", "word7"]
-    model, table = dual_encoder(len(pieces)), loaded(saved)["text_embedding.word.weight"]
-    drawn = model.text_embedding.word.weight.numpy()[5]
-    report = load_bert(model, with_vocabulary(PIECES), pieces)
-    rows = model.text_embedding.word.weight.numpy()
-    np.testing.assert_array_equal(rows[[0, 1, 2, 3, 4, 6]], table[[0, 1, 3, 2, 39, 7]])
-    np.testing.assert_array_equal(rows[5], drawn)
-    assert report.endswith(
-        "the lowest 2 of 4 layers, 6 of 40 word vectors by piece; it lacks 1 pieces, whose vectors are drawn"
-    )
-    assert load_bert(dual_encoder(), str(saved), PIECES).endswith("2 of 4 layers, 40 of 40 word vectors by number")
-
-
-@pytest.mark.parametrize(
-    "theirs, message",
-    [
-        (PIECES[:-1], "vocab.txt: 39 pieces, but its config says vocab_size 40; they are not of one BERT"),
-        (PIECES[:4] + [f"other{n}" for n in range(36)], "its vocab.txt has no piece of the data's vocabulary"),
-        (PIECES[1:], r"vocab.txt: expected one WordPiece a line, \[PAD\] first"),
-    ],
-)
-def test_vocabulary_that_does_not_fit(with_vocabulary, theirs, message):
-    with pytest.raises(InputError, match=message):
-        load_bert(dual_encoder(), with_vocabulary(theirs), PIECES)
 
 
 def test_weights_that_are_no_numbers(hugging_face, tmp_path):
