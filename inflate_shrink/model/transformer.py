@@ -36,7 +36,7 @@ class Dropout(nn.Dropout):
     def forward(self, x):
         if not (self.training and self.p and paddle.in_dynamic_mode()) or x.place.is_gpu_place():
             return F.dropout(x, self.p, training=self.training)  # Paddle 2 exports no super()
-        seed = int(paddle.randint(0, 2**31 - 1, [1]))
+        seed = paddle.randint(0, 2**31 - 1, [1]).item()
         drawn = np.random.SFC64(seed).random_raw((x.size + 3) // 4).view(np.uint16)[: x.size]
         kept = (drawn >= round(self.p * 2**16)) * np.float32(1 / (1 - self.p))
         return x * paddle.to_tensor(kept.reshape(x.shape)).astype(x.dtype)

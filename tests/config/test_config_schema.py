@@ -10,7 +10,7 @@ def test_each_key_decides_one_thing():
     run = ["run.dir", "run.log_steps", "run.save_steps"]
     assert set(keys_deciding(NOTHING)) == {"name", "data.name", "data.any_extractor", *run}
     assert set(keys_deciding(RESULT)) == {"data.test_split", "data.protocols", "run.test_images"}
-    assert set(keys_deciding(PLACE)) == {"data.dir", "data.vocab", "distill.teacher", "model.init"}
+    assert set(keys_deciding(PLACE)) == {"data.dir", "data.vocab", "distill.teacher", "model.init", "model.bert"}
     weights = keys_deciding(WEIGHTS)
     assert len(weights) + 13 == len(KEYS)
     assert {"run.seed", "run.val_images", "run.eval_epochs"} <= set(weights)  # the latter two choose the best epoch
