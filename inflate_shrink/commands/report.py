@@ -2,11 +2,13 @@
 
   python tools/report.py
   python tools/report.py --runs runs --out report --data coco --tables 2 9 --figures 1
+  python tools/report.py curves runs/demo/I runs/demo/I-B --out report/curves.png
 
 Reads every result.json below --runs and writes, for each data set, DATA.md, DATA.csv and DATA.json,
 figure1-DATA and figure3-DATA as PNG and SVG. Runs that differ in the seed alone are one row, their
 mean and sample deviation. Ours stand beside the paper's numbers only where images and protocol
-are the paper's; results on other data have tables of their own.
+are the paper's; results on other data have tables of their own. The command curves draws trainings
+together, finished or not: loss, recalls, learning rate and pace by update.
 """
 
 from pathlib import Path
@@ -20,6 +22,9 @@ FORMATS = ("md", "csv", "json")
 
 def main(argv):
     """Run tools/report.py with the arguments ``argv``."""
+    if argv[:1] == ["curves"]:
+        _curves(argv[1:])
+        return
     parser = tool_parser(__doc__)
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where the runs are (default: runs)"
@@ -68,6 +73,19 @@ def main(argv):
         arguments.note,
     ):
         say(line)
+
+
+def _curves(argv):
+    parser = tool_parser("Draw trainings together, by the scalars.jsonl of their directories.")
+    parser.prog += " curves"
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="directory of a training, finished or not")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png or .svg")
+    arguments = parser.parse_args(argv)
+
+    from ..report.curves import draw_curves
+
+    draw_curves(arguments.runs, arguments.out)
+    say(f"{arguments.out}: {len(arguments.runs)} runs")
 
 
 if __name__ == "__main__":

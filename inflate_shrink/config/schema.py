@@ -202,6 +202,8 @@ class RunConfig:
     seed: int = key(0, least=0, most=2**32 - 1, aliases=("random_seed",))
     # a line of the log every so many updates
     log_steps: int = key(50, least=1, most=MANY, decides=NOTHING, aliases=("log_iter", "logging_steps"))
+    # the numbers of scalars.jsonl as records of VisualDL too, in the run's directory (docs/training.md)
+    visualdl: bool = key(False, decides=NOTHING, young=True)
     # a checkpoint every so many updates, and after each epoch
     save_steps: int = key(500, least=1, most=MANY, decides=NOTHING, aliases=("save_interval",))
     # validate after every so many epochs, and after the last: the best is one of them

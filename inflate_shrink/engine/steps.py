@@ -89,7 +89,7 @@ def _run_directory(config: Config, ranks: Ranks):
         yield Silent()
         return
     with locked(run_dir / "lock", run_dir):
-        yield Progress(run_dir / "train.log", config.run.log_steps)
+        yield Progress(run_dir / "train.log", config.run.log_steps, config.run.visualdl)
 
 
 def _initial_model(

@@ -51,6 +51,7 @@ class Update(NamedTuple):
     loss: paddle.Tensor  # as :meth:`.objectives.Loss.to_log` has it, the mean over its batches
     captions: np.ndarray  # of all its batches, their numbers in the split
     skipped: bool
+    gradient_norm: paddle.Tensor | None  # before clipping; None where no line of the log is due
 
 
 def fit(
@@ -125,7 +126,11 @@ def fit(
         progress.log(precision.notice)
     if state.step:
         progress.log(f"resuming {run_dir} at update {state.step} of {total}")
-    progress.start(total, state.step, pairs_per_update=config.optim.batch_size * config.optim.accumulate)
+    pairs, validations = (
+        config.optim.batch_size * config.optim.accumulate,
+        _validations(config, state, updates_per_epoch),
+    )
+    progress.start(total, state.step, pairs, validations)
 
     # 5. The epochs that are left.
     model.train()
@@ -152,7 +157,8 @@ def fit(
                 divergence.add(state.step, update.loss, update.captions, precision.loss_scale)
                 if state.step % config.run.log_steps == 0 or state.step == total:
                     divergence.check()
-                progress.step(update.loss, lr, epoch, state.skipped)
+                scale = precision.loss_scale if precision.scaler.is_enable() else None
+                progress.step(update.loss, lr, epoch, state.skipped, update.gradient_norm, scale)
                 stopping = ranks.stop(stop.requested, state.step)
                 if state.step < end and (stopping or state.step % config.run.save_steps == 0):
                     save("last")
@@ -174,6 +180,13 @@ def _updates_per_epoch(config: Config, data: TrainingData) -> int:
     if batches < config.optim.accumulate:
         raise InputError(f"optim.accumulate {config.optim.accumulate}: an epoch has only {batches} batches")
     return batches // config.optim.accumulate
+
+
+def _validations(config: Config, state: RunState, updates_per_epoch: int) -> int:
+    """Count the validations that are left."""
+    epochs, every = config.optim.epochs, config.run.eval_epochs
+    done = state.step // updates_per_epoch
+    return sum(epoch % every == 0 or epoch == epochs for epoch in range(done + 1, epochs + 1))
 
 
 def _update(
@@ -199,9 +212,16 @@ def _update(
         total = total + loss.to_log() / accumulate
         captions.append(batch.captions)
     ranks.sum_gradients(model.parameters())
+    logged = (step + 1) % config.run.log_steps == 0
+    norm = _gradient_norm(model) / precision.loss_scale if logged else None
     stepped = precision.step(optimizer)
     optimizer.clear_grad()
-    return Update(total, np.concatenate(captions), not stepped)
+    return Update(total, np.concatenate(captions), not stepped, norm)
+
+
+def _gradient_norm(model: DualEncoder) -> paddle.Tensor:
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    return paddle.add_n([(gradient.astype("float32") ** 2).sum() for gradient in gradients]).sqrt()
 
 
 def _validate(
@@ -210,7 +230,9 @@ def _validate(
     """Validate after so many epochs if it is due; returns whether the sum of recalls is the highest so far."""
     if epochs % config.run.eval_epochs and not state.finished:
         return False
-    result = evaluate(model, data.store, data.val.first_images(config.run.val_images))
+    with progress.validation():
+        result = evaluate(model, data.store, data.val.first_images(config.run.val_images))
+    progress.validated(epochs, result)
     state.history.append({"epoch": epochs, "step": state.step, **result})
     best = result["rsum"] > state.best_rsum
     state.best_rsum = max(state.best_rsum, result["rsum"])

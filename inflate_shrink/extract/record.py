@@ -95,9 +95,8 @@ class PhotoDescriber:
         found = self._extractor.describe(data, where, clusters=self._clusterings[0][0])
         features, boxes = found.features, found.boxes
         for regions, dtype in self._clusterings:
-            features, boxes = cluster_regions(
-                features, boxes, regions, int(self._extractor.settings.whole)
-            )  # the first is done
+            # the first time changes nothing: that is done
+            features, boxes = cluster_regions(features, boxes, regions, int(self._extractor.settings.whole))
             with np.errstate(over="ignore"):
                 features = features.astype(dtype).astype(np.float32)
         if not np.isfinite(features).all():

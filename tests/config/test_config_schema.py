@@ -7,7 +7,7 @@ from inflate_shrink.config.schema import KEYS, out_of_range
 
 
 def test_each_key_decides_one_thing():
-    run = ["run.dir", "run.log_steps", "run.save_steps"]
+    run = ["run.dir", "run.log_steps", "run.visualdl", "run.save_steps"]
     assert set(keys_deciding(NOTHING)) == {"name", "data.name", "data.any_extractor", *run}
     assert set(keys_deciding(RESULT)) == {"data.test_split", "data.protocols", "run.test_images"}
     assert set(keys_deciding(PLACE)) == {"data.dir", "data.vocab", "distill.teacher", "model.init", "model.bert"}

@@ -17,6 +17,7 @@ from inflate_shrink.engine.checkpoint import new_model, open_checkpoint
 from inflate_shrink.engine.evaluate import as_json, evaluate
 from inflate_shrink.engine.objectives import Loss, RankingObjective
 from inflate_shrink.engine.precision import Precision
+from inflate_shrink.engine.scalars import read_scalars
 from inflate_shrink.engine.steps import train
 from inflate_shrink.errors import InputError
 from inflate_shrink.losses.ranking import landmarks
@@ -63,7 +64,7 @@ class RecordingOptimizer:
 
 
 def test_accumulated_update_is_the_mean_over_batches(tiny_config):
-    config = tiny_config("optim.accumulate=2", "model.dropout=0", "optim.batch_size=10")
+    config = tiny_config("optim.accumulate=2", "model.dropout=0", "optim.batch_size=10", "run.log_steps=1")
     data = open_training_data(config.data, 10)
     model = new_model(config, data.tokenizer.vocab_size, data.region_dim)
     objective, execution = RankingObjective(config.loss), Execution(Precision(AmpConfig()))
@@ -71,9 +72,11 @@ def test_accumulated_update_is_the_mean_over_batches(tiny_config):
 
     def update(config, batches):
         optimizer = RecordingOptimizer(model.parameters())
-        loss = trainer._update(model, optimizer, objective, execution, config, iter(batches), step=0, lr=0.5).loss
+        done = trainer._update(model, optimizer, objective, execution, config, iter(batches), step=0, lr=0.5)
+        squares = sum(float((gradient.astype("float64") ** 2).sum()) for gradient in optimizer.gradients)
+        assert float(done.gradient_norm) == pytest.approx(squares**0.5, rel=1e-5) and squares > 1e-6
         assert optimizer.lr == 0.5 and all(p.grad is None or not p.grad.numpy().any() for p in optimizer.parameters)
-        return float(loss), optimizer.gradients
+        return float(done.loss), optimizer.gradients
 
     loss, gradients = update(config, batches)
     config.optim.accumulate = 1
@@ -144,6 +147,7 @@ def test_what_a_run_leaves_behind(tiny_config, tmp_path, monkeypatch):
         "last",
         "lock",
         "previous",
+        "scalars.jsonl",
         "status.json",
         "step-000030",
         "step-000045",
@@ -151,6 +155,18 @@ def test_what_a_run_leaves_behind(tiny_config, tmp_path, monkeypatch):
         "train.log",
     ]
     assert "(best so far)" in (run / "train.log").read_text()
+    updates, validations = [], []
+    for line in read_scalars(run):
+        (validations if "rsum" in line else updates).append(line)
+    assert [(line["step"], line["epoch"], line["rsum"]) for line in validations] == [
+        (entry["step"], entry["epoch"], entry["rsum"]) for entry in state["history"]
+    ]
+    assert validations[3]["t2i_r5"] == state["history"][3]["t2i"]["r5"]
+    assert [(line["step"], line["epoch"]) for line in updates] == [(5 * n, 1 + (n - 1) // 3) for n in range(1, 13)]
+    measured = {"loss", "lr", "pairs_per_second", "peak_mib", "gradient_norm", "skipped"}
+    for line in updates:
+        assert set(line) == {"step", "epoch", "time", *measured} and line["lr"] == 2e-3
+        assert line["gradient_norm"] > 0 and line["pairs_per_second"] > 0 and line["peak_mib"] > 50
 
 
 def test_of_no_epochs_the_start_is_kept_as_a_checkpoint(tiny_config, tmp_path):

@@ -12,6 +12,7 @@ from inflate_shrink.engine.checkpoint import open_checkpoint, point
 from inflate_shrink.engine.checkpoint_files import read_training
 from inflate_shrink.engine.evaluate import evaluate
 from inflate_shrink.engine.precision import Precision
+from inflate_shrink.engine.scalars import read_scalars
 from inflate_shrink.engine.steps import distill, train
 from inflate_shrink.errors import InputError
 from inflate_shrink.lock import locked
@@ -121,19 +122,21 @@ class GrowingScaler:
         self.factor, self.updates = state["scale"], state["count"]
 
 
-def test_the_loss_scaler_goes_on_where_it_was(tiny_config, tmp_path, monkeypatch, stop_after):
+def test_the_loss_scaler_and_the_scalars_go_on_where_they_were(tiny_config, tmp_path, monkeypatch, stop_after):
     class Scaled(Precision):
         def __init__(self, config):
             super().__init__(config)
             self.scaler = GrowingScaler()
 
     monkeypatch.setattr(trainer, "Precision", Scaled)
-    config = tiny_config("optim.epochs=1", "run.save_steps=2", f"run.dir={tmp_path / 'run'}")
+    config = tiny_config("optim.epochs=1", "run.save_steps=2", "run.log_steps=1", f"run.dir={tmp_path / 'run'}")
     stop_after(7)
     with pytest.raises(Stopped):
         train(config)
+    assert [line["step"] for line in read_scalars(tmp_path / "run")] == [*range(1, 8)]  # the seventh is made again
     train(config, resume=True)
     assert read_training(tmp_path / "run" / "last")["scaler"] == {"scale": 2.0**6, "count": 15}
+    assert [line["step"] for line in read_scalars(tmp_path / "run")] == [*range(1, 16), 15]
 
 
 @pytest.mark.slow
