@@ -15,9 +15,11 @@ _BLOCK = 1 << 24  # random features of fragments held at a time
 
 @dataclass(frozen=True, eq=False)
 class QueryFeatures:
-    """A linear map of what is known of a query: the mean of its fragments, random features of them, a vector beside.
+    """A linear map of what is known of a query: the sum of its fragments, random features of them, a vector beside.
 
-    dim: d, of the fragments. random: how many random features max(0, <w, x>) of each fragment x, averaged like the
+    Sums, as scores are sums over fragments: one fit then holds for short texts and long ones.
+
+    dim: d, of the fragments. random: how many random features max(0, <w, x>) of each fragment x, added up like the
     fragments; 0: none. seed: of their directions w, which are not stored. beside: numbers of a further vector of the
     query, such as F's; 0: none. projection: (d + random + beside, r) float32; None: the identity.
     """
@@ -74,7 +76,6 @@ class QueryFeatures:
             if self.random:
                 hidden = np.maximum(rows @ directions, 0)
                 raw[part, self.dim : self.dim + self.random] = np.add.reduceat(hidden, starts)
-        raw[:, : self.dim + self.random] /= counts[:, None]
         if self.beside:
             raw[:, self.dim + self.random :] = given
         return raw if self.projection is None else raw @ self.projection

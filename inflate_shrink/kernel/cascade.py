@@ -34,7 +34,7 @@ class CascadePart:
 
 @dataclass(frozen=True, eq=False)
 class VectorMaker:
-    """What makes of a query's fragments the vector of the first stage: their mean, the means of max(0, product) with
+    """What makes of a query's fragments the vector of the first stage: their sum, the sums of max(0, product) with
     directions, and numbers beside, one after another, times a matrix.
 
     directions: (m, d) float32, 0 or more, which are rounded to int8. projection: (d + m + b, r) float32. beside: b.
@@ -211,7 +211,7 @@ class Cascade:
     def _vector(self, fragments: np.ndarray, beside: np.ndarray) -> np.ndarray:
         """Return what is multiplied with the items' vectors, (r,) float32, without the library."""
         products = round_to(fragments, "int8") @ decode_rows(*self._directions, "int8", fragments.shape[1]).T
-        raw = np.concatenate([fragments.mean(0), np.maximum(products, 0).mean(0), beside])
+        raw = np.concatenate([fragments.sum(0), np.maximum(products, 0).sum(0), beside])
         return round_to((raw @ self._maker.projection)[None], "int8")[0]
 
     def _with_numpy(self, parts, fragments, beside, k, budget, merged):

@@ -9,12 +9,12 @@ from inflate_shrink.fitted import QueryFeatures
 QUERIES = [np.array([[1.0, 0.0], [0.0, 3.0]], np.float32), np.array([[2.0, 4.0]], np.float32)]
 
 
-def test_a_mean_and_what_stands_beside():
-    assert QueryFeatures(2)(QUERIES).tolist() == [[0.5, 1.5], [2.0, 4.0]]
+def test_a_sum_and_what_stands_beside():
+    assert QueryFeatures(2)(QUERIES).tolist() == [[1.0, 3.0], [2.0, 4.0]]
     beside = np.array([[7.0], [8.0]], np.float32)
-    assert QueryFeatures(2, beside=1)(QUERIES, beside).tolist() == [[0.5, 1.5, 7.0], [2.0, 4.0, 8.0]]
+    assert QueryFeatures(2, beside=1)(QUERIES, beside).tolist() == [[1.0, 3.0, 7.0], [2.0, 4.0, 8.0]]
     projection = np.array([[1.0], [10.0]], np.float32)
-    assert QueryFeatures(2, projection=projection)(QUERIES).tolist() == [[15.5], [42.0]]
+    assert QueryFeatures(2, projection=projection)(QUERIES).tolist() == [[31.0], [42.0]]
 
 
 def test_random_features_are_rectified_for_each_fragment_and_always_the_same():
@@ -23,7 +23,7 @@ def test_random_features_are_rectified_for_each_fragment_and_always_the_same():
     # directions are (+-1, +-1) / sqrt(2): each fragment (a, b) gives max(0, +-a +-b) / sqrt(2)
     values = {round(value * np.sqrt(2), 5) for value in found[1].tolist()}
     assert values == {6.0, 2.0, 0.0}
-    values = {round(value * np.sqrt(2) * 2, 5) for value in found[0].tolist()}
+    values = {round(value * np.sqrt(2), 5) for value in found[0].tolist()}
     assert values == {4.0, 3.0, 1.0, 0.0}  # (+-1)+ and (+-3)+ added
     assert found.tolist() == QueryFeatures(2, random=64, seed=3)(QUERIES)[:, 2:].tolist()
     one_at_a_time = np.concatenate([features([query]) for query in QUERIES])

@@ -24,10 +24,10 @@ def test_linear_scores_are_found_exactly_of_new_queries_and_new_items():
     fitted = fit(QUERIES, EXACT, PLAIN)
     np.testing.assert_allclose(products(fitted, QUERIES, fitted.vectors(EXACT)), centred(EXACT), atol=1e-5)
     # a new item has the scores -2 and 4, the means of the sample's are 4 / 3 and 7 / 3;
-    # a new query is the mean of three times the first and the second
+    # a new query is three times the first and the second
     new_item, new_query = np.array([[-2.0], [4.0]]), [np.array([[3.0, 0.0], [0.0, 1.0]], np.float32)]
     assert products(fitted, new_query, fitted.vectors(new_item)).item() == pytest.approx(
-        1.5 * (-2 - 4 / 3) + 0.5 * (4 - 7 / 3), abs=1e-5
+        3.0 * (-2 - 4 / 3) + 1.0 * (4 - 7 / 3), abs=1e-5
     )
 
 

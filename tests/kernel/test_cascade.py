@@ -55,7 +55,7 @@ def of_all(maker, parts, query):
     """Return the scores of all items by the vectors, the pooled rows and all rows."""
     fragments, beside, merged = query
     products = round_to(fragments, "int8") @ maker.directions.T
-    raw = np.concatenate([fragments.mean(0), np.maximum(products, 0).mean(0), beside])
+    raw = np.concatenate([fragments.sum(0), np.maximum(products, 0).sum(0), beside])
     vector = round_to((raw @ maker.projection)[None], "int8")[0]
     first = [decode_lanes(part.first, np.arange(len(part.first))) @ vector for part in parts]
     pooled = [scores([merged], part.pooled)[0] for part in parts]

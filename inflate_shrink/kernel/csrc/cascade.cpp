@@ -48,7 +48,6 @@ class Cascade {
       for (int64_t f = 0; f < query_.count; f++)
         for (int64_t i = begin; i < end; i++) raw[dim + i] += std::max(0.0f, products[f * features.directions_count + i]);
     });
-    for (int64_t i = 0; i < dim + features.directions_count; i++) raw[i] /= static_cast<float>(query_.count);
     std::copy(query_.beside, query_.beside + features.beside, raw.begin() + (raw_count - features.beside));
     const int64_t bits = collection_.bits, dims = collection_.block_words * (32 / bits);
     std::vector<float> vector(dims, 0.0f);
