@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..atomic import atomic_path, remove
@@ -27,7 +28,14 @@ class Scalars:
         self._open_writer = _log_writer() if visualdl else None
 
     def start(self, done: int) -> None:
-        """Go on after ``done`` updates: what is written of later ones, which are made again, goes."""
+        """Go on after ``done`` updates: what is written of later ones, which are made again, goes.
+
+        Raises InputError if the files cannot be read or written.
+        """
+        with _one_line(self.path):
+            self._start(done)
+
+    def _start(self, done: int) -> None:
         written = self.path.read_bytes() if self.path.exists() else b""
         lines = [(line, _parse(line)) for line in written.splitlines(keepends=True)]
         kept = [(line, values) for line, values in lines if values and 0 < values["step"] <= done]
@@ -44,13 +52,10 @@ class Scalars:
         """Write a line; numbers that are None or not finite are left out. Raises InputError if there is no room."""
         known = {name: number for name, number in numbers.items() if number is not None and math.isfinite(number)}
         values = {"step": step, "epoch": epoch, "time": round(time.time(), 1), **known}
-        try:
+        with _one_line(self.path):
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(values) + "\n")
             self._record(values)
-        except OSError as error:
-            way = "make room or choose another run.dir"
-            raise InputError(f"{self.path}: cannot be written: {error.strerror}; {way}") from None
 
     def close(self) -> None:
         """Close the records of VisualDL."""
@@ -80,6 +85,16 @@ def read_scalars(run_dir: Path) -> list[dict[str, float]]:
         expected = "expected a JSON mapping of numbers, with step, epoch and time"
         raise InputError(f"{path}, line {found.index(None) + 1}: {expected}; it is damaged, remove the line")
     return found
+
+
+@contextmanager
+def _one_line(path: Path):
+    """Turn an OSError of the block into an InputError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        way = "make room or choose another run.dir"
+        raise InputError(f"{error.filename or path}: cannot be written: {error.strerror}; {way}") from None
 
 
 def _parse(line: bytes) -> dict[str, float] | None:

@@ -40,23 +40,30 @@ def draw_curves(runs: Sequence[Path], out: Path) -> Figure:
         raise InputError(f"{runs[0] / SCALARS}: no update is logged yet (run.log_steps); try again later")
     rows = -(-len(panels) // _COLUMNS)
     figure = Figure(figsize=(4 * _COLUMNS, 2.6 * rows + 0.3 * len(scalars)), facecolor="white", layout="constrained")
-    grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    grid, longest = figure.subplots(rows, _COLUMNS, squeeze=False).ravel(), _last_update(scalars)
     for axes, name in zip(grid, panels):
         for number, lines in enumerate(scalars.values()):
             points = [(line["step"], line[name]) for line in lines if name in line]
-            axes.plot(*zip(*points) if points else ([], []), color=f"C{number}", linewidth=1.2, marker=_marker(points))
+            axes.plot(*zip(*points) if points else ([], []), color=f"C{number}", linewidth=1.2, **_dots(points))
+        axes.set_xlim(0, longest)
         axes.set_title(PANELS[name], fontsize=9, loc="left")
+        axes.set_xlabel("update", fontsize=8)
+        axes.tick_params(labelsize=8)
         axes.grid(color="#e4e4e4", linewidth=0.6)
     for axes in grid[len(panels) :]:
         axes.remove()
-    figure.supxlabel("update", fontsize=9)
     names = [run.replace("$", r"\$") for run in scalars]  # a $ starts a formula
-    figure.legend(figure.axes[0].lines, names, loc="outside lower center", fontsize=8, frameon=False)
+    figure.legend(grid[0].lines, names, loc="outside lower center", fontsize=8, frameon=False)
     with atomic_path(out) as temporary:
         figure.savefig(temporary, format=out.suffix[1:], dpi=120)
     return figure
 
 
-def _marker(points: list[tuple]) -> str:
-    """Return a dot where there are few points: one alone is no line."""
-    return "o" if len(points) < 10 else ""
+def _last_update(scalars: dict[str, list[dict]]) -> float:
+    """Return where the axes of updates end, a little after the last one."""
+    return 1.02 * max(1, *(line["step"] for lines in scalars.values() for line in lines))
+
+
+def _dots(points: list[tuple]) -> dict:
+    """Return a line's marker: a dot where there are few points, for one alone is no line."""
+    return {"marker": "o", "markersize": 3} if len(points) < 10 else {}

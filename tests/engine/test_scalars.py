@@ -68,3 +68,12 @@ def test_without_visualdl(tmp_path, monkeypatch):
         Scalars(tmp_path, visualdl=True)
     Scalars(tmp_path).write(1, 1, loss=2.0)
     assert json.loads((tmp_path / "scalars.jsonl").read_text())["loss"] == 2.0
+
+
+def test_files_that_cannot_be_written(tmp_path):
+    (tmp_path / "scalars.jsonl").mkdir()
+    for call in (lambda: Scalars(tmp_path).start(0), lambda: Scalars(tmp_path).write(1, 1, loss=2.0)):
+        with pytest.raises(
+            InputError, match=f"^{tmp_path}/scalars.jsonl: cannot be written: Is a directory; make room"
+        ):
+            call()
