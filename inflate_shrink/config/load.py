@@ -99,7 +99,9 @@ def _reference_layers(path: Path, name: str, parents: tuple[Path, ...]) -> _Laye
     own = row_file(path, name) if name else path
     if own.is_file() and own.resolve() not in parents or not name:
         return _file_layers(own, parents)
-    return _file_layers(path, parents) + [(f"{path}:{name}", row_layer(path, name))]
+    layers = _file_layers(path, parents)
+    said = {key for _, values in layers for key in values}
+    return layers + [(f"{path}:{name}", row_layer(path, name, said))]
 
 
 def _file_layers(path: Path, parents: tuple[Path, ...]) -> _Layers:

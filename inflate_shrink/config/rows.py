@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Collection
 
 from ..errors import InputError, nearest
 from ..published import row_names
 from .yaml_files import is_name
 
 _INPUTS = 32  # words of a caption, regions of an image
-_ONE_VECTOR = {"loss.margin": 0.2, "distill.teacher_temperature": 2}  # the paper's, for models of one fragment a side
+_ONE_VECTOR = {"loss.margin": 0.2, "distill.teacher_temperature": 2}  # the paper's, for models of one fragment
+# a side, where the data set's file says nothing of these keys
 _F = {"model.codes": 0, "model.fragments": 1, **_ONE_VECTOR}
 _SLOTS = {"model.vector": "slot"}  # whatever a data set's file says of models of one vector
 _B = {"model.codes": 0, "model.fragments": _INPUTS, **_SLOTS}
@@ -37,7 +39,8 @@ _NEIGHBOURS = {
     "VSE++": {**_F, "loss.ranking": "hardest"},  # Faghri et al. 2018
     "SCAN-t2i": {**_SCAN, "model.scoring": "scan_t2i"},  # Lee et al. 2018: words attend to regions
     "SCAN-i2t": {**_SCAN, "model.scoring": "scan_i2t"},  # regions attend to words
-    "VisualSparta": {**_B, **_EQUAL, "model.scoring": "visual_sparta"},  # Lu et al. 2021
+    # Lu et al. 2021; its scores are no cosines
+    "VisualSparta": {**_B, **_EQUAL, "model.scoring": "visual_sparta", "loss.ranking": "smooth_max"},
     "joint": {**_F, "model.joint": True},  # F that is a cross-BERT too (Geigle et al. 2022)
 }
 
@@ -61,8 +64,14 @@ def is_row(data: Path, name: str) -> bool:
     return row_file(data, name).is_file() or _parts(name) is not None
 
 
-def row_layer(data: Path, name: str) -> dict:
-    """Return ``section.key`` -> value of what the name says. Raises InputError, with the nearest name, for another."""
+def row_layer(data: Path, name: str, said: Collection[str] = ()) -> dict:
+    """Return ``section.key`` -> value of what the name says.
+
+    Args:
+        said: the keys that the data set's file gives.
+
+    Raises InputError, with the nearest name, for a name that says nothing.
+    """
     parts = _parts(name)
     if parts is None:
         files = row_file(data, name).parent.glob("*.yaml")
@@ -70,7 +79,8 @@ def row_layer(data: Path, name: str) -> dict:
         grammar = "parts such as F, B, I, k16l48, and a student after each -"
         raise InputError(f"{data}: no such row '{name[:100]}'; the nearest is '{nearest(name, known)}' ({grammar})")
     place = f"runs/{row_file(data, name).parent.name}"
-    values = {**_shape(parts[-1]), **({"model.init": f"{place}/B"} if parts[-1] in _FROM_B else {})}
+    shape = {key: value for key, value in _shape(parts[-1]).items() if not (key in _ONE_VECTOR and key in said)}
+    values = {**shape, **({"model.init": f"{place}/B"} if parts[-1] in _FROM_B else {})}
     teacher = {"distill.teacher": f"{place}/{'-'.join(parts[:-1])}"} if len(parts) > 1 else {}
     return {"name": name, "run.dir": f"{place}/{name}", **values, **teacher}
 
