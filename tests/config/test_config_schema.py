@@ -12,7 +12,7 @@ def test_each_key_decides_one_thing():
     assert set(keys_deciding(RESULT)) == {"data.test_split", "data.protocols", "run.test_images"}
     assert set(keys_deciding(PLACE)) == {"data.dir", "data.vocab", "distill.teacher", "model.init", "model.bert"}
     weights = keys_deciding(WEIGHTS)
-    assert len(weights) + 14 == len(KEYS)
+    assert len(weights) + 15 == len(KEYS)
     assert {"run.seed", "run.val_images", "run.eval_epochs"} <= set(weights)  # the latter two choose the best epoch
 
 

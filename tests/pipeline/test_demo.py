@@ -81,8 +81,8 @@ def test_results_are_kept_in_a_file_that_the_last_line_names(no_training, capsys
     recalls = {"r1": 50.0, "r5": 80.0, "r10": 90.0}
     assert models[3] == {
         "model": "I",
-        "codes": 32,
-        "fragments": 64,
+        "codes": 1,
+        "fragments": 33,
         "t2i": recalls,
         "i2t": recalls,
         "encode_ms": 1.5,
