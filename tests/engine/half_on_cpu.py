@@ -145,6 +145,7 @@ def emulate_gpu(monkeypatch, capability=(7, 0)):
     monkeypatch.setattr(paddle.device, "get_device", lambda: "gpu:0")
     monkeypatch.setattr(paddle.device.cuda, "get_device_capability", lambda *_: capability)
     monkeypatch.setattr(paddle.device.cuda, "get_device_name", lambda *_: "an emulated GPU")
+    monkeypatch.setattr(paddle.device.cuda, "max_memory_allocated", lambda *_: 0)
     for module in ("auto_cast", "grad_scaler"):
         module = importlib.import_module(f"paddle.amp.{module}")
         tracer = module._dygraph_tracer
