@@ -303,10 +303,11 @@ def _plan_rerank(pair: tuple[str, str], steps: dict[str, Step], runs: Path) -> S
 
 
 def _check_fit(name: str, key: str, config: Config, source: Config) -> None:
-    """Refuse a student with more fragments than its teacher, or with other sizes where it takes weights."""
+    """Refuse a student with more fragments than its teacher but for codes of its own, or with other sizes where it takes weights."""
     if key == "distill.teacher" and source.model.scoring != "cross":
         ours, theirs = (each.model.fragments_of(each.data.text_length) for each in (config, source))
-        if ours > theirs:
+        own_codes = config.model.codes and not config.distill.share_codes  # as many as it likes
+        if ours > theirs and not own_codes:
             raise InputError(
                 f"step {name}: scores {ours} fragments, its teacher {source.name} only {theirs}; "
                 f"give it model.fragments of {theirs} or less"
