@@ -89,7 +89,7 @@ class DualEncoder(nn.Layer):
         total = paddle.matmul(words.unsqueeze(1), text.vectors)
         scale = paddle.rsqrt((total * total).sum(-1) + 1e-12)  # (B, 1)
         weights = paddle.concat([lengths * scale, of_codes], axis=1)[:, :kept]
-        return text._replace(vectors=text.vectors * weights.unsqueeze(-1))
+        return Fragments(text.vectors * weights.unsqueeze(-1), text.mask)  # Paddle 2 exports no _replace()
 
     def _pool(self, inputs: Embedded, weights, side: str) -> Fragments:
         vectors = self.transformer(inputs.vectors, inputs.mask)

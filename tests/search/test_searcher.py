@@ -117,7 +117,7 @@ def test_exact_image_to_text(built, reference, tiny_data, name, padding):
 @pytest.mark.parametrize("name", "BI")
 def test_precisions(built, reference, image_ids, name, precision):
     hits, scores = Searcher(built(name, precision=precision)).search(QUERY, k=42), reference(name, texts=[QUERY])[:, 0]
-    assert_are(hits, dict(zip(image_ids, scores)), np.ptp(scores) / 5)
+    assert_are(hits, dict(zip(image_ids, scores)), 0.004 * scores.max())  # of a sum of 36 cosines or so
 
 
 @pytest.mark.slow

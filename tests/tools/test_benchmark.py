@@ -102,7 +102,7 @@ def test_search(run_tool, tmp_path, monkeypatch):
     )
     assert code == 0, stderr
     result, page = json.loads(files["json"].read_text()), files["markdown"].read_text()
-    assert list(result) == ["environment", "seed", "threads", "paths", "limit", "paper", "peers", "nearest"]
+    assert list(result) == ["environment", "seed", "threads", "paths", "limit", "paper", "peers", "nearest", "batches"]
     assert {(one["precision"], one["path"]) for one in result["limit"]} == {
         (p, path) for p in ("float32", "bfloat16", "int8") for path in result["paths"]
     }
