@@ -184,8 +184,8 @@ def test_networks_elsewhere(tool, indexes, place, tmp_path):
         (tmp_path / "gone.onnx").rename(place / "backbone.onnx")
     refused(
         tool(*arguments, "--backbone", place / "other.onnx"),
-        "its photos were described by 'cells of backbone backbone.onnx",
-        "here are 'cells of backbone other.onnx",
+        "its photos were described by 'the whole photo and cells of backbone backbone.onnx",
+        "here are 'the whole photo and cells of backbone other.onnx",
     )
     refused(tool(*arguments, "--detector", moved), "described without a detector; leave out --detector")
 
