@@ -16,8 +16,8 @@ from ..published import row_names
 from .yaml_files import is_name
 
 _INPUTS = 32  # words of a caption, regions of an image
-_ONE_VECTOR = {"loss.margin": 0.2, "distill.teacher_temperature": 2}  # the paper's, for models of one fragment
-# a side, where the data set's file says nothing of these keys
+# the paper's, for models of one fragment a side, where the data set's file says nothing of these keys
+_ONE_VECTOR = {"loss.margin": 0.2, "distill.teacher_temperature": 2}
 _F = {"model.codes": 0, "model.fragments": 1, **_ONE_VECTOR}
 _SLOTS = {"model.vector": "slot"}  # whatever a data set's file says of models of one vector
 _B = {"model.codes": 0, "model.fragments": _INPUTS, **_SLOTS}
@@ -28,12 +28,8 @@ _SHAPES = {
     "F": _F,  # the fast model: one vector a side (Eq. 3)
     "B": _B,  # the base model: 32 x 32 interactions (Eq. 5)
     "I": {"model.codes": 32, "model.fragments": "all", **_SLOTS},  # the inflated model (Sec. 4.1)
-    "C": {
-        "model.scoring": "cross",
-        **_EQUAL,
-        "run.val_images": 100,
-        **_SLOTS,
-    },  # the cross-BERT, slow to validate (Table 8)
+    # the cross-BERT, slow to validate (Table 8)
+    "C": {"model.scoring": "cross", "run.val_images": 100, **_EQUAL, **_SLOTS},
 }
 _NEIGHBOURS = {
     "VSE++": {**_F, "loss.ranking": "hardest"},  # Faghri et al. 2018

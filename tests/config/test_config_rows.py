@@ -45,6 +45,12 @@ def test_a_row_is_its_data_and_what_its_name_says():
         }
 
 
+@pytest.mark.parametrize(("data", "temperature"), [("coco", 2), ("flickr8k", 20)])
+def test_what_a_data_sets_file_says_of_one_vector_stays(data, temperature):
+    config = load_config(f"{CONFIGS}/{data}.yaml:B-k0l8-F")
+    assert config.model.fragments == 1 and config.distill.teacher_temperature == temperature
+
+
 def test_neighbours():
     def changes(name):
         fast, other = (load_config(f"{CONFIGS}/flickr30k.yaml:{row}") for row in ("F", name))
