@@ -21,6 +21,7 @@ kernel = Extension(
     extra_link_args=["-pthread"],
     optional=True,
 )
+SERVE = ["fastapi", "uvicorn", "python-multipart", "prometheus_client"]
 
 setup(
     name="inflate-shrink",
@@ -38,6 +39,7 @@ setup(
             "recipes/*.yaml",
             "visualize/*.html",
             "visualize/*.css",
+            "serve/page/*",
             "search/device/csrc/*.cu*",
         ]  # fmt: skip
     },
@@ -78,6 +80,8 @@ setup(
         "faiss": ["faiss-cpu>=1.12,<2"],
         # Indexes pushed to Qdrant.
         "qdrant": ["qdrant-client>=1.16"],
+        # The page and the service.
+        "serve": SERVE,
         # Peers of tools/benchmark.py search; torch's CPU build is to be installed first. Later pylate releases pin
         # another torch.
         "bench": [
@@ -98,6 +102,11 @@ setup(
             "scikit-learn",
             "faiss-cpu>=1.12,<2",
             "qdrant-client>=1.16",
+            *SERVE,
+            # What Starlette's test client asks with.
+            "httpx",
+            # Requests made up from the service's own description.
+            "schemathesis>=4",
         ],
     },
 )

@@ -22,6 +22,7 @@ FLOORS = (
     {"engine"},
     {"pipeline", "released", "search"},
     {"cli", "report", "visualize"},
+    {"serve"},
     {"__init__", "commands"},
 )
 # What a part may start as a process though it is of no lower floor: the commands that a user would type.
