@@ -1,9 +1,13 @@
 """Installation of the package; constraints/ holds the exact versions it is tested with."""
 
+import os
 import re
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 # Read, not imported: importing the package would need Paddle to be installed already.
@@ -21,27 +25,47 @@ kernel = Extension(
     extra_link_args=["-pthread"],
     optional=True,
 )
+DOCS = ["mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"]
 SERVE = ["fastapi", "uvicorn", "python-multipart", "prometheus_client"]
+
+
+class BuildKernel(build_ext):
+    """The kernel is a plain library, without a Python version in its name."""
+
+    def get_ext_filename(self, fullname):
+        return f"{fullname.replace('.', os.sep)}.so"
+
+
+class BuildPackage(build_py):
+    """The package has the configs of a clone in it, which -c configs/NAME.yaml finds wherever the command runs."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            self.copy_tree("configs", os.path.join(self.build_lib, "inflate_shrink", "configs"))
+
+
+class BuildWheel(bdist_wheel):
+    """A wheel of one machine's instructions, for every Python 3."""
+
+    def get_tag(self):
+        return "py3", "none", super().get_tag()[2]
+
 
 setup(
     name="inflate-shrink",
     version=VERSION,
     description="Inflate and Shrink: fast text-image retrieval with PaddlePaddle (EMNLP 2021)",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.9",
     packages=find_packages(include=["inflate_shrink*"]),
     ext_modules=[kernel],
+    cmdclass={"build_ext": BuildKernel, "build_py": BuildPackage, "bdist_wheel": BuildWheel},
     entry_points={"console_scripts": ["inflate-shrink = inflate_shrink.commands:main"]},
     package_data={
-        "inflate_shrink": [
-            "py.typed",
-            "*.yaml",
-            "recipes/*.yaml",
-            "visualize/*.html",
-            "visualize/*.css",
-            "serve/page/*",
-            "search/device/csrc/*.cu*",
-        ]  # fmt: skip
+        "inflate_shrink": ["py.typed", *(f"**/*.{kind}" for kind in ("yaml", "html", "css", "js", "svg", "cu", "cuh"))]
     },
     install_requires=[
         # Paddle 2.6.2 and paddlenlp's tool-helpers are built against NumPy 1.
@@ -80,6 +104,8 @@ setup(
         "faiss": ["faiss-cpu>=1.12,<2"],
         # Indexes pushed to Qdrant.
         "qdrant": ["qdrant-client>=1.16"],
+        # A site of docs/.
+        "docs": DOCS,
         # The page and the service.
         "serve": SERVE,
         # Peers of tools/benchmark.py search; torch's CPU build is to be installed first. Later pylate releases pin
@@ -96,12 +122,15 @@ setup(
             "pytest",
             "pytest-xdist",
             "ruff",
+            # Builds the wheel.
+            "setuptools>=70.1",
             "onnx",
             "lmdb",
             "pillow-heif",
             "scikit-learn",
             "faiss-cpu>=1.12,<2",
             "qdrant-client>=1.16",
+            *DOCS,
             *SERVE,
             # What Starlette's test client asks with.
             "httpx",

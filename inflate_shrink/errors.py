@@ -18,6 +18,13 @@ class InputError(Exception):
 
     The message is one line: which file, which line or key, what was expected, what to
     do. Tools print it without a traceback and exit with code 2 (``cli.run_tool``).
+
+    >>> import inflate_shrink as ins
+    >>> try:
+    ...     ins.load_model("runs/no-such-run")
+    ... except ins.InputError as error:
+    ...     print(error)
+    runs/no-such-run: no such checkpoint directory; tools/train.py makes them in run.dir
     """
 
 

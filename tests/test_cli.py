@@ -114,20 +114,14 @@ def test_a_command_by_name(inflate_shrink):
     assert stderr.count("\n") == 1 and "inflate-shrink index build makes one" in stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "train -c configs/demo/B.yaml",
-        "eval -c configs/coco.yaml:B",
-        "pipeline -c configs/pipelines.yaml:table2",
-        "demo",
-    ],
-)
-def test_without_a_clone_there_are_no_configs(inflate_shrink, tmp_path, monkeypatch, command):
+@pytest.mark.parametrize("reference", ["configs/demo/B.yaml", "configs/demo.yaml:I-B"])
+def test_outside_a_clone_configs_are_the_packages(inflate_shrink, tmp_path, monkeypatch, reference):
+    here = inflate_shrink("train", "-c", reference, "--show")
     monkeypatch.chdir(tmp_path)
-    code, stdout, stderr = inflate_shrink(*command.split())
-    assert (code, stdout, stderr.count("\n")) == (2, "", 1) and list(tmp_path.iterdir()) == []
-    assert "configs/ is in a clone of this package: run the command there, or copy the folder here" in stderr
+    assert inflate_shrink("train", "-c", reference, "--show") == here and not here[0]
+    (tmp_path / "configs").mkdir()
+    code, stdout, stderr = inflate_shrink("train", "-c", reference, "--show")
+    assert (code, stdout, stderr.count("\n")) == (2, "", 1) and "configs" in stderr
 
 
 @pytest.mark.parametrize("number", [-1, 1025, 1_000_000])

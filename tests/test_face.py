@@ -112,8 +112,9 @@ def test_modules_of_losses_and_scores_are_all_among_the_pure_ones():
 
 
 def test_examples_of_the_face(examples, trained, tiny_data):
-    store = ins.open_store(tiny_data)
-    for what in (ins.load_model, ins.open_checkpoint, ins.open_store):
+    assert [name for name in ins.__all__ if ">>>" not in getattr(ins, name).__doc__] == []
+    store, elsewhere = ins.open_store(tiny_data), {ins.Searcher, ins.Fragments, ins.late_interaction}
+    for what in {getattr(ins, name) for name in ins.__all__} - elsewhere:
         failed, run = examples(what, RUN=trained(), DATA=tiny_data, STORE=store)
         assert run and not failed
 

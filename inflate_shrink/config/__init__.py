@@ -18,4 +18,4 @@ from .schema import (
     RunConfig,
     keys_deciding,
 )
-from .yaml_files import is_name, parse_yaml, read_yaml
+from .yaml_files import config_path, is_name, parse_yaml, read_yaml

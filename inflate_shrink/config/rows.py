@@ -13,7 +13,7 @@ from typing import Collection
 
 from ..errors import InputError, nearest
 from ..published import row_names
-from .yaml_files import is_name
+from .yaml_files import config_path, is_name
 
 _INPUTS = 32  # words of a caption, regions of an image
 # the paper's, for models of one fragment a side, where the data set's file says nothing of these keys
@@ -42,12 +42,16 @@ _NEIGHBOURS = {
 
 
 def split_reference(reference: str | Path) -> tuple[Path, str]:
-    """Split ``FILE.yaml:NAME`` into file and name, "" for a mere file. Raises InputError for what can be no file."""
+    """Split ``FILE.yaml:NAME`` into file (:func:`.yaml_files.config_path`) and name, "" for a mere file.
+
+    Raises InputError for what can be no file.
+    """
     text = str(reference)
     if not is_name(text):
         raise InputError(f"{text[:200]!r}: expected the name of a YAML file")
     match = re.fullmatch(r"(.+\.ya?ml):([^/]+)", text)
-    return (Path(match[1]), match[2]) if match else (Path(text), "")
+    file, name = match.groups() if match else (text, "")
+    return config_path(Path(file)), name
 
 
 def row_file(data: Path, name: str) -> Path:

@@ -9,6 +9,8 @@ import yaml
 
 from ..errors import InputError, nearest
 
+# Beside the package in a clone, in it where it is installed (setup.py).
+_PACKAGED = (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs")
 LONGEST_NAME = 255  # bytes of a part of a path, as file systems have it
 _LONGEST_TEXT = 4000
 
@@ -19,6 +21,14 @@ def is_name(text: str) -> bool:
     if not printable or len(text) > _LONGEST_TEXT:
         return False
     return all(len(part.encode()) <= LONGEST_NAME for part in text.split("/"))
+
+
+def config_path(path: Path) -> Path:
+    """Return where a path is; one in ``configs`` is in the package's own where there is no such folder here."""
+    if path.parts[:1] != ("configs",) or Path("configs").exists():
+        return path
+    packaged = next(folder for folder in _PACKAGED if folder.is_dir())
+    return packaged.joinpath(*path.parts[1:])
 
 
 class _Loader(yaml.SafeLoader):
@@ -79,6 +89,4 @@ def _near(path: Path) -> str:
     names = [found.name for found in path.parent.glob("*.y*ml")]
     if names:
         return f"; there is {path.parent / nearest(path.name, names)}"
-    if path.parts[0] == "configs" and not Path("configs").exists():  # an installed package has none
-        return "; configs/ is in a clone of this package: run the command there, or copy the folder here"
     return f"; {path.parent} holds no YAML file"

@@ -26,6 +26,7 @@ from .divergence import Divergence
 from .evaluate import describe, evaluate
 from .objectives import Objective
 from .optimizer import build_optimizer, learning_rate
+from .photos import describing
 from .precision import Precision
 from .progress import Progress
 from .ranks import ALONE, Ranks
@@ -253,7 +254,7 @@ def _save(
     """Write a checkpoint and let the links name it."""
     directory = run_dir / f"step-{state.step:06d}"
     if not directory.exists():  # it may: this run was killed after writing it, and came here again
-        described = {**asdict(state), "regions": data.store.regions_made_by}
+        described = {**asdict(state), "regions": describing(data.store)}
         train_state = {"optimizer": optimizer.state_dict(), "scaler": precision.scaler.state_dict()}
         write_checkpoint(directory, model, config, data.tokenizer.vocabulary, described, train_state)
     for link in links:

@@ -81,7 +81,8 @@ def not_stored() -> InputError:
 
 @cache
 def _load() -> ctypes.CDLL | None:
-    for path in sorted(Path(__file__).parent.glob("_kernel*.so")):
+    # Earlier versions named it after a Python version: theirs comes last.
+    for path in sorted(Path(__file__).parent.glob("_kernel*.so"), key=lambda path: len(path.name)):
         try:
             loaded = ctypes.CDLL(str(path))
         except OSError:  # it is a library of another machine

@@ -28,6 +28,7 @@ from ..config import (
     WEIGHTS,
     Config,
     DataConfig,
+    config_path,
     flatten,
     in_effect,
     is_name,
@@ -46,7 +47,6 @@ from ..engine.steps import check_shared, check_start
 from ..errors import InputError, nearest
 from .result import finished_result
 
-CONFIGS = Path("configs")
 KEY_DIGITS = 8
 _KEYS = {"data": str, "steps": list, "include": list, "rerank": list}
 
@@ -156,12 +156,12 @@ def _is_entry(key: str, entry) -> bool:
 def data_file(data: str) -> Path:
     """Return the file of a data set, which is a name in configs/, a file or a folder. Raises InputError if there is
     none."""
-    path = Path(data)
-    files = [CONFIGS / f"{data}.yaml", path, path / "base.yaml", Path(f"{path}.yaml")]
+    path, configs = Path(data), config_path(Path("configs"))
+    files = [configs / f"{data}.yaml", path, path / "base.yaml", Path(f"{path}.yaml")]
     found = is_name(data) and next((file for file in files if file.is_file()), path.is_dir() and path / "base.yaml")
     if not found:
-        names = sorted(file.stem for file in CONFIGS.glob("*.yaml") if file.with_suffix("").is_dir())
-        raise InputError(f"{data[:200]}: no such data set; {CONFIGS} has {', '.join(names)}")
+        names = sorted(file.stem for file in configs.glob("*.yaml") if file.with_suffix("").is_dir())
+        raise InputError(f"{data[:200]}: no such data set; {configs} has {', '.join(names)}")
     return found
 
 

@@ -14,6 +14,10 @@ class Fragments(NamedTuple):
 
     vectors: (n, l, d), L2-normalised where the score is of cosines. mask: (n, l) in the
     vectors' dtype, 1 for fragments that count and 0 for padding; None counts all.
+
+    >>> texts = Fragments(paddle.to_tensor([[[1.0, 0.0], [0.0, 1.0]]]))  # one text of two fragments in two dimensions
+    >>> texts.first(1).vectors.tolist(), texts.float_mask().tolist()
+    ([[[1.0, 0.0]]], [[1.0, 1.0]])
     """
 
     vectors: paddle.Tensor

@@ -19,7 +19,8 @@ print(paths(), np.rint(scores([np.eye(3)], rows)).tolist())
 
 def test_the_package_works_where_nothing_can_be_compiled(tmp_path):
     pytest.importorskip("setuptools")
-    shutil.copy(ROOT / "setup.py", tmp_path)
+    for name in ("setup.py", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(
         ROOT / "inflate_shrink", tmp_path / "inflate_shrink", ignore=shutil.ignore_patterns("*.so", "__pycache__")
     )

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import inflate_shrink as ins
 from inflate_shrink import cli
 from inflate_shrink.data.store import open_store
 from inflate_shrink.engine.steps import train
+from inflate_shrink.errors import InputError
 from inflate_shrink.search.searcher import Searcher
 
 pytestmark = pytest.mark.slow
@@ -188,6 +190,42 @@ def test_networks_elsewhere(tool, indexes, place, tmp_path):
         "here are 'the whole photo and cells of backbone other.onnx",
     )
     refused(tool(*arguments, "--detector", moved), "described without a detector; leave out --detector")
+
+
+def test_a_model_encodes_photos_as_the_regions_of_its_data(models, place, examples):
+    model, store = ins.load_model(models["B"]), open_store(place / "data")
+    files = [place / "photos" / name for name in ("4.png", "7.png")]
+    found = model.encode_photos(files)
+    expected = model.encode_images(*store.read_regions([store.image_ids.index(file.name) for file in files]))
+    np.testing.assert_array_equal(found.vectors.numpy(), expected.vectors.numpy())
+    failed, run = examples(type(model).encode_photos, RUN_OF_PHOTOS=models["B"], PHOTO=files[0])
+    assert run and not failed
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_checkpoint_of_before_describes_photos_as_its_data_set_says(models, place, known):
+    model, photo = ins.load_model(models["B"]), place / "photos" / "4.png"
+    expected = model.encode_photos([photo])
+    older = {**model.checkpoint.state, "regions": {"extractor": model.checkpoint.state["regions"]["extractor"]}}
+    older = older if known else {key: value for key, value in older.items() if key != "regions"}
+    model.checkpoint, model._describers = model.checkpoint._replace(state=older), {}
+    np.testing.assert_array_equal(model.encode_photos([photo]).vectors.numpy(), expected.vectors.numpy())
+
+
+def test_photos_that_cannot_be_encoded(models, place, trained, tmp_path):
+    model, photo = ins.load_model(models["B"]), place / "photos" / "4.png"
+    (tmp_path / "notes.txt").write_text("Rome, May")
+    for files, networks, message in (
+        ([], {}, "nothing to encode"),
+        (photo, {}, "files must be a list, found '.*4.png' alone"),
+        ([photo, tmp_path / "notes.txt"], {}, "notes.txt: not an image of a kind that can be read"),
+        ([tmp_path / "none.png"], {}, "none.png: no such photo"),
+        ([photo], {"backbone": place / "other.onnx"}, "described by .*backbone.onnx.*, here are .*other.onnx"),
+    ):
+        with pytest.raises(InputError, match=message):
+            model.encode_photos(files, **networks)
+    with pytest.raises(InputError, match="does not record which networks described the photos it was trained on"):
+        ins.load_model(trained()).encode_photos([photo])
 
 
 def test_refused_in_one_line(tool, indexes, models, place, tiny_data, trained, tmp_path):
