@@ -8,6 +8,7 @@ from typing import Callable, Iterable, Sequence
 
 from ..errors import InputError
 
+PAD_ID = 0  # [PAD] is the first of every vocabulary
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 

@@ -9,10 +9,10 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from ..config import ModelConfig
+from ..data.vocabulary import PAD_ID
 from ..scoring import Fragments
 from .transformer import LAYER_NORM_EPSILON, Dropout, Linear
 
-PAD_ID = 0
 WEIGHT = 2.0  # of a text's codes together, at first, where its words' fragments have a sum of length 1
 MAX_POSITIONS = 512  # BERT's table; only the first text_length rows are used
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from ..digest import hex_digest
 from ..errors import InputError
 from . import messages, refusal
+from .attentions import Attentions, has_checkpoint
 from .collection import Collection, Way
 from .gate import Gate
 from .guard import Guard
@@ -27,6 +28,7 @@ from .limits import (
     QUERY_CHARACTERS,
     Load,
 )
+from .matches import can_match, match
 from .metrics import MEDIA_TYPE, Metrics
 from .pictures import MEDIA_TYPE as JPEG
 from .pictures import Pictures
@@ -61,13 +63,13 @@ class Service:
     """What the paths share.
 
     Attributes:
-        collection, pictures, metrics: what is served. searches, decoding: threads. stopping: whether the process is
+        collection, pictures, attentions, metrics: what is served. searches, decoding: threads. stopping: whether the process is
             about to end.
     """
 
     def __init__(self, collection: Collection, title: str, load: Load):
         self.collection, self.title, self.load = collection, title, load
-        self.pictures, self.metrics, self.stopping = Pictures(), Metrics(), False
+        self.pictures, self.attentions, self.metrics, self.stopping = Pictures(), Attentions(), Metrics(), False
         # Pictures have threads of their own: a page of hits asks for many at once. Decoders take turns anyway.
         self.searches, self.decoding = Gate("search", load.concurrent, load), Gate("picture", 2, load)
         self.metrics.watch("items", "Items of all indexes.", lambda: collection.items)
@@ -228,6 +230,19 @@ def _add_images(app: FastAPI, service: Service) -> None:
         picture = await service.decoding.run(request, service.pictures.picture, index, id, size)
         return _tagged(request, picture.data, picture.etag, JPEG, "private, max-age=60")
 
+    @app.get("/match/{id:path}", summary="Which region each word chose")
+    async def matched(request: Request, id: str, query: Words, way: WayKey = "") -> messages.MatchTold:
+        index = service.collection.way(way).index
+        return messages.MatchTold(**await service.searches.run(request, match, index, id, query))
+
+    @app.get("/attention/{id:path}", summary="The attention over a query's words, or an image's regions")
+    async def attended(
+        request: Request, id: str, query: Words = "", way: WayKey = "", side: Literal["text", "image"] = "text"
+    ) -> messages.AttentionTold:
+        index = service.collection.way(way).index
+        attend = service.attentions.attention
+        return messages.AttentionTold(**await service.searches.run(request, attend, index, id, query, side))
+
 
 def _add_state(app: FastAPI, service: Service) -> None:
     @app.get("/about", summary="What is served, and its limits")
@@ -264,6 +279,6 @@ def _told(way: Way) -> messages.WayTold:
         recall=way.takes_recall,
         by_text=index.holds == "images",
         by_photo=index.describes_photos,
-        match=False,
-        attention=False,
+        match=can_match(index),
+        attention=has_checkpoint(index),
     )

@@ -56,6 +56,9 @@ class DataSet:
 class OpenIndex:
     """An index, its searcher and the data sets it was made of, where they are still there.
 
+    Attributes:
+        name: of its model. model: what the index says of it, as :meth:`..engine.checkpoint.Checkpoint.origin`.
+
     Args:
         data: a data set in place of those that the index names; "": those.
         photos_root: where the photos of the index's ``image_root`` are now; "": there.
@@ -72,7 +75,8 @@ class OpenIndex:
         if not isinstance(searcher, Searcher):
             raise InputError(f"{directory}: an inverted index, which is not served; give one of late interaction")
         self.searcher, self.directory, self.holds = searcher, Path(directory), searcher.holds
-        self.name = self._model("name") or self.directory.name
+        self.model, self._first = self._origin("model"), self._origin("first")
+        self.name = str(self.model.get("name") or self.directory.name)
         self.photos_root = photos_root
         self.notes: list[str] = []
         self.data_sets = self._open_data(data)
@@ -138,31 +142,28 @@ class OpenIndex:
             ]
         return chosen
 
-    def _model(self, key: str, name: str = "model") -> str:
+    def _origin(self, model: str) -> dict:
         origin = self.searcher.index.origin
-        return str(origin.mapping(name).get(key)) if name in origin else ""
+        return origin.mapping(model).value if model in origin else {}
 
     def label(self, mode: str) -> str:
         """Return what a person reads of a way to search it."""
         fields = self.searcher.index.settings.fields
-        held = "" if self.holds == "images" else ", captions"
         if mode == "exact":
-            return f"{self.name} exact{held}" if len(self.searcher.modes) > 1 else f"{self.name}{held}"
-        if FITTED in fields:
-            return f"{self.name}, fitted first stage{held}"
-        if NEAREST in fields:
-            return f"{self.name}, centroids first{held}"
-        return (
-            f"{self.name}, first {self._model('name', 'first') or 'F'}{held}"
-            if VECTOR in fields
-            else f"{self.name}, faiss{held}"
-        )
+            how = " exact" if len(self.searcher.modes) > 1 else ""
+        elif FITTED in fields:
+            how = ", fitted first stage"
+        elif NEAREST in fields:
+            how = ", centroids first"
+        else:
+            how = f", first {self._first.get('name') or 'F'}" if VECTOR in fields else ", faiss first"
+        return f"{self.name}{how}{', captions' if self.holds == 'captions' else ''}"
 
     def _open_data(self, data: str) -> list[DataSet]:
         opened = []
         for part in self.recorded_data:
-            directory = data or part.text("directory")
             try:
+                directory = data or part.text("directory")
                 store = open_store(directory)
                 if store.fingerprint() != part.text("fingerprint"):
                     raise InputError(

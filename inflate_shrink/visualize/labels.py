@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import List, Optional, Sequence
 
 from ..data.text import CaptionTokenizer
-from ..data.vocabulary import parse_vocabulary
-from ..model.inputs import PAD_ID
+from ..data.vocabulary import PAD_ID, parse_vocabulary
 
 # Words that name nothing in a picture.
 _QUIET = frozenset("a an the and or of in on at to is are be with by for it its there".split())

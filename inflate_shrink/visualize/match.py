@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import paddle
 
@@ -13,37 +11,8 @@ from ..engine.encode import encode_images, encode_texts
 from ..errors import InputError
 from ..model.encoder import DualEncoder
 from ..scoring import late_interaction
+from .choices import Match, choose
 from .labels import Labels
-
-
-class Choice(NamedTuple):
-    """text: a word or code of the caption. image: the region, code or padding it chose. cosine: of the two.
-    region: the chosen one's number in the image from 0, or None where it is no region."""
-
-    text: str
-    image: str
-    cosine: float
-    region: int | None
-
-
-class Match(NamedTuple):
-    """words, codes: what each chose, in order. padding: how much the caption's padding adds to ``score``, in all."""
-
-    words: list[Choice]
-    codes: list[Choice]
-    padding: float
-    score: float
-
-    def describe(self) -> str:
-        """Write the score and its parts in one line."""
-        parts = {
-            "words": sum(choice.cosine for choice in self.words),
-            "codes": sum(choice.cosine for choice in self.codes),
-            "padding": self.padding,
-        }
-        return f"score {self.score:.2f} = " + " + ".join(
-            f"{value:.2f} of {name}" for name, value in parts.items() if abs(value) >= 0.005
-        )
 
 
 def require_choices(config: Config, where: object) -> None:
@@ -79,14 +48,7 @@ def match(
         score = late_interaction(text, image).item()
     if image.mask is not None:
         cosines[:, image.mask[0].numpy() == 0] = -np.inf
-    best = cosines.argmax(1)
-    result = Match([], [], 0.0, score)
-    for position, (label, chosen, cosine) in enumerate(zip(text_labels, best, cosines.max(1))):
-        if label is not None:
-            region = int(chosen) if chosen < counts[0] else None
-            side = result.words if position < ids.shape[1] else result.codes
-            side.append(Choice(label, image_labels[chosen] or "padding", float(cosine), region))
-    return result._replace(padding=score - sum(choice.cosine for choice in result.words + result.codes))
+    return choose(cosines, text_labels, image_labels, ids.shape[1], int(counts[0]), score)
 
 
 def best_image(model: DualEncoder, store: Store, ids: np.ndarray, rows: np.ndarray) -> int:

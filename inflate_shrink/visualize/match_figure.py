@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .choices import Choice, Match
 from .figure import Sheet
 from .labels import is_quiet, shorten
-from .match import Choice, Match
 from .palette import colours
 from .photo import Scene
 

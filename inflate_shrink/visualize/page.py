@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .attention import Attention
+from .choices import Choice, Match
 from .labels import is_quiet
-from .match import Choice, Match
 from .match_figure import UNSEEN, region_colours
 from .palette import colours
 from .photo import Scene

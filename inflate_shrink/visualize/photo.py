@@ -32,14 +32,23 @@ class Scene(NamedTuple):
 def open_scene(store: Store, row: int) -> Scene:
     """Open the photo of a row and the boxes of its regions; without a photo an empty canvas of its size."""
     photo, note = _photo(store, row)
-    boxes = np.array(store.boxes[row][: store.region_counts[row]], np.float32)
-    width, height = map(float, store.image_sizes[row])
-    if not width or not height:  # the boxes are then fractions, or none
-        width, height = map(float, photo.size) if photo else (1.0, 1.0)
-        boxes *= np.array([width, height] * 2, np.float32) if boxes.max() <= 1 else 1
+    width, height, boxes = scaled_boxes(store, row, photo.size if photo else (1, 1))
     if not boxes.any():
         note += " (the data set holds no boxes)"
     return Scene(photo, width, height, boxes, note.strip())
+
+
+def scaled_boxes(store: Store, row: int, size: tuple[int, int] = (1, 1)) -> tuple[float, float, np.ndarray]:
+    """Return width and height of a row's photo, and the boxes (n, 4) of its regions in that unit; zeros for none.
+
+    size: taken where the data set does not know it.
+    """
+    boxes = np.array(store.boxes[row][: store.region_counts[row]], np.float32)
+    width, height = map(float, store.image_sizes[row])
+    if not width or not height:  # the boxes are then fractions, or none
+        width, height = map(float, size)
+        boxes *= np.array([width, height] * 2, np.float32) if boxes.max() <= 1 else 1
+    return width, height, boxes
 
 
 def _photo(store: Store, row: int) -> tuple[Image.Image | None, str]:

@@ -8,8 +8,8 @@ from PIL import Image
 from inflate_shrink.errors import InputError
 from inflate_shrink.visualize.attention import Attention
 from inflate_shrink.visualize.attention_figure import chosen, draw_attention
+from inflate_shrink.visualize.choices import Choice, Match
 from inflate_shrink.visualize.labels import is_quiet
-from inflate_shrink.visualize.match import Choice, Match
 from inflate_shrink.visualize.match_figure import UNSEEN, draw_match, region_colours
 from inflate_shrink.visualize.palette import colours
 from inflate_shrink.visualize.photo import Scene

@@ -9,7 +9,8 @@ import pytest
 from inflate_shrink.config import Config, ModelConfig
 from inflate_shrink.errors import InputError
 from inflate_shrink.scoring import Fragments, late_interaction
-from inflate_shrink.visualize.match import Choice, best_image, match, require_choices
+from inflate_shrink.visualize.choices import Choice
+from inflate_shrink.visualize.match import best_image, match, require_choices
 
 # Text: [CLS], a word, padding, a code. Image: two regions, padding, a code. Of length 1, but one.
 TEXT = [[1.0, 0.0], [0.6, 0.8], [-0.6, 0.8], [0.0, -1.0]]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from inflate_shrink.visualize.attention import Attention
-from inflate_shrink.visualize.match import Choice, Match
+from inflate_shrink.visualize.choices import Choice, Match
 from inflate_shrink.visualize.match_figure import UNSEEN
 from inflate_shrink.visualize.page import attention_page, match_page
 from inflate_shrink.visualize.palette import colours
