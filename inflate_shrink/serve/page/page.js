@@ -1,1 +1,0 @@
-document.title = (await (await fetch("/about")).json()).title;
