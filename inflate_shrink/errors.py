@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import signal
-from typing import Iterable
+from typing import Callable, Iterable
 
 _CAUSES = {
     signal.SIGILL: "an instruction that this processor does not have",
@@ -26,6 +26,14 @@ class InputError(Exception):
     ...     print(error)
     runs/no-such-run: no such checkpoint directory; tools/train.py makes them in run.dir
     """
+
+
+def attempt(function: Callable, *arguments):
+    """Return what a function does, or the InputError that it raises."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        return error
 
 
 def nearest(name: str, known: Iterable[str], least: float = 0.0) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import unicodedata
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 # Control characters, halves of characters (of file names that are not UTF-8), and what ends a line.
 _CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
@@ -27,6 +29,22 @@ def say(text: object, file=None, flush: bool = False) -> None:
 def as_called(text: str) -> str:
     """Name commands as the user called this one: where the package is installed without tools/, inflate-shrink NAME."""
     return _TOOL.sub(r"inflate-shrink \1", text) if sys.argv[0].startswith("inflate-shrink ") else text
+
+
+@contextmanager
+def output_in(log):
+    """Write all that is printed to the text file ``log``, also what the libraries under Paddle print past Python."""
+    sys.stdout.flush()
+    kept = [os.dup(number) for number in (1, 2)]
+    for number in (1, 2):
+        os.dup2(log.fileno(), number)
+    try:
+        with redirect_stdout(log), redirect_stderr(log):
+            yield
+    finally:
+        for number, copy in zip((1, 2), kept):
+            os.dup2(copy, number)
+            os.close(copy)
 
 
 def _is_harmless(character: str) -> bool:

@@ -1,25 +1,30 @@
 """Describe a folder of photos by regions, for search or, with captions, for training.
 
-  python tools/extract_regions.py --images photos --backbone resnet50.onnx --out data/photos
-  python tools/extract_regions.py --images photos.zip --detector yolox_s.onnx --backbone resnet50.onnx --out data/photos
+  python tools/extract_regions.py --images photos --backbone resnet50 --out data/photos
+  python tools/extract_regions.py --images photos.zip --detector yolox_s.onnx --backbone net.onnx --out data/photos
 
-Without a detector the regions are the cells of the backbone's feature map. Networks are ONNX files
-or Paddle Inference models (docs/own_data.md says where from). An interrupted call goes on when repeated.
+Without a detector the regions are the cells of the backbone's feature map. A backbone is a network of Paddle by its
+name, whose weights Paddle downloads; or, as a detector is, an ONNX file or a Paddle Inference model (docs/own_data.md
+says where from). An interrupted call goes on when repeated.
+
+Names: NAMES.
 """
 
 import argparse
 import os
+import textwrap
 import time
 from dataclasses import fields
 
 # Before NumPy is imported: each worker is one core's.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from ..cli import at_once, run_tool, tool_parser
+from ..cli import MOST, at_once, run_tool, tool_parser
 from ..data.bad_records import BadRecords
 from ..errors import InputError
 from ..extract.collection import extract_collection
 from ..extract.extractor import ExtractorSettings
+from ..extract.named import NAMES
 from ..extract.photos import PhotoFolder
 from ..extract.presets import BACKBONES, DETECTORS
 from ..terminal import say
@@ -28,16 +33,19 @@ from ..terminal import say
 def main(argv):
     """Describe photos as ``argv`` says; raises InputError."""
     defaults = ExtractorSettings
-    parser = tool_parser(__doc__)
+    parser = tool_parser(__doc__.replace("NAMES", textwrap.fill(", ".join(NAMES), 112)))
     add = parser.add_argument
     add("--images", metavar="DIR", required=True, help="photos: a folder with its subfolders, or a .zip archive")
     add("--out", metavar="DIR", required=True, help="the new data set")
-    add("--backbone", metavar="FILE", required=True, help="network that gives a feature map (1, C, h, w)")
+    what = "a network of Paddle, or the file of one that gives a feature map (1, C, h, w)"
+    add("--backbone", metavar="NAME|FILE", required=True, help=what)
+    weights = "of a network of Paddle, a .pdparams file (default: Paddle's own, downloaded into its cache)"
+    add("--backbone-weights", metavar="FILE", default="", help=weights)
     add(
         "--backbone-preset",
         choices=BACKBONES,
         default=defaults.backbone_preset,
-        help="how pixels are scaled for the backbone (default: %(default)s)",
+        help="how pixels are scaled for a backbone from a file (default: %(default)s)",
     )
     add("--detector", metavar="FILE", default="", help="network that proposes boxes; without it, grid cells")
     add(
@@ -87,6 +95,13 @@ def main(argv):
         help="processes (default: one a core, %(default)s)",
     )
     add(
+        "--batch",
+        type=int,
+        default=1,
+        metavar="N",
+        help="photos at once in each process, those of one size in one call (default: %(default)s, as a rule as fast)",
+    )
+    add(
         "--reuse",
         metavar="DIR",
         default="",
@@ -101,6 +116,8 @@ def main(argv):
     for name in ("detector_preset", "boxes"):
         if not arguments.detector and getattr(arguments, name) != parser.get_default(name):
             raise InputError(f"--{name.replace('_', '-')} has no effect without --detector; leave it out")
+    if not 1 <= arguments.batch <= MOST:
+        raise InputError(f"--batch must be 1 to {MOST}, found {arguments.batch}")
 
     settings = ExtractorSettings(**{field.name: getattr(arguments, field.name) for field in fields(ExtractorSettings)})
     bad = BadRecords(skip=not arguments.strict, hint="without --strict such files are left out")
@@ -114,6 +131,7 @@ def main(argv):
         bad=bad,
         reuse=arguments.reuse,
         mirrored=arguments.mirrored,
+        batch=arguments.batch,
     )
     seconds = time.perf_counter() - start
     known = f" ({before} of them in an earlier call)" if before else ""

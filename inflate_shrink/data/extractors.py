@@ -14,7 +14,7 @@ EXTRACTION = "extraction"
 CLUSTERINGS = "clusterings"  # its key of a list: each reduction of an image's regions since, in order
 WHOLE = "whole"  # its key of a truth: the first region of each image is the whole photo; missing where it is not
 POWER = "power"  # its key of a number: to which power the first of them raised the sizes of all numbers; missing: 1
-_PATHS = ("backbone", "detector")  # its keys that may differ between data sets of one extractor
+_PATHS = ("backbone", "detector", "backbone_weights")  # its keys that may differ between data sets of one extractor
 
 
 def clustering_record(regions: int, dtype: str) -> dict:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Callable, Iterable
+from itertools import islice
+from typing import Callable, Iterable, Iterator
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, attempt
 from .bad_records import BadRecords
 from .clustering import cluster_regions
 from .parallel import ordered_map
@@ -29,6 +30,7 @@ def fill_store(
     workers: int,
     bad: BadRecords,
     kept: int = 0,
+    batch: int = 1,
 ) -> None:
     """Add the regions of those items that ``writer`` does not hold yet, clustered, in the order of the items.
 
@@ -41,14 +43,17 @@ def fill_store(
         workers: processes; with 1 everything runs in this one.
         bad: gets the items that cannot be read, clustered or written.
         kept: the first regions of each image that are no part of a cluster.
+        batch: items at once; of more than one a list is read by the reader's ``batch``, to the regions of each or an
+            InputError.
 
     Raises:
         InputError: the first bad item if ``bad`` does not skip, or a worker was killed.
     """
     left = (item for item in items if item.image_id not in writer)
     shared = open_reader, arguments, writer.slots, kept
-    results = ordered_map(_clustered, left, workers, initializer=_open, initargs=shared)
-    with closing(reported(results, task, total, len(writer))) as results:  # an error ends the workers at once
+    batches = ordered_map(_read, _batches(left, batch), workers, initializer=_open, initargs=shared)
+    results = (pair for some, found in batches for pair in zip(some, found))
+    with closing(batches), closing(reported(results, task, total, len(writer))) as results:  # an error ends the workers
         for item, found in results:
             if isinstance(found, InputError):
                 bad.report(found)
@@ -69,10 +74,23 @@ def _open(open_reader: Callable[..., Reader], arguments: tuple, clusters: int, k
     _process = open_reader(*arguments), clusters, kept
 
 
-def _clustered(item: RegionItem) -> Regions:
-    """Read the regions of an item and cluster them; raises InputError that names the item."""
+def _batches(items: Iterable[RegionItem], size: int) -> Iterator[list[RegionItem]]:
+    items = iter(items)
+    while some := list(islice(items, size)):
+        yield some
+
+
+def _read(items: list[RegionItem]) -> list[Regions | InputError]:
+    """Read the regions of items and cluster them; those that cannot be are an InputError that names the item."""
     reader, *numbers = _process
-    found = reader(item)
+    found = reader.batch(items) if len(items) > 1 else [attempt(reader, items[0])]
+    return [
+        each if isinstance(each, InputError) else attempt(_clustered, item, each, *numbers)
+        for item, each in zip(items, found)
+    ]
+
+
+def _clustered(item: RegionItem, found: Regions, *numbers: int) -> Regions:
     try:
         features, boxes = cluster_regions(found.features, found.boxes, *numbers)
         mirrored = found.mirrored if item.mirrored else None

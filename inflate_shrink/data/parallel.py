@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Callable, Iterable, Iterator
 
-from ..errors import InputError, how_it_ended
+from ..errors import InputError, attempt, how_it_ended
 
 _SPAWN = multiprocessing.get_context("spawn")
 _ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -49,7 +49,7 @@ def ordered_map(
         if initializer:
             initializer(*initargs)
         for item in items:
-            yield item, _result(function, item)
+            yield item, attempt(function, item)
         return
     crew, idle = [], queue.SimpleQueue()
     threads = ThreadPoolExecutor(workers, "ordered_map")
@@ -131,16 +131,9 @@ def _serve(pipe, function: Callable, initializer: Callable | None, initargs: tup
         pipe.send_bytes(_attempt(lambda: initializer(*initargs) if initializer else None))
         while True:
             data = pipe.recv_bytes()
-            pipe.send_bytes(_attempt(lambda: _result(function, pickle.loads(data))))
+            pipe.send_bytes(_attempt(lambda: attempt(function, pickle.loads(data))))
     except (EOFError, ConnectionError):
         pass  # the parent has ended
-
-
-def _result(function: Callable, item):
-    try:
-        return function(item)
-    except InputError as error:
-        return error
 
 
 def _attempt(call: Callable) -> bytes:

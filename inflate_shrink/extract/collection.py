@@ -17,7 +17,7 @@ from ..data.store import Store, open_store
 from ..data.verify import verify_store
 from ..data.writer import FILE_HASHES, StoreWriter
 from ..digest import hex_digest
-from ..errors import InputError
+from ..errors import InputError, attempt
 from .extractor import Extractor, ExtractorSettings
 from .photos import PhotoFolder
 from .record import extraction_record
@@ -43,6 +43,7 @@ def extract_collection(
     bad: BadRecords,
     reuse: str | os.PathLike = "",
     mirrored: bool = False,
+    batch: int = 1,
 ) -> Collected:
     """Describe every photo of ``folder`` in a new data set; an interrupted call is taken up by the same call.
 
@@ -54,6 +55,7 @@ def extract_collection(
             have the same bytes as one of its photos, whatever their names, are taken from there and not described
             again; what is written is the same.
         mirrored: describe every photo mirrored left to right too, for training.
+        batch: photos at once in each process; those of one size are one call of the backbone.
 
     Raises:
         InputError: a network that does not fit, a data set to reuse that is of another extractor, no usable photo,
@@ -83,7 +85,7 @@ def extract_collection(
     ) as writer:
         items = (RegionItem(name, folder.where(name), None) for name in folder.names)
         arguments = folder, settings, regions, reuse, mirrored
-        how = dict(task="extract", workers=workers, bad=bad, kept=kept)
+        how = dict(task="extract", workers=workers, bad=bad, kept=kept, batch=batch)
         fill_store(writer, items, len(folder.names), _PhotoReader, arguments, **how)
         if not len(writer):
             raise InputError(
@@ -114,14 +116,24 @@ class _PhotoReader:
             self._known = {file_hash: row for row, file_hash in enumerate(_file_hashes(self._store).tolist())}
 
     def __call__(self, item: RegionItem) -> Regions:
-        data = self._folder.read(item.image_id)
-        file_hash = int(hex_digest([data]), 16)
-        row = self._known.get(file_hash)
-        if row is None:
-            found = self._extractor.describe(data, item.where, self._mirrored, self._regions)
-        else:
-            found = self._reused(row)
-        return found._replace(file=item.image_id, file_hash=file_hash)
+        (found,) = self.batch([item])
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+    def batch(self, items: list[RegionItem]) -> list[Regions | InputError]:
+        """Return the regions of each item, or what is wrong with its file."""
+        read = {item: attempt(self._folder.read, item.image_id) for item in items}
+        hashes = {item: int(hex_digest([data]), 16) for item, data in read.items() if isinstance(data, bytes)}
+        new = [item for item, file_hash in hashes.items() if file_hash not in self._known]
+        files = [(read[item], item.where) for item in new]
+        found = dict(zip(new, self._extractor.describe_all(files, self._mirrored, self._regions)))
+        for item, file_hash in hashes.items():
+            regions = found[item] if item in found else self._reused(self._known[file_hash])
+            if not isinstance(regions, InputError):
+                regions = regions._replace(file=item.image_id, file_hash=file_hash)
+            read[item] = regions
+        return list(read.values())
 
     def _reused(self, row: int) -> Regions:
         store = self._store

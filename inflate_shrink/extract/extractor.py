@@ -7,14 +7,16 @@ detector proposes boxes and any backbone describes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Sequence
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from ..data.clustering import cluster_regions
 from ..data.region_files.records import Regions
-from ..errors import InputError
+from ..errors import InputError, attempt
 from .decode import Photo, open_photo
+from .named import NAMES, PIXELS
 from .networks import Network, fingerprint
 from .presets import BACKBONES, DETECTORS, Pixels
 from .roi_align import roi_align
@@ -27,16 +29,25 @@ _PADDING = 114  # grey beside a photo that does not fill the detector's input
 class ExtractorSettings:
     """What describes an extractor; sent to the worker processes, each of which opens the networks itself."""
 
-    backbone: str
-    backbone_preset: str = "imagenet"
+    backbone: str  # a file, or one of NAMES
+    backbone_preset: str = PIXELS
     detector: str = ""  # empty: the cells of the backbone's feature map are the regions
     detector_preset: str = "yolox"
     size: int = 320  # pixels of the photo's shorter side at the backbone
     boxes: int = 100  # most boxes of a photo
     whole: bool = False  # the first region is the whole photo: the mean of the feature map
     power: float = 1.0  # to which the sizes of the clustered numbers are raised
+    backbone_weights: str = ""  # file of a backbone by name; empty: Paddle's own
 
     def __post_init__(self):
+        if self.backbone in NAMES and self.backbone_preset != PIXELS:
+            raise InputError(
+                f"--backbone-preset {self.backbone_preset}: {self.backbone} was trained with {PIXELS}; leave it out"
+            )
+        if self.backbone_weights and self.backbone not in NAMES:
+            raise InputError(
+                f"{self.backbone_weights}: weights alone describe nothing: they take a backbone by name, such as {NAMES[2]}"
+            )
         if not 0 < self.power <= 1:
             raise InputError(f"--power must be above 0 and 1 at most, found {self.power}")
         for name, least in (("size", 32), ("boxes", 1)):
@@ -49,7 +60,8 @@ def describe_extractor(settings: ExtractorSettings) -> str:
 
     Raises InputError if a network is missing.
     """
-    backbone = f"backbone {fingerprint(settings.backbone)} ({settings.backbone_preset}, shorter side {settings.size})"
+    network = fingerprint(settings.backbone, settings.backbone_weights)
+    backbone = f"backbone {network} ({settings.backbone_preset}, shorter side {settings.size})"
     whole = "the whole photo and " if settings.whole else ""
     power = f", to the power {settings.power}" if settings.power < 1 else ""
     if not settings.detector:
@@ -59,12 +71,16 @@ def describe_extractor(settings: ExtractorSettings) -> str:
 
 
 class Extractor:
-    """Callable: a photo to its regions. Raises InputError if a network is missing or does not fit its preset."""
+    """Callable: a photo to its regions. Raises InputError if a network is missing or does not fit its preset.
 
-    def __init__(self, settings: ExtractorSettings):
+    Args:
+        threads: cores of each network; more of them round otherwise.
+    """
+
+    def __init__(self, settings: ExtractorSettings, threads: int = 1):
         self.settings = settings
-        self.backbone = Network(settings.backbone)
-        self.detector = Network(settings.detector) if settings.detector else None
+        self.backbone = Network(settings.backbone, threads, settings.backbone_weights)
+        self.detector = Network(settings.detector, threads) if settings.detector else None
 
     def check(self) -> str:
         """Describe a grey image, so that a network that does not fit is found before the first photo.
@@ -82,12 +98,34 @@ class Extractor:
         """
         photo = open_photo(data, where, min_side=self.settings.size)
         try:
-            found = self(photo)
-            if mirrored:
-                found = found._replace(mirrored=self(photo._replace(image=ImageOps.mirror(photo.image))).features)
-            return found if clusters is None else self.cluster(found, clusters)
+            return self._described([photo], mirrored, clusters)[0]
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
+
+    def describe_all(
+        self, files: Sequence[tuple[bytes, str]], mirrored: bool = False, clusters: int | None = None
+    ) -> list[Regions | InputError]:
+        """Return of several photos what :meth:`describe` does, or its error; those of one size are one call of the
+        backbone.
+
+        Args:
+            files: of each photo the whole file, and what messages call it.
+        """
+        if len(files) > 1:
+            try:
+                photos = [open_photo(data, where, min_side=self.settings.size) for data, where in files]
+                return self._described(photos, mirrored, clusters)
+            except InputError:
+                pass  # alone, each says what is wrong with it
+        return [attempt(self.describe, data, where, mirrored, clusters) for data, where in files]
+
+    def _described(self, photos: list[Photo], mirrored: bool, clusters: int | None) -> list[Regions]:
+        sides = [photo._replace(image=ImageOps.mirror(photo.image)) for photo in photos] if mirrored else []
+        found = self.regions([*photos, *sides])
+        for number in range(len(sides)):
+            found[number] = found[number]._replace(mirrored=found[len(photos) + number].features)
+        found = found[: len(photos)]
+        return found if clusters is None else [self.cluster(each, clusters) for each in found]
 
     def cluster(self, found: Regions, clusters: int) -> Regions:
         """Return regions clustered to so many at most, the whole photo beside the clusters, then each number x as
@@ -109,7 +147,13 @@ class Extractor:
         """Return features (n, C) and boxes in the photo's pixels: those of the whole photo, if it is asked for, before
         the cells or at most ``settings.boxes`` boxes.
         """
-        feature_map = self._feature_map(photo)
+        return self.regions([photo])[0]
+
+    def regions(self, photos: Sequence[Photo]) -> list[Regions]:
+        """Return of each photo what a call with it does; those of one size are one call of the backbone."""
+        return [self._regions(photo, found) for photo, found in zip(photos, self._feature_maps(photos))]
+
+    def _regions(self, photo: Photo, feature_map: np.ndarray) -> Regions:
         _, rows, columns = feature_map.shape
         if self.detector is None:
             features, boxes = feature_map.reshape(len(feature_map), -1).T, _grid(rows, columns)
@@ -122,16 +166,28 @@ class Extractor:
         boxes = (boxes * np.tile([photo.width, photo.height], 2)).astype(np.float32)
         return Regions(np.ascontiguousarray(features), boxes, photo.width, photo.height)
 
-    def _feature_map(self, photo: Photo) -> np.ndarray:
-        height, width = self.backbone.input_size or _backbone_size(photo, self.settings.size)
+    def _feature_maps(self, photos: Sequence[Photo]) -> list[np.ndarray]:
+        """Return the map (C, h, w) of each photo."""
+        sizes = [self.backbone.input_size or _backbone_size(photo, self.settings.size) for photo in photos]
+        maps, most = [np.empty(0)] * len(photos), self.backbone.most_images or len(photos)
+        for size in dict.fromkeys(sizes):
+            numbers = [number for number, each in enumerate(sizes) if each == size]
+            for start in range(0, len(numbers), most):
+                some = numbers[start : start + most]
+                for number, found in zip(some, self._maps_of([photos[number] for number in some], *size)):
+                    maps[number] = found
+        return maps
+
+    def _maps_of(self, photos: list[Photo], height: int, width: int) -> np.ndarray:
         pixels = BACKBONES[self.settings.backbone_preset]
-        outputs = self.backbone(_input(photo.image.resize((width, height), Image.BICUBIC), pixels))
-        if outputs[0].ndim != 4 or len(outputs[0]) != 1 or outputs[0].size == 0:
+        images = [_input(photo.image.resize((width, height), Image.BICUBIC), pixels) for photo in photos]
+        found = self.backbone(np.concatenate(images))[0]
+        if found.ndim != 4 or len(found) != len(photos) or found.size == 0:
             raise InputError(
-                f"{self.backbone.path}: expected a feature map (1, C, h, w), found {outputs[0].shape}; "
+                f"{self.backbone.path}: expected a feature map ({len(photos)}, C, h, w), found {found.shape}; "
                 "give a network without its classifier"
             )
-        return outputs[0][0]
+        return found
 
     def _propose(self, photo: Photo) -> np.ndarray:
         """Return the best boxes before suppression, in fractions of the photo; the whole photo if there is none."""

@@ -16,19 +16,29 @@ from ..data.extractors import CLUSTERINGS, POWER, WHOLE, clustering_record, same
 from ..errors import InputError
 from ..json_values import JsonMapping
 from .extractor import Extractor, ExtractorSettings, describe_extractor
+from .named import NAMES
 from .photos import MAX_BYTES
 from .presets import BACKBONES, DETECTORS
 
 _MOST_SIZE = 1 << 12  # pixels of the shorter side: a record is a file that anyone may have made
 _NETWORKS = ("backbone", "detector")
-_YOUNGER = {WHOLE: False, POWER: 1.0}  # options with what a record means that lacks them, as older ones do
+_WEIGHTS = "backbone_weights"
+_YOUNGER = {
+    WHOLE: False,
+    POWER: 1.0,
+    _WEIGHTS: "",
+}  # options with what a record means that lacks them, as older ones do
 
 
 def extraction_record(settings: ExtractorSettings, regions: int, dtype: str) -> dict:
-    """Return JSON values: the networks' paths, the options, and how an image's regions were reduced and rounded."""
-    paths = {name: os.path.abspath(path) if path else "" for name in _NETWORKS for path in [getattr(settings, name)]}
+    """Return JSON values: the networks' paths or names, the options, and how an image's regions were reduced and
+    rounded.
+    """
     options = {key: value for key, value in asdict(settings).items() if (key, value) not in _YOUNGER.items()}
-    return {**options, **paths, CLUSTERINGS: [clustering_record(regions, dtype)]}
+    for key in (*_NETWORKS, _WEIGHTS):
+        if options.get(key) and options[key] not in NAMES:
+            options[key] = os.path.abspath(options[key])
+    return {**options, CLUSTERINGS: [clustering_record(regions, dtype)]}
 
 
 class PhotoDescriber:
@@ -39,7 +49,8 @@ class PhotoDescriber:
         extractor: the data set's line of that name, with the networks' checksums, which are compared before a network
             is opened.
         where: what messages call the data set or the index.
-        backbone, detector: files of the networks, where they are no longer at the recorded paths.
+        backbone, detector: files of the networks, where they are no longer at the recorded paths; of a backbone by name
+            its weights.
 
     Raises:
         InputError: the record is damaged, a network is missing, another than the recorded one or cannot be opened.
@@ -57,6 +68,7 @@ class PhotoDescriber:
             boxes=record.whole("boxes", 1, MOST_REGIONS),
             whole=record.flag(WHOLE),
             power=record.fraction(POWER),
+            backbone_weights=record.text(_WEIGHTS) if _WEIGHTS in record else "",
         )
         self._clusterings = [
             (part.whole("regions", 1 + settings.whole), part.text("dtype", ("float16", "float32")))
@@ -66,13 +78,19 @@ class PhotoDescriber:
             raise record.damaged(CLUSTERINGS, "expected one or more, found none")
         if detector and not settings.detector:
             raise InputError(f"{where}: its photos were described without a detector; leave out --detector")
-        for name in _NETWORKS:
+        for name, given in zip((*_NETWORKS, _WEIGHTS), (backbone, detector, backbone)):
             recorded = getattr(settings, name)
-            if recorded and not (backbone, detector)[_NETWORKS.index(name)] and not Path(recorded).is_file():
+            if recorded and recorded not in NAMES and not given and not Path(recorded).is_file():
+                option = name.partition("_")[0]
                 raise InputError(
-                    f"{recorded}: not there, the {name} that described the photos of {where}; give its file as --{name}"
+                    f"{recorded}: not there, the {name.replace('_', ' ')} that described the photos of {where}; "
+                    f"give its file as --{option}"
                 )
-        settings = replace(settings, backbone=backbone or settings.backbone, detector=detector or settings.detector)
+        if settings.backbone in NAMES and backbone not in ("", *NAMES):
+            settings = replace(settings, backbone_weights=backbone)
+        elif backbone:
+            settings = replace(settings, backbone=backbone, backbone_weights="")
+        settings = replace(settings, detector=detector or settings.detector)
         found = describe_extractor(settings)
         if not extractor or not same_extractor(found, extractor):
             raise InputError(

@@ -48,9 +48,10 @@ def detector(tmp_path_factory):
 def network(tmp_path):
     """A function: the file of a network that gives the image ``operation`` a constant, of this shape."""
 
-    def make(operation, constant, shape):
+    def make(operation, constant, shape, image=("n", 3, "h", "w")):
         node = helper.make_node(operation, ["image", "constant"], ["output"])
-        return save(tmp_path / "net.onnx", [node], [("output", shape)], {"constant": (constant, constant.dtype)})
+        constants = {"constant": (constant, constant.dtype)}
+        return save(tmp_path / "net.onnx", [node], [("output", shape)], constants, [("image", image)])
 
     return make
 

@@ -15,6 +15,7 @@ from inflate_shrink.errors import InputError
 from inflate_shrink.extract.collection import extract_collection
 from inflate_shrink.extract.decode import open_photo
 from inflate_shrink.extract.extractor import Extractor, ExtractorSettings
+from inflate_shrink.extract.networks import Network
 from inflate_shrink.extract.photos import PhotoFolder
 
 ODD = "my trip/caf\u00e9 \u72d7.png"
@@ -234,19 +235,56 @@ def test_photos_of_the_same_bytes_are_reused(source, extract, tmp_path, monkeypa
     files.update({"new.png": encoded_colour(90), "noise.jpg": encoded("RGB", "JPEG", quality=50)})
     grown = unpacked(tmp_path / "grown", files)
     assert extract(grown, tmp_path / "anew" / "out") == (5, 0, 0)
-    described, describe = [], Extractor.__call__
+    described, describe = [], Extractor.regions
 
-    def counted(extractor, photo):
-        described.append((photo.width, photo.height))
-        return describe(extractor, photo)
+    def counted(extractor, photos):
+        described.extend((photo.width, photo.height) for photo in photos)
+        return describe(extractor, photos)
 
-    monkeypatch.setattr(Extractor, "__call__", counted)
+    monkeypatch.setattr(Extractor, "regions", counted)
     assert extract(grown, tmp_path / "with" / "out", reuse=tmp_path / "old") == (5, 0, 3)
     assert described == [(64, 64), (4, 4), (128, 96)]  # the check of the networks, new.png, noise.jpg
     assert contents(tmp_path / "with" / "out") == contents(tmp_path / "anew" / "out")
     monkeypatch.undo()
     assert extract(grown, tmp_path / "two" / "out", reuse=tmp_path / "old", workers=2) == (5, 0, 3)
     assert contents(tmp_path / "two" / "out") == contents(tmp_path / "anew" / "out")
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_photos_in_batches(source, extract, tmp_path, monkeypatch, capsys, mirrored):
+    """Those of one size in one call, the same data set; a bad one costs itself alone, and is said as without."""
+    extract(source, tmp_path / "one" / "out", mirrored=mirrored)
+    alone, calls, call = capsys.readouterr().err, [], Network.__call__
+
+    def counted(network, images):
+        calls.append(images.shape)
+        return call(network, images)
+
+    monkeypatch.setattr(Network, "__call__", counted)
+    assert extract(source, tmp_path / "three" / "out", mirrored=mirrored, batch=3) == (4, 0, 0)
+    assert capsys.readouterr().err == alone
+    assert contents(tmp_path / "three" / "out") == contents(tmp_path / "one" / "out")
+    # the check; cut.jpg makes a batch of its neighbours fall apart; then noise.jpg, notes.txt, turned.jpg
+    assert [shape[0] for shape in calls] == [1, 2, 2, 2, 2] if mirrored else [1, 1, 1, 1, 1]
+    for name in BAD:
+        os.remove(source / name) if source.is_dir() else None
+    calls.clear()
+    if source.is_dir():
+        extract(source, tmp_path / "four" / "out", mirrored=mirrored, batch=4)
+        assert [shape[0] for shape in calls] == ([1, 6, 2] if mirrored else [1, 3, 1])
+        assert np.array_equal(
+            open_store(tmp_path / "four" / "out").regions, open_store(tmp_path / "one" / "out").regions
+        )
+
+
+def test_a_network_of_one_image_at_a_time(extract, network, tmp_path):
+    path = network("Mul", np.ones((1, 3, 1, 1), np.float32), [1, 3, "h", "w"], image=[1, 3, "h", "w"])
+    folder = unpacked(tmp_path / "photos", {f"{grey}.png": encoded_colour(grey) for grey in (0, 99, 200)})
+    settings = ExtractorSettings(str(path), "unit", size=32)
+    assert Network(path).most_images == 1
+    for batch in (1, 3):
+        assert extract(folder, tmp_path / f"{batch}", settings=settings, batch=batch) == (3, 0, 0)
+    assert np.array_equal(open_store(tmp_path / "1").regions, open_store(tmp_path / "3").regions)
 
 
 def test_an_interrupted_call_goes_on_with_reuse(source, extract, interrupted, tmp_path):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -20,6 +18,7 @@ from ...engine.checkpoint import Checkpoint
 from ...errors import InputError
 from ...model.encoder import DualEncoder
 from ...predictor import open_onnx
+from ...terminal import output_in
 from .files import GRAPHS, ONNX, VOCABULARY, WEIGHTS, read_meta, write_meta
 from .graph import open_graph
 
@@ -174,7 +173,7 @@ def _with_mask(vectors, mask):
 
 def _save(encoder: nn.Layer, directory: Path) -> str:
     """Write graph and weights; returns the graph's file name."""
-    with TemporaryFile("w+") as log, _output_in(log), warnings.catch_warnings():
+    with TemporaryFile("w+") as log, output_in(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         static = paddle.jit.to_static(encoder, input_spec=encoder.specs(), full_graph=True)
         paddle.jit.save(static, str(directory / "model"))
@@ -188,7 +187,7 @@ def _save(encoder: nn.Layer, directory: Path) -> str:
 def _convert(graph: Path, path: Path) -> None:
     with TemporaryFile("w+") as log:
         try:
-            with _output_in(log):
+            with output_in(log):
                 import paddle2onnx
 
                 paddle2onnx.export(
@@ -224,19 +223,3 @@ def _inputs(checkpoint: Checkpoint, side: str) -> dict:
     without = model.score_padding == "masked" and (model.fragments == "all" or not model.codes)
     positions = 0 if without else model.fragments_of(text.text_length)
     return {"tokenizer": cut, "positions": positions}
-
-
-@contextmanager
-def _output_in(log):
-    """Write all that is printed to the text file ``log``, also what the libraries under Paddle print past Python."""
-    sys.stdout.flush()
-    kept = [os.dup(number) for number in (1, 2)]
-    for number in (1, 2):
-        os.dup2(log.fileno(), number)
-    try:
-        with redirect_stdout(log), redirect_stderr(log):
-            yield
-    finally:
-        for number, copy in zip((1, 2), kept):
-            os.dup2(copy, number)
-            os.close(copy)
