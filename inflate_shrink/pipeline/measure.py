@@ -57,6 +57,7 @@ def measure_run(run_dir: Path) -> str:
             "evaluations": evaluations,
             "latency": latency,
             "rerank": None,
+            "weights": checkpoint.fingerprint()[:16],
             "regions": store.regions.shape[1],
             "train_images": len(store.split(config.data.train_split).image_rows),
             "training": {"seconds": status and status.seconds, "steps": checkpoint.state["step"], **_measured_on()},

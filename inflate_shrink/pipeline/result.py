@@ -36,6 +36,7 @@ _FIELDS = {
     "evaluations": dict,  # protocol -> images, captions and, under t2i and i2t, recalls in percent
     "latency": (dict, type(None)),  # encode_ms, score_ms, candidates
     "rerank": (list, type(None)),  # recalls and ms_per_query for each depth n
+    "weights": (str, type(None)),  # fingerprint of those that were measured
     "training": dict,  # seconds (None: not known), steps (updates), paddle, hardware, date
     "config": dict,
 }
@@ -72,6 +73,15 @@ def finished_result(run_dir: Path) -> dict | None:
         return read_result(run_dir / RESULT)
     except InputError:
         return None
+
+
+def usable_evaluation(values) -> bool:
+    """Return whether a JSON value has all recalls of both directions, and says of how many images and captions."""
+    try:
+        _check_evaluation("", values, ("images", "captions"))
+    except ValueError:
+        return False
+    return True
 
 
 def _check(values) -> None:

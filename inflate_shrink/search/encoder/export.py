@@ -31,7 +31,7 @@ _OTHER_WAYS = {
 
 
 def export_encoder(
-    checkpoint: Checkpoint, directory: str | os.PathLike, side: str = "text", onnx: bool = False
+    checkpoint: Checkpoint, directory: str | os.PathLike, side: str = "text", onnx: bool = False, called: str = ""
 ) -> dict:
     """Write the encoder of ``side`` (text or image) to a new directory, whole or not at all.
 
@@ -39,6 +39,7 @@ def export_encoder(
 
     Args:
         onnx: also as an ONNX file, through paddle2onnx, which needs Paddle 3.
+        called: what ``encoder.json`` calls the checkpoint (default: its directory).
 
     Returns:
         what ``encoder.json`` holds but for the files, see :mod:`.files`.
@@ -68,7 +69,7 @@ def export_encoder(
     meta = {
         "side": side,
         "dim": config.model.hidden,
-        "model": checkpoint.origin(),
+        "model": {**checkpoint.origin(), **({"checkpoint": called} if called else {})},
         "paddle": paddle.__version__,
         **_inputs(checkpoint, side),
     }
