@@ -32,11 +32,15 @@ class Picture(NamedTuple):
 
 
 class Pictures:
-    """Makes pictures, and keeps those that were asked for last. Threads may share it."""
+    """Makes pictures, and keeps those that were asked for last. Threads may share it.
+
+    Attributes:
+        kept: bytes that are kept, ``cache_bytes`` at most.
+    """
 
     def __init__(self, cache_bytes: int = _CACHE_BYTES):
-        self._lock, self._room, self._cache = threading.Lock(), cache_bytes, OrderedDict()
-        self._archive = lru_cache(8)(PhotoFolder)
+        self._lock, self._most, self._cache = threading.Lock(), cache_bytes, OrderedDict()
+        self._archive, self.kept = lru_cache(8)(PhotoFolder), 0
 
     def picture(self, index: OpenIndex, item: str, size: str) -> Picture:
         """Return the picture of an image of an index, or of the image that a caption is of.
@@ -57,9 +61,9 @@ class Pictures:
         with self._lock:
             if etag not in self._cache:
                 self._cache[etag] = picture
-                self._room -= len(picture.data)
-            while self._room < 0 and self._cache:
-                self._room += len(self._cache.popitem(last=False)[1].data)
+                self.kept += len(picture.data)
+            while self.kept > self._most:
+                self.kept -= len(self._cache.popitem(last=False)[1].data)
         return picture
 
     def _read(self, archive: str, name: str, item: str) -> bytes:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from ..errors import InputError
 from .limits import QUERY_CHARACTERS
 
-_FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/:;,'\"]+/)+")  # all of an absolute path but its last part
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,'\"]+/)+")  # all of an absolute path but its last part
 _SENTENCES = {
     404: "there is nothing here; GET /openapi.json lists what there is",
     405: "this is not done here; GET /openapi.json lists what is",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import resource
 import socket
 from typing import Callable
@@ -16,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..errors import InputError
 from .limits import HEAD_SECONDS
 
-_KEEP_ALIVE_SECONDS = 15
+_KEEP_ALIVE_SECONDS = 10
 _GRACE_SECONDS = 10  # for what is being answered when the process is told to end
 _BACKLOG = 1024
 _OWN_FILES = 256  # that are open besides connections
@@ -28,7 +29,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        known = isinstance(error, OSError) and not isinstance(error, socket.gaierror)
+        reason = os.strerror(error.errno) if known and error.errno else getattr(error, "strerror", None) or error
         raise InputError(
             f"--host {host} --port {port}: cannot be listened on: {reason}; choose another with --port, 0 for any free one"
         ) from None
@@ -46,7 +48,7 @@ def serve(app: FastAPI, listening: socket.socket, connections: int, started: Cal
     """Serve until SIGTERM or Ctrl-C, and let what is being answered end.
 
     Args:
-        connections: that are open at once; more are told to come back.
+        connections: that are open at once; more are told to come back. As many as the system lets this process have.
         started: called when requests are answered.
     """
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -55,6 +57,14 @@ def serve(app: FastAPI, listening: socket.socket, connections: int, started: Cal
         most = wanted if limits[1] == resource.RLIM_INFINITY else min(wanted, limits[1])
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, limits[1]))
         connections = most - _OWN_FILES
+    try:
+        make_server(app, connections, started).run([listening])
+    except KeyboardInterrupt:  # uvicorn raises the signal anew after it has ended
+        pass
+
+
+def make_server(app: FastAPI, connections: int, started: Callable[[], None] = lambda: None) -> uvicorn.Server:
+    """Return uvicorn's server of an application, with bounds that it lacks; arguments as of :func:`serve`."""
     config = uvicorn.Config(
         app,
         http=_protocol(connections),
@@ -68,10 +78,7 @@ def serve(app: FastAPI, listening: socket.socket, connections: int, started: Cal
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    try:
-        _Server(config, app, started).run([listening])
-    except KeyboardInterrupt:  # uvicorn raises the signal anew after it has ended
-        pass
+    return _Server(config, app, started)
 
 
 class _Server(uvicorn.Server):
@@ -120,7 +127,7 @@ def _protocol(most: int) -> type[H11Protocol]:
 
         def _await_head(self) -> None:
             self._cancel()
-            self._deadline = self.loop.call_later(max(HEAD_SECONDS, self.timeout_keep_alive), self.transport.close)
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
         def _cancel(self) -> None:
             if self._deadline:
