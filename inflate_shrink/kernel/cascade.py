@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Sequence
 
@@ -16,6 +17,7 @@ from .stored import PRECISIONS, StoredFragments, array_of, checked, decode_rows,
 
 ROUND = 32  # items that are scored before the next look at what is left, as in csrc/cascade.cpp
 _BLOCK = 1 << 16  # vectors decoded at once, without the library
+_NOTHING = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +61,13 @@ class Budget(NamedTuple):
 
 
 class CascadeFound(NamedTuple):
-    """The best items: numbers (k,) int64 through all parts, exact scores (k,) float32, and how many items the first
-    stage, the second one and the last have left or scored."""
+    """The best items: numbers (k,) int64 through all parts, exact scores (k,) float32; how many items the first stage,
+    the second one and the last have left or scored, and how many seconds they took."""
 
     numbers: np.ndarray
     scores: np.ndarray
     counted: tuple[int, int, int]
+    seconds: tuple[float, float, float]
 
 
 class _Part(ctypes.Structure):
@@ -99,6 +102,10 @@ class _Query(ctypes.Structure):
         ("count", ctypes.c_int64), ("kept", ctypes.c_int64), ("pooled_kept", ctypes.c_int64), ("k", ctypes.c_int64),
         ("spreads", ctypes.c_float),
     ]  # fmt: skip
+
+
+class _Found(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_void_p) for name in ("numbers", "scores", "counted", "seconds")]
 
 
 class Cascade:
@@ -170,10 +177,11 @@ class Cascade:
         """
         pooled, rows = self._parts[0].pooled, self._parts[0].rows
         fragments = array_of("fragments of a query", fragments, np.float32, None, rows.dim)
-        given = np.empty(0, np.float32) if beside is None else beside
-        beside = array_of("numbers beside a query's fragments", given, np.float32, self._maker.beside)
-        merged = array_of("merged fragments", fragments[:0] if merged is None else merged, np.float32, None, rows.dim)
-        if not all(np.isfinite(numbers).all() for numbers in (fragments, beside, merged)):
+        beside = array_of(
+            "numbers beside a query's fragments", _NOTHING if beside is None else beside, np.float32, self._maker.beside
+        )
+        merged = fragments[:0] if merged is None else array_of("merged fragments", merged, np.float32, None, rows.dim)
+        if not all(np.isfinite(numbers).all() for numbers in (fragments, beside, merged) if numbers.size):
             raise InputError("a query holds a number that is NaN or infinite")
         if not len(fragments):
             raise InputError("a query of a cascade has 1 or more fragments")
@@ -182,8 +190,7 @@ class Cascade:
         shift = np.float32(bias.sum() if self._stored == "image" else 0)
         parts = self._skipping(skipped)
         if self._path is None:
-            numbers, found, counted = self._with_numpy(parts, fragments, beside, k, budget, merged)
-            return CascadeFound(numbers, found, counted)
+            return self._with_numpy(parts, fragments, beside, k, budget, merged)
         collection, native = self._collection, None
         if skipped is not None:
             native = (_Part * len(parts))(*map(_native, parts))
@@ -193,13 +200,19 @@ class Cascade:
             ctypes.pointer(self._features), beside.ctypes.data, merged.ctypes.data, len(merged), fragments.ctypes.data, bias.ctypes.data,
             len(fragments), budget.first, budget.pooled, k, budget.spreads,
         )  # fmt: skip
-        numbers, found, counted = np.empty(k, np.int64), np.empty(k, np.float32), np.empty(4, np.int64)
+        numbers, scored, counted, seconds = (
+            np.empty(k, np.int64),
+            np.empty(k, np.float32),
+            np.empty(4, np.int64),
+            np.empty(3),
+        )
+        found = _Found(*(array.ctypes.data for array in (numbers, scored, counted, seconds)))
         call(
             "is_cascade", ctypes.c_int(self._path), ctypes.byref(collection), ctypes.byref(query),
-            ctypes.c_int(self._threads), numbers, found, counted,
+            ctypes.c_int(self._threads), ctypes.byref(found),
         )  # fmt: skip
-        left = counted[3]
-        return CascadeFound(numbers[:left], found[:left] + shift, tuple(counted[:3].tolist()))
+        *counted, left = counted.tolist()
+        return CascadeFound(numbers[:left], scored[:left] + shift, tuple(counted), tuple(seconds.tolist()))
 
     def _skipping(self, skipped: Sequence[np.ndarray] | None) -> list[CascadePart]:
         if skipped is None:
@@ -216,6 +229,7 @@ class Cascade:
 
     def _with_numpy(self, parts, fragments, beside, k, budget, merged):
         """Compute the same without the library."""
+        times = [time.perf_counter()]
         rounded = self._vector(fragments, beside)
         numbers, of_first = [], []
         for begin, part in zip(self.firsts, parts):
@@ -226,9 +240,11 @@ class Cascade:
         numbers, of_first = np.concatenate(numbers), np.concatenate(of_first)
         chosen, before = _best(numbers, of_first, budget.first)
         counted = [len(chosen)]
+        times.append(time.perf_counter())
         if budget.pooled:
             chosen, before = _best(chosen, self._scores(parts, chosen, "pooled", merged), budget.pooled)
         counted.append(len(chosen))
+        times.append(time.perf_counter())
         found, best, errors = np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.float32)
         while (done := len(errors)) < len(chosen):
             if done and len(best) == k:
@@ -238,7 +254,8 @@ class Cascade:
             exact = self._scores(parts, some, "rows", fragments)
             errors = np.concatenate([errors, exact - before[done : done + len(some)]])
             best, found = _best(np.concatenate([best, some]), np.concatenate([found, exact]), k)
-        return best, found, (*counted, done)
+        times.append(time.perf_counter())
+        return CascadeFound(best, found, (*counted, done), tuple(np.diff(times).tolist()))
 
     def _scores(self, parts, numbers, field, query):
         out, of_part = np.empty(len(numbers), np.float32), np.searchsorted(self.firsts, numbers, side="right") - 1

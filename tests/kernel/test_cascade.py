@@ -51,15 +51,20 @@ def maker():
     return VectorMaker(np.sign(random.normal(size=(150, DIM))).astype(np.float32), projection, 2)
 
 
-def of_all(maker, parts, query):
-    """Return the scores of all items by the vectors, the pooled rows and all rows."""
-    fragments, beside, merged = query
+def of_first(maker, parts, query):
+    """Return the scores of all items by the vectors."""
+    fragments, beside, _ = query
     products = round_to(fragments, "int8") @ maker.directions.T
     raw = np.concatenate([fragments.sum(0), np.maximum(products, 0).sum(0), beside])
     vector = round_to((raw @ maker.projection)[None], "int8")[0]
-    first = [decode_lanes(part.first, np.arange(len(part.first))) @ vector for part in parts]
-    pooled = [scores([merged], part.pooled)[0] for part in parts]
-    return *map(np.concatenate, (first, pooled)), np.concatenate([scores([fragments], part.rows)[0] for part in parts])
+    return np.concatenate([decode_lanes(part.first, np.arange(len(part.first))) @ vector for part in parts])
+
+
+def of_all(maker, parts, query):
+    """Return the scores of all items by the vectors, the pooled rows and all rows."""
+    fragments, _, merged = query
+    pooled = np.concatenate([scores([merged], part.pooled)[0] for part in parts])
+    return of_first(maker, parts, query), pooled, np.concatenate([scores([fragments], part.rows)[0] for part in parts])
 
 
 @pytest.mark.parametrize("path", paths())
@@ -82,6 +87,32 @@ def test_each_stage_leaves_its_best(maker, parts, query, path):
 
     found = cascade.search(fragments, 200, Budget(200), beside)  # more than there are
     assert found.numbers.tolist() == np.argsort(-exact).tolist()
+
+
+@pytest.mark.parametrize("path", paths())
+@pytest.mark.parametrize("sampled", [False, True])
+def test_the_best_of_many_are_found_wherever_they_lie(maker, query, path, sampled):
+    random, items = np.random.default_rng(6), 9000
+    numbers, scales = encode_lanes(random.normal(size=(items, RANK)).astype(np.float32), 8)
+    row = encode_rows(np.ones((1, DIM), np.float32), "int8")
+    rows = StoredFragments(*row, np.array([0] * items + [1]), "int8", DIM)  # only the last item has one
+
+    def part(order):
+        padded = np.pad(scales[order], (0, -items % 16)).reshape(-1, 16)
+        return CascadePart(LaneVectors(interleave(numbers[order]), padded, items, RANK, 8), rows)
+
+    order = np.arange(items)
+    first = of_first(maker, [part(order)], query)
+    if sampled:  # all of the best lie in the blocks that the kernel looks at before it scans
+        blocks = np.arange(64) * (-(-items // 16) // 64)
+        best = np.argsort(-first)
+        seen = (blocks[:, None] * 16 + np.arange(16)).ravel()
+        order = np.full(items, -1)
+        order[seen] = best[: len(seen)]
+        order[order < 0] = best[len(seen) :]
+        first = first[order]
+    found = Cascade(maker, [part(order)], path=path).search(query[0], 60, Budget(60), query[1])
+    assert sorted(found.numbers.tolist()) == sorted(np.argsort(-first)[:60].tolist())
 
 
 @pytest.mark.parametrize("path", sorted({paths()[0], "numpy"}))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -13,7 +14,7 @@ constexpr float LEAST = -std::numeric_limits<float>::infinity();
 constexpr int64_t SCANNED = 64;  // blocks at a time: 1,024 items
 constexpr int64_t PART = 4;      // items that a thread scores before it takes more
 constexpr int64_t ROUND = 32;    // items that are scored before the next look at what is left
-constexpr int64_t DIRECTIONS = 128;  // at a time
+constexpr int64_t DIRECTIONS = 128, COLUMNS = 32;  // of features, and of what they are multiplied with: at a time
 
 bool better(const Scored& a, const Scored& b) { return a.score != b.score ? a.score > b.score : a.item < b.item; }
 
@@ -41,20 +42,28 @@ class Cascade {
     std::vector<float> raw(raw_count, 0.0f);
     for (int64_t f = 0; f < query_.count; f++)
       for (int64_t d = 0; d < dim; d++) raw[d] += query_.fragments[f * dim + d];
-    const Rows rows = rows_of(features.directions, features.direction_scales, nullptr, features.direction_words);
     team_.each(features.directions_count, DIRECTIONS, [&](int64_t begin, int64_t end, int) {
-      std::vector<float> products(query_.count * features.directions_count);
-      path_.of[INT8].score(packed_.each, rows, EACH, begin, end, products.data(), features.directions_count);
+      const RowWord* const values = static_cast<const RowWord*>(features.directions) + begin * features.direction_words;
+      std::vector<float> products(query_.count * DIRECTIONS);
+      path_.of[INT8].score(packed_.each, rows_of(values, features.direction_scales + begin, nullptr, features.direction_words), EACH, 0, end - begin,
+                           products.data(), DIRECTIONS);
       for (int64_t f = 0; f < query_.count; f++)
-        for (int64_t i = begin; i < end; i++) raw[dim + i] += std::max(0.0f, products[f * features.directions_count + i]);
+        for (int64_t i = begin; i < end; i++) raw[dim + i] += std::max(0.0f, products[f * DIRECTIONS + i - begin]);
     });
     std::copy(query_.beside, query_.beside + features.beside, raw.begin() + (raw_count - features.beside));
     const int64_t bits = collection_.bits, dims = collection_.block_words * (32 / bits);
     std::vector<float> vector(dims, 0.0f);
-    for (int64_t i = 0; i < raw_count; i++) {
-      const float* const row = features.projection + i * features.rank;
-      for (int64_t r = 0; r < features.rank; r++) vector[r] += raw[i] * row[r];
-    }
+    team_.each(features.rank, COLUMNS, [&](int64_t begin, int64_t end, int) {
+      float sums[COLUMNS] = {};  // in registers
+      for (int64_t i = 0; i < raw_count; i++) {
+        const float* const row = features.projection + i * features.rank + begin;
+        if (end - begin == COLUMNS)
+          for (int64_t r = 0; r < COLUMNS; r++) sums[r] += raw[i] * row[r];
+        else
+          for (int64_t r = 0; r < end - begin; r++) sums[r] += raw[i] * row[r];
+      }
+      std::copy(sums, sums + (end - begin), vector.begin() + begin);
+    });
     words_.resize(dims / 4 * path_.scan.planes);
     int32_t sum;
     const float scale = path_.scan.pack(vector.data(), dims, words_.data(), &sum);
@@ -63,26 +72,10 @@ class Cascade {
 
   // The `kept` best of all items by one vector each.
   std::vector<Scored> first(int64_t kept) {
-    std::vector<std::vector<Scored>> found(team_.size());
-    std::atomic<float> threshold{LEAST};  // what `kept` items have at least
-    team_.each(all_blocks_, SCANNED, [&](int64_t begin, int64_t end, int member) {
-      std::vector<Scored>& own = found[member];
-      for (int64_t p = part_of(blocks_, begin); begin < end; p++) {
-        const int64_t of_part = (collection_.parts[p].items + Lanes::ITEMS - 1) / Lanes::ITEMS;
-        const int64_t last = std::min(end, blocks_[p] + of_part);
-        if (begin < last) scan(p, begin - blocks_[p], last - blocks_[p], threshold, own);
-        begin = std::max(begin, last);
-      }
-      if (static_cast<int64_t>(own.size()) < 2 * kept) return;
-      keep_best(own, kept);
-      const float least = own[kept - 1].score;  // where nth_element puts it
-      for (float before = threshold; before < least && !threshold.compare_exchange_weak(before, least);) {
-      }
-    });
-    std::vector<Scored> all = std::move(found[0]);
-    for (size_t member = 1; member < found.size(); member++) all.insert(all.end(), found[member].begin(), found[member].end());
-    keep_best(all, kept);
-    return all;
+    const float least = likely_least(kept);
+    std::vector<Scored> found = first(kept, least);
+    if (static_cast<int64_t>(found.size()) < kept && least > LEAST) found = first(kept, LEAST);  // the sample had more of the best than its share
+    return found;
   }
 
   // The `kept` best of some, by their pooled rows.
@@ -126,12 +119,54 @@ class Cascade {
   }
 
  private:
+  // What the `kept` best of all items are likely to reach, and few others: a sample of the items tells.
+  float likely_least(int64_t kept) {
+    if (all_blocks_ < 8 * SCANNED) return LEAST;
+    std::vector<Scored> sample;
+    for (int64_t i = 0; i < SCANNED; i++) {
+      const int64_t block = all_blocks_ / SCANNED * i, p = part_of(blocks_, block);
+      scan(p, block - blocks_[p], block - blocks_[p] + 1, LEAST, sample);
+    }
+    const int64_t share = 2 * kept * SCANNED / all_blocks_ + 8;  // twice as many, since a sample may have more than its share
+    if (share >= static_cast<int64_t>(sample.size())) return LEAST;
+    keep_best(sample, share);
+    return sample[share - 1].score;
+  }
+
+  // The `kept` best of those that reach a threshold.
+  std::vector<Scored> first(int64_t kept, float least) {
+    std::vector<std::vector<Scored>> found(team_.size());
+    std::atomic<float> threshold{least};  // what `kept` items have at least, once that is known
+    team_.each(all_blocks_, SCANNED, [&](int64_t begin, int64_t end, int member) {
+      std::vector<Scored>& own = found[member];
+      for (int64_t p = part_of(blocks_, begin); begin < end; p++) {
+        const int64_t of_part = (collection_.parts[p].items + Lanes::ITEMS - 1) / Lanes::ITEMS;
+        const int64_t last = std::min(end, blocks_[p] + of_part);
+        if (begin < last) scan(p, begin - blocks_[p], last - blocks_[p], threshold, own);
+        begin = std::max(begin, last);
+      }
+      if (static_cast<int64_t>(own.size()) < 4 * kept) return;
+      keep_best(own, kept);
+      const float reached = own[kept - 1].score;  // where nth_element puts it
+      for (float before = threshold; before < reached && !threshold.compare_exchange_weak(before, reached);) {
+      }
+    });
+    std::vector<Scored> all = std::move(found[0]);
+    for (size_t member = 1; member < found.size(); member++) all.insert(all.end(), found[member].begin(), found[member].end());
+    keep_best(all, kept);
+    return all;
+  }
+
   static int64_t part_of(const std::vector<int64_t>& firsts, int64_t number) {
     return std::upper_bound(firsts.begin(), firsts.end(), number) - firsts.begin() - 1;
   }
 
   static Rows rows_of(const void* values, const float* scales, const int64_t* offsets, int64_t words) {
     return {static_cast<const RowWord*>(values), scales, offsets, nullptr, words};
+  }
+
+  static void require_stored(const Rows& rows, int64_t item, int64_t stored) {
+    if (rows.offsets[item] < 0 || rows.offsets[item + 1] < rows.offsets[item] || rows.offsets[item + 1] > stored) throw std::out_of_range("offsets");
   }
 
   // Appends the items of blocks of a part that reach the threshold.
@@ -157,10 +192,12 @@ class Cascade {
         Rows rows = rows_of(part);
         int64_t run = from;
         for (; run < to && part_of(firsts_, some[begin + run].item) == p; run++) {
-          const int64_t item = items[run] = some[begin + run].item - firsts_[p];
-          if (rows.offsets[item] < 0 || rows.offsets[item + 1] < rows.offsets[item] || rows.offsets[item + 1] > stored(part)) throw std::out_of_range("offsets");
+          items[run] = some[begin + run].item - firsts_[p];
+          require_stored(rows, items[run], stored(part));
         }
         rows.items = items.data();
+        const int64_t next = begin + to + (team_.size() - 1) * PART;  // where this thread goes on, if all keep pace
+        if (next < end && part_of(firsts_, some[next].item) == p) require_stored(rows, rows.following = some[next].item - firsts_[p], stored(part));
         operations.score(queries, rows, reduce, from, run, scores.data(), 0);
         from = run;
       }
@@ -183,16 +220,26 @@ class Cascade {
 }  // namespace
 
 void run_cascade(const Path& path, const is_collection& collection, const is_cascade_query& query, const CascadeQueries& packed, Team& team,
-                 int64_t* numbers, float* scores, int64_t* counted) {
+                 const is_cascade_found& found) {
+  auto since = std::chrono::steady_clock::now();
+  int64_t* counted = found.counted;
+  double* seconds = found.seconds;
+  const auto ended = [&](int64_t left) {
+    const auto now = std::chrono::steady_clock::now();
+    *seconds++ = std::chrono::duration<double>(now - since).count(), *counted++ = left;
+    since = now;
+  };
   Cascade cascade(path, collection, query, packed, team);
   cascade.make_vector();
   std::vector<Scored> some = cascade.first(query.kept);
-  counted[0] = some.size();
+  ended(some.size());
   if (query.pooled_kept) cascade.second(some, query.pooled_kept);
-  counted[1] = some.size();
-  const std::vector<Scored> best = cascade.exact(some, query.k, query.spreads, &counted[2]);
-  counted[3] = best.size();
-  for (size_t i = 0; i < best.size(); i++) numbers[i] = best[i].item, scores[i] = best[i].score;
+  ended(some.size());
+  int64_t scored;
+  const std::vector<Scored> best = cascade.exact(some, query.k, query.spreads, &scored);
+  ended(scored);
+  *counted = best.size();
+  for (size_t i = 0; i < best.size(); i++) found.numbers[i] = best[i].item, found.scores[i] = best[i].score;
 }
 
 }  // namespace inflate_shrink

@@ -14,8 +14,8 @@ struct CascadeQueries {
   Queries exact;
 };
 
-// What `query` asks of `collection`, best first, into `numbers` and `scores`; `counted`: see is_cascade.
+// What `query` asks of `collection`.
 void run_cascade(const Path& path, const is_collection& collection, const is_cascade_query& query, const CascadeQueries& packed, Team& team,
-                 int64_t* numbers, float* scores, int64_t* counted);
+                 const is_cascade_found& found);
 
 }  // namespace inflate_shrink

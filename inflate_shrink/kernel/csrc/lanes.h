@@ -15,11 +15,20 @@ namespace {
 
 constexpr int ITEMS = Lanes::ITEMS;
 
+// A bit for each lane that is at least `least`; NaN is not.
+template <class Float, int LANES>
+INLINE uint64_t lanes_reaching(const Float& a, float least) {
+  uint64_t bits = 0;
+  for (int i = 0; i < LANES; i++) bits |= static_cast<uint64_t>(a[i] >= least) << i;
+  return bits;
+}
+
 struct LanesPortable : Portable, RoundInt8 {
   static constexpr int PLANES = 4;  // words of the vector for four of its dimensions
   static INLINE Int integers(const uint32_t* from) { return read<Int>(from); }
   static INLINE Float to_floats(const Int& a) { return __builtin_convertvector(a, Float); }
   static INLINE Int start(int32_t value) { return value - Int{}; }
+  static INLINE uint64_t reaching(const Float& a, float least) { return lanes_reaching<Float, LANES>(a, least); }
   static INLINE Int low_halves(const Int& a) { return a & 0x0f0f0f0f; }
   static INLINE Int high_halves(const Int& a) { return (a >> 4) & 0x0f0f0f0f; }
   static INLINE void multiply_add(Int& acc, const Int& bytes, const uint32_t* vector) {
@@ -39,9 +48,10 @@ struct LanesInPairs : Set, RoundInt8 {
   static INLINE uint32_t word_of(const float* dims, int plane) { return pair_of(dims[plane], dims[plane + 2]); }
 };
 
-// Writes the products of BLOCKS blocks and returns the greatest.
+// Writes the products of BLOCKS blocks and returns a bit for each that reaches the threshold. The blocks after them are
+// fetched meanwhile.
 template <class Dot, int BITS, int BLOCKS>
-INLINE float lane_scores(const Lanes& lanes, const LaneVector& vector, int64_t block, float* scores) {
+INLINE uint64_t lane_scores(const Lanes& lanes, const LaneVector& vector, int64_t block, float threshold, float* scores) {
   constexpr int VECTORS = BLOCKS * ITEMS / Dot::LANES;
   const uint32_t *const first = lanes.words + block * lanes.block_words * ITEMS, *of_vector = vector.words;
   typename Dot::Int acc[VECTORS];
@@ -51,7 +61,9 @@ INLINE float lane_scores(const Lanes& lanes, const LaneVector& vector, int64_t b
 #pragma GCC unroll 16
     for (int v = 0; v < VECTORS; v++) {
       const int64_t of_block = v * Dot::LANES / ITEMS * lanes.block_words;
-      const auto bytes = Dot::integers(first + (of_block + k) * ITEMS + v * Dot::LANES % ITEMS);
+      const uint32_t* const words = first + (of_block + k) * ITEMS + v * Dot::LANES % ITEMS;
+      if (v * Dot::LANES % ITEMS == 0) __builtin_prefetch(words + BLOCKS * lanes.block_words * ITEMS);
+      const auto bytes = Dot::integers(words);
       if constexpr (BITS == 8) {
         Dot::multiply_add(acc[v], bytes, of_vector);
       } else {
@@ -60,31 +72,32 @@ INLINE float lane_scores(const Lanes& lanes, const LaneVector& vector, int64_t b
       }
     }
   }
-  typename Dot::Float best = Dot::fill(-INFINITE);
+  uint64_t bits = 0;
 #pragma GCC unroll 16
   for (int v = 0; v < VECTORS; v++) {
     const typename Dot::Float scale = Dot::multiply(Dot::load(lanes.scales + block * ITEMS + v * Dot::LANES), Dot::fill(vector.scale));
     const typename Dot::Float score = Dot::multiply(Dot::to_floats(acc[v]), scale);
     Dot::store(scores + v * Dot::LANES, score);
-    best = Dot::max(score, best);
+    bits |= Dot::reaching(score, threshold) << (v * Dot::LANES);
   }
-  return Dot::maximum(best);
+  return bits;
 }
 
 template <class Dot, int BITS, int BLOCKS>
 INLINE int64_t scan_blocks(const Lanes& lanes, const LaneVector& vector, int64_t begin, int64_t end, float threshold, Scored*& out) {
   float scores[BLOCKS * ITEMS];
   for (; begin + BLOCKS <= end; begin += BLOCKS) {
-    if (!(lane_scores<Dot, BITS, BLOCKS>(lanes, vector, begin, scores) >= threshold)) continue;
-    for (int i = 0; i < BLOCKS * ITEMS; i++)
-      if (scores[i] >= threshold) *out++ = {scores[i], begin * ITEMS + i};
+    for (uint64_t bits = lane_scores<Dot, BITS, BLOCKS>(lanes, vector, begin, threshold, scores); bits; bits &= bits - 1) {
+      const int i = __builtin_ctzll(bits);
+      *out++ = {scores[i], begin * ITEMS + i};
+    }
   }
   return begin;
 }
 
 template <class Dot>
 int64_t scan(const Lanes& lanes, const LaneVector& vector, int64_t begin, int64_t end, float threshold, Scored* out) {
-  constexpr int BLOCKS = Dot::LANES == ITEMS ? 4 : 1;
+  constexpr int BLOCKS = Dot::LANES == ITEMS ? 4 : Dot::LANES == ITEMS / 2 ? 2 : 1;
   Scored* const first = out;
   if (lanes.bits == 8) {
     begin = scan_blocks<Dot, 8, BLOCKS>(lanes, vector, begin, end, threshold, out);

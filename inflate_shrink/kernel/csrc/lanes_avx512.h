@@ -8,6 +8,7 @@ namespace {
 
 struct LanesAvx512Set : Avx512 {
   static INLINE Int start(int32_t value) { return _mm512_set1_epi32(value); }
+  static INLINE uint64_t reaching(Float a, float least) { return _mm512_cmp_ps_mask(a, fill(least), _CMP_GE_OQ); }
   static INLINE Int even_bytes(Int a) { return _mm512_and_si512(a, start(0x00ff00ff)); }
   static INLINE Int odd_bytes(Int a) { return _mm512_srli_epi16(a, 8); }
   static INLINE Int low_halves(Int a) { return _mm512_and_si512(a, start(0x0f0f0f0f)); }

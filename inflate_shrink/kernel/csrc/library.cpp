@@ -115,7 +115,7 @@ int guarded(Call call) {
 
 }  // namespace
 
-int is_interface() { return 3; }
+int is_interface() { return 4; }
 
 const char* is_path_name(int path) { return path < static_cast<int>(paths().size()) ? paths()[path]->name : nullptr; }
 
@@ -181,18 +181,20 @@ int is_code_table(int path, int precision, const float* query, int64_t fragments
   });
 }
 
-int is_cascade(int path, const is_collection* collection, const is_cascade_query* query, int threads, int64_t* numbers, float* scores, int64_t* counted) {
+int is_cascade(int path, const is_collection* collection, const is_cascade_query* query, int threads, const is_cascade_found* found) {
   return guarded([&] {
     const Path& chosen = *paths()[path];
-    const std::vector<float> no_bias(std::max(query->merged_count, query->count), 0.0f);
-    const int64_t merged[] = {0, query->merged_count}, fragments[] = {0, query->count};
-    const PackedQueries pooled(chosen.of[INT8], query->merged, no_bias.data(), merged, 1, collection->dim, BEST_ROW);
-    const PackedQueries exact(chosen.of[collection->precision], query->fragments, query->bias, fragments, 1, collection->dim, BEST_ROW);
-    std::vector<int64_t> singly(query->features->directions_count ? query->count + 1 : 1);
-    std::iota(singly.begin(), singly.end(), 0);
-    const PackedQueries each(chosen.of[INT8], query->fragments, no_bias.data(), singly.data(), static_cast<int64_t>(singly.size()) - 1, collection->dim, EACH);
-    const CascadeQueries packed = {each.view(), pooled.view(), exact.view()};
-    with_team(threads, [&](Team& team) { run_cascade(chosen, *collection, *query, packed, team, numbers, scores, counted); });
+    with_team(threads, [&](Team& team) {  // which wakes up while the query is packed
+      const std::vector<float> no_bias(std::max(query->merged_count, query->count), 0.0f);
+      const int64_t merged[] = {0, query->merged_count}, fragments[] = {0, query->count};
+      const PackedQueries pooled(chosen.of[INT8], query->merged, no_bias.data(), merged, 1, collection->dim, BEST_ROW);
+      const PackedQueries exact(chosen.of[collection->precision], query->fragments, query->bias, fragments, 1, collection->dim, BEST_ROW);
+      const bool other = query->features->directions_count && collection->precision != INT8;  // packed for all at once, fragments are so for each
+      const int64_t singly[] = {0, other ? query->count : 0};
+      const PackedQueries each(chosen.of[INT8], query->fragments, no_bias.data(), singly, 1, collection->dim, BEST_ROW);
+      const CascadeQueries packed = {other ? each.view() : exact.view(), pooled.view(), exact.view()};
+      run_cascade(chosen, *collection, *query, packed, team, *found);
+    });
   });
 }
 

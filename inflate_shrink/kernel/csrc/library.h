@@ -53,6 +53,13 @@ struct is_cascade_query {
   float spreads;                 // see Cascade::exact; infinite: all that are left are scored exactly
 };
 
+struct is_cascade_found {
+  int64_t* numbers;  // (k,) best first; of equal scores the lower number is better
+  float* scores;     // (k,) exact
+  int64_t* counted;  // (4,) how many items each of the three stages left or scored, and how many there are of the best
+  double* seconds;   // (3,) that the stages took
+};
+
 // Changes with this file; inflate_shrink/kernel/compiled.py expects the same number.
 int is_interface();
 
@@ -78,9 +85,8 @@ int is_code_scores(int path, const uint8_t* table, int64_t lanes, const uint16_t
 // Rows of the `best` highest of `count` scores (1 to count), ascending; of equal scores the lower rows. NaN is above or below all others.
 int is_best_rows(const float* scores, int64_t count, int64_t best, int64_t* rows);
 
-// The k best items by a cascade, best first: their numbers and exact scores. counted: how many items each of the three stages
-// left or scored, and how many there are of the best. Of equal scores the lower number is better.
-int is_cascade(int path, const is_collection* collection, const is_cascade_query* query, int threads, int64_t* numbers, float* scores, int64_t* counted);
+// The k best items by a cascade.
+int is_cascade(int path, const is_collection* collection, const is_cascade_query* query, int threads, const is_cascade_found* found);
 
 // Rounds (rows, dim) numbers to a precision, (rows, row_bytes) with padding; scales for int8.
 int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t dim, void* out, int64_t row_bytes, float* scales, int threads);

@@ -32,6 +32,7 @@ struct NeonMixedDot : Neon, RoundInt8 {
 struct LanesNeonI8mm : Neon, RoundInt8 {
   static constexpr int PLANES = 1;
   static INLINE Int start(int32_t value) { return vdupq_n_s32(value); }
+  static INLINE uint64_t reaching(Float a, float least) { return lanes_reaching<Float, LANES>(a, least); }
   static INLINE Int low_halves(Int a) { return a & 0x0f0f0f0f; }
   static INLINE Int high_halves(Int a) { return (a >> 4) & 0x0f0f0f0f; }
   static INLINE void multiply_add(Int& acc, Int bytes, const uint32_t* vector) {

@@ -42,6 +42,7 @@ struct Rows {
   const int64_t* offsets;  // item i has the rows offsets[i] to offsets[i + 1]
   const int64_t* items;    // the items to score, or null: all
   int64_t words;           // 32-bit words of a row
+  int64_t following = -1;  // an item that is scored after those of `items`, as a rule: its rows are fetched meanwhile
 };
 
 struct Operations {  // of one precision

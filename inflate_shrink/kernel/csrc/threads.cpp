@@ -104,6 +104,7 @@ class Together : public Team {
 class Pool {
  public:
   const pid_t owner = getpid();
+  std::atomic<int> callers{0};  // of with_team
 
   // Leads a team of this thread and helpers; false, and nothing is done, if another one does and is not to be waited for.
   bool run(int helpers, bool wait, const std::function<void(Team&)>& lead) {
@@ -200,7 +201,12 @@ void in_parallel(int threads, int64_t count, int64_t part, const std::function<v
 }
 
 void with_team(int threads, const std::function<void(Team&)>& lead) {
-  if (threads > 1 && pool().run(threads - 1, false, lead)) return;
+  struct Counted {
+    std::atomic<int>& callers;
+    const int others = callers++;
+    ~Counted() { callers--; }
+  } const counted{pool().callers};
+  if (threads - counted.others > 1 && pool().run(threads - counted.others - 1, false, lead)) return;
   Alone alone;
   lead(alone);
 }

@@ -24,8 +24,8 @@ class Team {
   int size_;
 };
 
-// Calls `lead` with a team of so many threads at most, or of this one alone where others use the pool: callers at once,
-// each on a thread of its own, share no time with waking and waiting.
+// Calls `lead` with a team of so many threads at most, all callers of this function together, or of this one alone where
+// others use the pool: callers at once, each on a thread of its own, lose no time with waking and waiting.
 void with_team(int threads, const std::function<void(Team&)>& lead);
 
 }  // namespace inflate_shrink

@@ -266,7 +266,8 @@ void score(const Queries& queries, const Rows& rows, Reduce reduce, int64_t begi
     const Block *blocks = queries.blocks + queries.first_block[q], *last = queries.blocks + queries.first_block[q + 1];
     for (int64_t i = begin; i < end; i++) {
       const int64_t first = rows.offsets[item(i)], count = rows.offsets[item(i) + 1] - first;
-      const int64_t after = rows.items && i + 1 < end ? rows.offsets[rows.items[i + 1]] : first + count;
+      const int64_t next_item = i + 1 < end ? item(i + 1) : rows.following;
+      const int64_t after = !rows.items ? first + count : next_item < 0 ? first : rows.offsets[next_item];
       const RowWord* next = rows.values + after * rows.words;
       if (rows.scales) __builtin_prefetch(rows.scales + after);
       out[q * stride + i] = reduce == BEST_ROW ? best_row_score<Op>(blocks, last, rows, first, count, next)

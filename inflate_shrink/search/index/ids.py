@@ -86,7 +86,7 @@ class IdTable:
 
         Raises InputError, as :meth:`find`, if the files are damaged there.
         """
-        begin, end = self._offsets[number : number + 2]
+        begin, end = self._offsets[number : number + 2].tolist()
         line = self._text[begin:end].tobytes() if 0 <= begin < end <= len(self._text) else b""
         if line.count(b"\t") != 1 or line.find(b"\n") != len(line) - 1:
             raise self._damaged("ids.tsv or ids.offsets", number)

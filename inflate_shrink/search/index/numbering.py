@@ -37,7 +37,7 @@ class Numbering:
     def name(self, number: int) -> tuple[str, str]:
         """Return the id and the file of an item."""
         segment, own = self.place(number)
-        return segment.ids[own], segment.files[own]
+        return segment.name(own)
 
     def place(self, number: int) -> tuple[Segment, int]:
         """Return the segment of an item, and the item's own number there."""

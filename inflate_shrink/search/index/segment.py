@@ -58,6 +58,11 @@ class Segment:
         """Return the number of items that are not deleted."""
         return len(self) - (0 if self.deleted is None else int(self.deleted.sum()))
 
+    def name(self, number: int) -> tuple[str, str]:
+        """Return the id and the file of an item, 0 to N - 1."""
+        item, file = self._table.texts(number)
+        return item, file
+
     @property
     def size(self) -> int:
         """Return how many bytes its files have."""

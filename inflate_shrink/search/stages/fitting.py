@@ -12,6 +12,9 @@ from ..index import FieldSettings
 from .files import QuerySample, StageFit
 
 SCORED = 1_500  # sample queries that every image is scored with; the features are learned of all
+RANDOM = (
+    256  # features of fragments: four times as many find no more, and take longer than all else of a query's vector
+)
 HELD = 256  # queries that budgets are measured with, which nothing is learned of
 
 
@@ -29,7 +32,7 @@ def fit_stage_to(
     held, learned = list(queries[:held]), list(queries[held:]) or list(queries)
     stored = _stored(rows, lengths, FieldSettings("int8", rows.shape[1], tuple(rows.mean(0))))
     exact = scores(learned, stored, threads=threads)
-    settings = FitSettings(rank=min(rank, len(learned), len(lengths)), seed=seed)
+    settings = FitSettings(rank=min(rank, len(learned), len(lengths)), random=RANDOM, seed=seed)
     fitted = fit(learned, exact, settings)
     if len(learned) > SCORED:
         learned, exact = learned[:SCORED], exact[:SCORED]
