@@ -35,16 +35,21 @@ def sample_queries(checkpoint: Checkpoint, store: Store, chosen: np.ndarray, see
     """Return the fragments (l, d) of captions of the training split, or of any captions where there is none; where
     there are no captions at all, some images stand for queries, of rows that are ``chosen``.
     """
-    random, model = np.random.default_rng(seed), checkpoint.load_model()
+    model, captions = checkpoint.load_model(), sample_captions(store, seed)
+    if captions:
+        fragments, counts = rows_of(text_batches(model.encode_text, checkpoint.tokenizer()(captions)))
+    else:
+        images = np.random.default_rng(seed).permutation(chosen)[:IMAGES]
+        fragments, counts = rows_of(image_batches(model.encode_image, store, images))
+    return np.split(fragments, np.cumsum(counts)[:-1])
+
+
+def sample_captions(store: Store, seed: int = 0) -> list[str]:
+    """Return captions of the training split, or of any split where there is none, in a random order."""
     splits = np.array(store.caption_splits)
     captions = np.flatnonzero(splits == "train") if (splits == "train").any() else np.arange(len(splits))
-    captions = random.permutation(captions)[: CAPTIONS + HELD]
-    if len(captions):
-        texts = checkpoint.tokenizer()([store.captions[caption] for caption in captions])
-        fragments, counts = rows_of(text_batches(model.encode_text, texts))
-    else:
-        fragments, counts = rows_of(image_batches(model.encode_image, store, random.permutation(chosen)[:IMAGES]))
-    return np.split(fragments, np.cumsum(counts)[:-1])
+    chosen = np.random.default_rng(seed).permutation(captions)[: CAPTIONS + HELD]
+    return [store.captions[caption] for caption in chosen]
 
 
 def rows_of(batches) -> tuple[np.ndarray, np.ndarray]:

@@ -321,7 +321,10 @@ void check_cascade() {
         for (int threads : {1, 3}) {
           Lengths found(k), counted(4);
           Floats scores(k);
-          expect(is_cascade(path, &collection, &asked, threads, found.data(), scores.data(), counted.data()) == 0, "status of a cascade");
+          std::vector<double> seconds(3, -1);
+          const is_cascade_found into = {found.data(), scores.data(), counted.data(), seconds.data()};
+          expect(is_cascade(path, &collection, &asked, threads, &into) == 0, "status of a cascade");
+          for (double spent : seconds) expect(spent >= 0, "seconds of a cascade");
           expect(counted == Lengths({kept, kept, kept, k}), "stages of a cascade");
           for (int64_t i = 0; i < k; i++) expect(found[i] == order[i], std::string("cascade by ") + is_path_name(path));
         }

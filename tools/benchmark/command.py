@@ -32,7 +32,7 @@ from inflate_shrink.terminal import say
 
 from .data import DataBenchmark, measure_data
 from .search.cascade_report import cascade_markdown, draw_cascade
-from .search.cascade_settings import CascadeBenchmark
+from .search.cascade_settings import STAGES, CascadeBenchmark
 from .search.latency import LatencyBenchmark, measure_latency
 from .search.latency_report import latency_markdown
 from .search.measure import SECTIONS, SearchBenchmark, measure_search
@@ -212,20 +212,15 @@ def _add_cascade(commands):
     parser.add_argument(
         "--split", default=amount.split, metavar="NAME", help="whose captions are the queries (default: %(default)s)"
     )
-    parser.add_argument(
-        "--images",
-        type=int,
-        default=amount.images,
-        metavar="N",
-        help="photos of the data set, and collages for the rest; 0: the photos alone (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--queries",
-        type=int,
-        default=amount.queries,
-        metavar="N",
-        help="captions that are searched for (default: %(default)s)",
-    )
+    numbers = {
+        "images": "photos of the data set, collages, then jittered copies; 0: the photos alone (default: %(default)s)",
+        "encoded": "at most so many photos and collages; the rest are jittered copies of them (default: %(default)s)",
+        "dim": "project fragments to so many dimensions, which keeps all products; 0: as they are (default: %(default)s)",
+        "queries": "captions that are searched for (default: %(default)s)",
+        "callers": "threads that search at once (default: %(default)s)",
+    }
+    for name, help in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=getattr(amount, name), metavar="N", help=help)
     parser.add_argument(
         "--candidates",
         type=int,
@@ -235,12 +230,25 @@ def _add_cascade(commands):
         help="candidates of the first stage (default: several, 50 to 5000)",
     )
     parser.add_argument(
+        "--stages",
+        nargs="+",
+        choices=STAGES,
+        default=amount.stages,
+        help="first stages that are measured (default: all)",
+    )
+    parser.add_argument(
         "--centroids",
         "--codes",
         type=int,
         default=amount.centroids,
         metavar="N",
         help="their number; -1: as many as suit (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tried", action="store_true", help="also measure what was tried and dropped, some two minutes more"
+    )
+    parser.add_argument(
+        "--keep", default="", metavar="DIR", help="keep the indexes there; they are measured as they are when there"
     )
     parser.add_argument("--figure", metavar="FILE", help="also draw the result, a .png or .svg")
     _add_page(parser, cascade_markdown)
@@ -251,13 +259,13 @@ def _cascade(arguments):
 
     from .search.cascade import measure_cascade
 
-    names = ("split", "images", "queries", "centroids", "seed", "threads")
-    amount = CascadeBenchmark(
-        candidates=tuple(arguments.candidates), **{name: getattr(arguments, name) for name in names}
-    )
+    names = ("split", "images", "encoded", "dim", "queries", "callers", "centroids", "tried", "seed", "threads")
+    lists = {name: tuple(getattr(arguments, name)) for name in ("candidates", "stages")}
+    amount = CascadeBenchmark(**lists, **{name: getattr(arguments, name) for name in names})
     checkpoint = open_checkpoint(arguments.checkpoint)
     first = open_checkpoint(arguments.first) if arguments.first else None
-    result = measure_cascade(amount, checkpoint, first, arguments.data or checkpoint.config.data.dir, _show)
+    data = arguments.data or checkpoint.config.data.dir
+    result = measure_cascade(amount, checkpoint, first, data, _show, arguments.keep)
     if arguments.figure:
         draw_cascade(result, arguments.figure)
     return result

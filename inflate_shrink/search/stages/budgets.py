@@ -32,8 +32,8 @@ _BLOCK = 1 << 16  # vectors decoded at once
 
 
 class BudgetRow(NamedTuple):
-    """A measured point: of the exact ``k`` best the budget finds the share ``found``; ``scored`` candidates a query are
-    scored exactly, the mean."""
+    """A measured point: of the exact ``k`` best the budget finds the share ``found``, the mean over queries, which less
+    its standard error is still ``recall``; ``scored`` candidates a query are scored exactly, the mean."""
 
     k: int
     recall: float
@@ -104,11 +104,14 @@ def _rows(first: np.ndarray, exact: np.ndarray, k: int, least: np.ndarray) -> li
     for spreads, stop in stops.items():
         for count in counts:
             scored = np.minimum(stop, count)
-            found = among[np.arange(len(exact)), scored - 1].mean()
-            points.append(BudgetRow(k, 0.0, int(count), spreads, float(min(found, 1)), float(scored.mean())))
+            found = np.minimum(among[np.arange(len(exact)), scored - 1], 1)
+            # The mean of these queries is that of others, give or take its standard error.
+            surely = float(found.mean() - found.std() / np.sqrt(len(found)))
+            point = BudgetRow(k, 0.0, int(count), spreads, float(found.mean()), float(scored.mean()))
+            points.append((surely, point))
     rows = []
     for recall in RECALLS:
-        reaching = [point for point in points if point.found >= recall]
+        reaching = [point for surely, point in points if surely >= recall]
         if reaching:
             rows.append(min(reaching, key=lambda point: (point.scored, point.first))._replace(recall=recall))
     return rows

@@ -19,14 +19,20 @@ HELD = 256  # queries that budgets are measured with, which nothing is learned o
 
 
 def fit_stage_to(
-    queries: Sequence[np.ndarray], rows: np.ndarray, lengths: Sequence[int], rank: int, seed: int = 0, threads: int = 0
+    queries: Sequence[np.ndarray],
+    rows: np.ndarray,
+    lengths: Sequence[int],
+    rank: int,
+    seed: int = 0,
+    threads: int = 0,
+    scored: int = SCORED,
 ) -> StageFit:
     """Fit a first stage.
 
     Args:
         queries: (l, d) fragments of queries like those to come, in any order; of few, every fifth is held back.
         rows: (R, d) fragments of some images of the index; lengths: (n,), how many each has.
-        rank: numbers of an image's vector at most.
+        rank: numbers of an image's vector at most. scored: queries that every image is scored with, at most.
     """
     held = min(HELD, max(1, len(queries) // 5))
     held, learned = list(queries[:held]), list(queries[held:]) or list(queries)
@@ -34,8 +40,8 @@ def fit_stage_to(
     exact = scores(learned, stored, threads=threads)
     settings = FitSettings(rank=min(rank, len(learned), len(lengths)), random=RANDOM, seed=seed)
     fitted = fit(learned, exact, settings)
-    if len(learned) > SCORED:
-        learned, exact = learned[:SCORED], exact[:SCORED]
+    if len(learned) > scored:
+        learned, exact = learned[:scored], exact[:scored]
         fitted = refit(fitted, learned, exact)
     return StageFit(fitted, QuerySample.of(learned), QuerySample.of(held))
 
