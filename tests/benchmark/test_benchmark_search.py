@@ -229,9 +229,10 @@ def test_limit(monkeypatch):
     monkeypatch.setattr(limit.kernel, "arithmetic_limit", lambda *arguments: 1e9)
     monkeypatch.setattr(limit.kernel, "paths", lambda: ("", "portable", "numpy"))  # the best, and those without a limit
     monkeypatch.setattr(limit, "milliseconds", lambda call, repeats: call() is None or [4.0, 2.0])
-    found = limit.measure_limit(40, 1, 0, dim=8, fragments=4, rounds=2)
-    assert [(one["precision"], one["path"], one["images"]) for one in found] == [
-        (precision, path, images)
+    found = limit.measure_limit(40, 1, 0, dims=(8, 16), fragments=4, rounds=2)
+    assert [(one["dim"], one["precision"], one["path"], one["images"]) for one in found] == [
+        (dim, precision, path, images)
+        for dim in (8, 16)
         for precision in PRECISIONS
         for path, images in (("", 40), ("portable", 2), ("numpy", 2))
     ]
@@ -257,13 +258,18 @@ def test_batches(monkeypatch):
 def test_paper_bound(ms, met):
     found = limit.paper_bound(
         [
-            {"precision": "float32", "images": 100_000},
-            {"precision": "int8", "images": 100_000, "ms": ms},
-            {"precision": "int8", "images": 5000},
+            {"precision": "float32", "dim": 768, "images": 100_000},
+            {"precision": "int8", "dim": 128, "images": 100_000, "ms": 1},
+            {"precision": "int8", "dim": 768, "images": 100_000, "ms": ms},
+            {"precision": "int8", "dim": 768, "images": 5000},
         ]
     )
     assert found == {"ms": ms, "paper_ms": 82, "target_ms": pytest.approx(98.4), "met": met}
-    assert limit.paper_bound([{"precision": "int8", "images": 99_999, "ms": ms}]) is limit.paper_bound([]) is None
+    assert (
+        limit.paper_bound([{"precision": "int8", "dim": 768, "images": 99_999, "ms": ms}])
+        is limit.paper_bound([])
+        is None
+    )
 
 
 def test_nearest():

@@ -59,7 +59,7 @@ def _limit_text(result: dict) -> str:
     rows = []
     for entry in result["limit"]:
         unit = f"ms (median {entry['median_ms']:.1f}), {_size(entry)}"
-        rows.append(Row(f"{_SHORT[entry['precision']]} {entry['path']}", entry["ms"], unit))
+        rows.append(Row(f"{_SHORT[entry['precision']]} {entry['path']}, d = {entry['dim']}", entry["ms"], unit))
         if entry["limit"]:
             target = f"; target {100 * entry['target']:.0f}: {verdict(entry['met'])}" if entry["target"] else ""
             unit = f"% of {entry['limit'] / 1e9:.0f} Gop/s{target}"
@@ -68,7 +68,7 @@ def _limit_text(result: dict) -> str:
     if paper:
         unit = f"ms; the paper's V100 {paper['paper_ms']:g}, target {paper['target_ms']:.1f}: {verdict(paper['met'])}"
         rows.append(Row("exact int8 search of 100,000 images", paper["ms"], unit))
-    return format_section("limit: one query of 32 fragments, 32 fragments an image, d = 768", rows)
+    return format_section("limit: one query of 32 fragments, 32 fragments an image", rows)
 
 
 def _peers_text(result: dict) -> str:
@@ -131,13 +131,14 @@ def _limit_table(result: dict) -> list[str]:
         limit, share = (f"{entry['limit'] / 1e9:.0f}", f"{100 * entry['share']:.1f} %") if entry["limit"] else ("", "")
         target = f"{100 * entry['target']:.0f} %: {verdict(entry['met'])}" if entry["target"] else ""
         times = f"{entry['ms']:.1f}", f"{entry['median_ms']:.1f}"
-        rows.append([_SHORT[entry["precision"]], f"`{entry['path']}`", _size(entry), *times, limit, share, target])
-    header = ["precision", "path", "collection", "ms", "median", "limit, Gop/s", "share", "target"]
+        kind = _SHORT[entry["precision"]], f"{entry['dim']}", f"`{entry['path']}`"
+        rows.append([*kind, _size(entry), *times, limit, share, target])
+    header = ["precision", "d", "path", "collection", "ms", "median", "limit, Gop/s", "share", "target"]
     without = f"{' and '.join(f'`{path}`' for path in WITHOUT_LIMIT)} have no limit that could be measured."
     lines = [
         "## Share of the arithmetic limit",
         "",
-        f"One query of 32 fragments, 32 fragments an image, d = 768. {without}",
+        f"One query of 32 fragments, 32 fragments an image. {without}",
         "",
         markdown_table(header, rows),
     ]
