@@ -244,11 +244,9 @@ def _add_cascade(commands):
         metavar="N",
         help="their number; -1: as many as suit (default: %(default)s)",
     )
+    parser.add_argument("--tried", action="store_true", help="also measure what was tried and dropped")
     parser.add_argument(
-        "--tried", action="store_true", help="also measure what was tried and dropped, some two minutes more"
-    )
-    parser.add_argument(
-        "--keep", default="", metavar="DIR", help="keep the indexes there; they are measured as they are when there"
+        "--keep", default="", metavar="DIR", help="keep the indexes there, or take those that are there"
     )
     parser.add_argument("--figure", metavar="FILE", help="also draw the result, a .png or .svg")
     _add_page(parser, cascade_markdown)
@@ -264,8 +262,9 @@ def _cascade(arguments):
     amount = CascadeBenchmark(**lists, **{name: getattr(arguments, name) for name in names})
     checkpoint = open_checkpoint(arguments.checkpoint)
     first = open_checkpoint(arguments.first) if arguments.first else None
-    data = arguments.data or checkpoint.config.data.dir
-    result = measure_cascade(amount, checkpoint, first, data, _show, arguments.keep)
+    result = measure_cascade(
+        amount, checkpoint, first, arguments.data or checkpoint.config.data.dir, _show, arguments.keep
+    )
     if arguments.figure:
         draw_cascade(result, arguments.figure)
     return result

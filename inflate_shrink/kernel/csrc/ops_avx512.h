@@ -36,5 +36,25 @@ struct Avx512 {
   }
 };
 
+// Each number widened to fp32 in registers, of which there are enough.
+struct Avx512Bfloat16 : Avx512, RoundBfloat16 {
+  using Acc = __m512;
+  using Word = __m512i;
+  static constexpr int WIDENING = 1;
+  static INLINE Acc start(const int32_t*) { return fill(0); }
+  static INLINE Word word(const RowWord* row) { return broadcast(row); }
+  static INLINE void multiply_add(Acc& acc, Word word, const uint32_t* query) {
+    const Int of_query = integers(query);
+    acc = fused(first(word), first(of_query), acc);
+    acc = fused(second(word), second(of_query), acc);
+  }
+  static INLINE Float product(Acc acc, const float*, int64_t) { return acc; }
+  static INLINE uint32_t word_of(const float* dims) { return pair_of(dims); }
+
+ private:
+  static INLINE Float first(Int pair) { return floats(_mm512_slli_epi32(pair, 16)); }
+  static INLINE Float second(Int pair) { return floats(_mm512_and_si512(pair, _mm512_set1_epi32(static_cast<int32_t>(0xffff0000)))); }
+};
+
 }  // namespace
 }  // namespace inflate_shrink

@@ -11,7 +11,7 @@
 
 namespace inflate_shrink {
 
-const Path AVX512 = {"avx512", {operations<VectorFloat32<Avx512>>(), operations<VectorBfloat16<Avx512>>(), operations<VectorInt8<Avx512>>()}, score_codes, scan_of<LanesAvx512>()};
+const Path AVX512 = {"avx512", {operations<VectorFloat32<Avx512>>(), operations<Avx512Bfloat16>(), operations<VectorInt8<Avx512>>()}, score_codes, scan_of<LanesAvx512>()};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

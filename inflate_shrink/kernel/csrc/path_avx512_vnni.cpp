@@ -11,7 +11,7 @@
 
 namespace inflate_shrink {
 
-const Path AVX512_VNNI = {"avx512_vnni", {operations<VectorFloat32<Avx512>>(), operations<VectorBfloat16<Avx512>>(), operations<Avx512Vnni>()}, score_codes, scan_of<LanesAvx512Vnni>()};
+const Path AVX512_VNNI = {"avx512_vnni", {operations<VectorFloat32<Avx512>>(), operations<Avx512Bfloat16>(), operations<Avx512Vnni>()}, score_codes, scan_of<LanesAvx512Vnni>()};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)
