@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -9,7 +11,15 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 ROOT = Path(__file__).resolve().parent
+if fcntl:  # several installations at once from one tree take turns in it: they write the same files
+    turn = open(ROOT / "setup.py")
+    fcntl.flock(turn, fcntl.LOCK_EX)
 # Read, not imported: importing the package would need Paddle to be installed already.
 VERSION = re.search(
     r'^__version__ = "([^"]+)"', (ROOT / "inflate_shrink" / "__init__.py").read_text(encoding="utf-8"), re.M
@@ -20,7 +30,7 @@ KERNEL = "inflate_shrink/kernel"
 kernel = Extension(
     "inflate_shrink.kernel._kernel",
     sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.cpp")),
-    depends=sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.h")),
+    depends=["setup.py", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.h"))],
     extra_compile_args=["-std=c++17", "-O3", "-g0", "-pthread", "-Wno-psabi"],
     extra_link_args=["-pthread"],
     optional=True,
@@ -30,10 +40,27 @@ SERVE = ["fastapi", "uvicorn", "python-multipart", "prometheus_client"]
 
 
 class BuildKernel(build_ext):
-    """The kernel is a plain library, without a Python version in its name."""
+    """The kernel is a plain library, without a Python version in its name, compiled on all cores."""
 
     def get_ext_filename(self, fullname):
         return f"{fullname.replace('.', os.sep)}.so"
+
+    def build_extension(self, ext):
+        """Copy the tree's library to where setuptools builds, if it is newer than all that it is made of; or build it."""
+        here, target = ROOT / self.get_ext_filename(ext.name), Path(self.get_ext_fullpath(ext.name))
+        changed = max((ROOT / path).stat().st_mtime for path in [*ext.sources, *ext.depends])
+        if not self.force and here.is_file() and here.stat().st_mtime > changed:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(here, target)
+            return
+        one_after_another = self.compiler.compile
+
+        def on_all_cores(sources, **options):
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                return sum(pool.map(lambda source: one_after_another([source], **options), sources), [])
+
+        self.compiler.compile = on_all_cores
+        super().build_extension(ext)
 
 
 class BuildPackage(build_py):

@@ -1,6 +1,6 @@
 // Every path this machine has, under sanitizers: buffers end where their data ends, and results are those of a plain loop.
 // Built and run by test_sanitized.py and test_emulated.py; prints what is wrong, or the number of comparisons.
-// Arguments: --no-fork, where an emulator cannot fork a process that has threads.
+// Arguments: --no-fork, where an emulator cannot fork a process that has threads; names of the best paths that must be here, the only ones then that are checked.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +30,7 @@ using Lengths = std::vector<int64_t>;
 using Floats = std::vector<float>;
 
 int64_t compared = 0;
+int checked_paths = 0;
 
 void expect(bool right, const std::string& what) {
   compared++;
@@ -137,7 +138,7 @@ void check_scores(int64_t dim, const Lengths& lengths, const Lengths& fragments,
   const int64_t n = lengths.size();
   const Lengths some = n ? Lengths{n - 1, 0, n / 2, n / 2, n - 1} : Lengths{};
   const double tolerance = 1e-5 * (1 + (reduce == BEST_FRAGMENT ? *std::max_element(offsets.begin(), offsets.end()) : starts.back()));
-  for (int path = 0; is_path_name(path); path++)
+  for (int path = 0; path < checked_paths; path++)
     for (const Lengths* items : {static_cast<const Lengths*>(nullptr), &some})
       for (int threads : {1, 3}) {
         const int64_t count = items ? items->size() : n;
@@ -185,7 +186,7 @@ void check_damaged_offsets() {
   const std::vector<uint8_t> table(32);
   const std::vector<uint16_t> codes(stored);
   for (const Lengths& offsets : {Lengths{0, 2, 4, 7}, {0, 4, 2, 6}, {-1, 2, 4, 6}, {0, most, least, 6}, {most, most, most, most}, {0, 2, 4, least}})
-    for (int path = 0; is_path_name(path); path++)
+    for (int path = 0; path < checked_paths; path++)
       for (const int64_t* some : {static_cast<const int64_t*>(nullptr), items.data()})
         for (int threads : {1, 3}) {
           Floats out(6);  // of two queries with EACH
@@ -225,7 +226,7 @@ void check_codes() {
     for (uint8_t& byte : table) byte = static_cast<uint8_t>(generator());
     std::vector<uint16_t> codes(offsets.back());
     for (uint16_t& code : codes) code = static_cast<uint16_t>(generator() % centroids);
-    for (int path = 0; is_path_name(path); path++)
+    for (int path = 0; path < checked_paths; path++)
       for (const Lengths* items : {static_cast<const Lengths*>(nullptr), &some})
         for (int threads : {1, 3}) {
           Floats out(items ? items->size() : lengths.size());
@@ -248,7 +249,7 @@ void check_codes() {
 
 // The table's bytes are within half a step of the products.
 void check_code_table() {
-  for (int path = 0; is_path_name(path); path++)
+  for (int path = 0; path < checked_paths; path++)
     for (int precision : {FLOAT32, BFLOAT16, INT8})
       for (int64_t fragments : {0, 1, 33})
         for (int64_t centroids : {1, 600}) {
@@ -317,7 +318,7 @@ void check_cascade() {
       for (int64_t r = 0; r < rank; r++) projection[(dim + 2 + r) * rank + r] = 1;
       const is_features features = {directions.bytes, directions.scales.data(), 2, directions.row_bytes / 4, projection.data(), rank, rank};
       const is_cascade_query asked = {&features, vector.data(), nullptr, 0, query.data(), bias.data(), 2, kept, 0, k, std::numeric_limits<float>::infinity()};
-      for (int path = 0; is_path_name(path); path++)
+      for (int path = 0; path < checked_paths; path++)
         for (int threads : {1, 3}) {
           Lengths found(k), counted(4);
           Floats scores(k);
@@ -354,9 +355,20 @@ void check_fork() {
   expect(status == 0, "a forked child");
 }
 
+// All paths here, or the best ones alone, which must have these names.
+void choose_paths(const std::vector<std::string>& names) {
+  for (; is_path_name(checked_paths) && (names.empty() || checked_paths < static_cast<int>(names.size())); checked_paths++)
+    expect(names.empty() || names[checked_paths] == is_path_name(checked_paths), std::string("a path that was not expected: ") + is_path_name(checked_paths));
+  expect(checked_paths > 0 && checked_paths >= static_cast<int>(names.size()), "fewer paths than expected");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
+  std::vector<std::string> names(arguments + 1, arguments + count);
+  const bool forks = names.empty() || names[0] != "--no-fork";
+  if (!forks) names.erase(names.begin());
+  choose_paths(names);
   check_all_scores();
   check_damaged_offsets();
   check_rounding();
@@ -364,6 +376,6 @@ int main(int count, char** arguments) {
   check_code_table();
   check_cascade();
   check_best_rows();
-  if (count < 2 || std::strcmp(arguments[1], "--no-fork")) check_fork();
+  if (forks) check_fork();
   std::printf("%lld comparisons\n", static_cast<long long>(compared));
 }
