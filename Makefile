@@ -6,7 +6,7 @@ PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python
 VENV ?= .venv
 
 # Asked only when something is to be installed or run; a version given by hand means the CPU build.
-ifneq ($(filter env demo test test-fast lint reproduce-demo,$(MAKECMDGOALS)),)
+ifneq ($(filter env demo test test-fast lint docs reproduce-demo,$(MAKECMDGOALS)),)
 ifdef PADDLE
 DEVICE ?= cpu
 else
@@ -30,13 +30,14 @@ DEMO_NOTE = Written by `make reproduce-demo`: drawn scenes (docs/data.md), small
 	F, B and what is trained like them start from the captions by linear algebra, inflated models and C from B, students from their teacher; \
 	so an inflated model has had one epoch more than B, and C three in all. One epoch is too little for the hardest negative of VSE++, for the joint model and for a student of C, which stay near chance.
 
-.PHONY: help env demo test test-fast lint reproduce-demo clean
+.PHONY: help env demo test test-fast lint docs reproduce-demo clean
 
 help:
 	@echo 'make demo    install, then run the whole method on a small synthetic data set'
 	@echo 'make test    install, then run the tests'
 	@echo 'make test-fast    those that take less than a minute together'
 	@echo 'make lint    what ruff finds wrong in the sources'
+	@echo 'make docs    this documentation as a site, site/index.html'
 	@echo 'make env     install only'
 	@echo 'make clean   remove the demo data and the runs on it'
 	@echo
@@ -62,6 +63,10 @@ test-fast: env
 lint: env
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo 'site/index.html'
 
 reproduce-demo: env
 	$(PY) tools/pipeline.py -c configs/pipelines.yaml:all --data demo
