@@ -148,6 +148,7 @@ setup(
         "test": [
             "pytest",
             "pytest-xdist",
+            "hypothesis",
             "ruff",
             # Builds the wheel.
             "setuptools>=70.1",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from ..errors import InputError, nearest
+from ..errors import InputError, in_one_line, nearest
 
 # Beside the package in a clone, in it where it is installed (setup.py).
 _PACKAGED = (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs")
@@ -58,9 +58,10 @@ def parse_yaml(text: str, source: str):
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise InputError(f"{source[:200]}: not valid YAML{where}: {getattr(error, 'problem', error)}") from None
+        problem = getattr(error, "problem", None) or in_one_line(error)
+        raise InputError(f"{source[:200]}: not valid YAML{where}: {problem}") from None
     except Exception as error:  # PyYAML lets through whatever int(), float() and dict() raise
-        raise InputError(f"{source[:200]}: not valid YAML: a value that cannot be read: {str(error)[:200]}") from None
+        raise InputError(f"{source[:200]}: not valid YAML: a value that cannot be read: {in_one_line(error)}") from None
 
 
 def read_yaml(path: Path, asked_by: str = "") -> dict:

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..checked_files import FileList
 from ..digest import hex_digest
-from ..errors import InputError
+from ..errors import InputError, in_one_line
 from .extractors import EXTRACTION, whole_first
 from .npy import open_npy
 from .tsv import read_rows
@@ -37,6 +37,7 @@ LISTED = FileList("files.json", "data set", "copy or build it again, or remove f
 MIRRORED = "mirrored_"  # what the names of the arrays of mirrored photos begin with
 CAPTIONS_HEADER = ("split", "image_id", "caption")
 IMAGES_HEADER = ("image_id", "width", "height", "file")
+_MOST_DIGITS = 9  # of an image's width or height
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,8 +243,8 @@ def _require(directory: Path, *names: str) -> None:
 def _read_meta(path: Path) -> dict:
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # malformed JSON or UTF-8
-        raise InputError(f"{path}: not valid JSON ({error}); build the data set again") from error
+    except (ValueError, RecursionError) as error:  # malformed JSON or UTF-8, or brackets in brackets
+        raise InputError(f"{path}: not valid JSON ({in_one_line(error)}); build the data set again") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         found = meta.get("format") if isinstance(meta, dict) else meta
         raise InputError(f"{path}: key 'format' is {found!r}, this version reads {FORMAT}; build the data set again")
@@ -274,10 +275,9 @@ def _read_images(path: Path, expected: int) -> tuple[list[str], np.ndarray, list
             raise InputError(
                 f"{path}: line {line}: image id {image_id!r} is already on line {line_of[image_id]}; ids must be unique"
             )
-        if not (width.isdecimal() and height.isdecimal()):
-            raise InputError(
-                f"{path}: line {line}: expected width and height in whole pixels, found {width!r} and {height!r}"
-            )
+        if not all(side.isdecimal() and len(side) <= _MOST_DIGITS for side in (width, height)):
+            found = f"{width[:40]!r} and {height[:40]!r}"
+            raise InputError(f"{path}: line {line}: expected width and height in whole pixels, found {found}")
         line_of[image_id] = line
         sizes.append((int(width), int(height)))
         files.append(file)

@@ -36,7 +36,7 @@ def read_status(run_dir: Path) -> Status | None:
     try:
         values = json.loads((run_dir / STATUS).read_text(encoding="utf-8"))
         return Status(int(values["step"]), int(values["steps"]), float(values["seconds"]))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         pass
     try:
         return Status(0, 0, float((run_dir / _OLD_SECONDS).read_text(encoding="utf-8")))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import typing
 from pathlib import Path
 
 from ..atomic import write_json
 from ..config import ModelConfig
-from ..errors import InputError
+from ..errors import InputError, in_one_line
 
 RESULT = "result.json"
 METRICS = ("r1", "r5", "r10")
 SIDES = ("t2i", "i2t")
+_MOST = 1e300  # of any number
 RERANK = "rerank"  # the scoring of a bi-encoder and a cross-BERT together: such a result has no evaluations of its own
 SCORINGS = (*typing.get_args(typing.get_type_hints(ModelConfig)["scoring"]), RERANK)
 
@@ -60,10 +60,12 @@ def read_result(path: Path) -> dict:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         _check(values)
-    except (OSError, ValueError) as error:
-        unreadable = isinstance(error, (OSError, json.JSONDecodeError, UnicodeDecodeError))
+    except (OSError, ValueError, RecursionError) as error:
+        unreadable = not isinstance(error, ValueError) or isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
         what = "cannot be read as JSON: " if unreadable else ""
-        raise InputError(f"{path}: {what}{error}; evaluate this run again, tools/measure.py does") from None
+        raise InputError(
+            f"{path}: {what}{in_one_line(error)}; evaluate this run again, tools/measure.py does"
+        ) from None
     return {**dict.fromkeys(_FIELDS), **values, "data": values["data"] or "unnamed"}
 
 
@@ -93,7 +95,7 @@ def _check(values) -> None:
             raise ValueError(f"'{key}' is missing or of the wrong kind")
     if values["scoring"] not in SCORINGS:
         raise ValueError(f"'scoring' must be one of {', '.join(SCORINGS)}, found {values['scoring']!r}")
-    if values["fragments"] is None and values["scoring"] != "cross":
+    if values.get("fragments") is None and values["scoring"] != "cross":
         raise ValueError("'fragments' must be a number, found null")
     for section in ("run", "data", "model", "distill"):
         if not isinstance(values["config"].get(section), dict):
@@ -120,5 +122,5 @@ def _check_evaluation(where: str, result, numbers: tuple[str, ...]) -> None:
         raise ValueError(f"'{where}' must hold t2i and i2t")
     found.update({key: result.get(key) for key in numbers})
     for key, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _MOST:
             raise ValueError(f"'{where}.{key}' must be a number of 0 or more, found {value!r}")

@@ -38,7 +38,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str,
         raise InputError(f"{path}: no such file") from None
     except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"{path}: damaged or not a safetensors file ({in_one_line(error)})") from None
-    return {name: _array(path, name, entry) for name, entry in entries}, header.get("__metadata__", {})
+    return {name: _array(path, name, entry) for name, entry in entries}, header.get("__metadata__") or {}
 
 
 def _array(path: str | Path, name: str, entry: dict) -> np.ndarray:

@@ -88,6 +88,7 @@ def test_differences_name_keys(write):
         ("distill: {vectors: 1}", None, "'distill.vectors' must be 0 but in models of one fragment"),
         ("- 1", None, "expected a mapping"),
         ("model: {codes: [", None, "not valid YAML at line"),
+        ("model: {codes: \x0b}", None, "not valid YAML: unacceptable character #x000b"),
         ("_base_: none.yaml", None, "none.yaml: no such config file, the _base_ of"),
         ("_base_: config.yaml", None, "break the circle"),
         ("", "optim.lr", "-o optim.lr: expected section.key=value"),

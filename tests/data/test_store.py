@@ -144,7 +144,9 @@ def test_impossible_region_count(animals, count):
     rejected(animals, f"region_counts.npy: row 1 is {count}, expected 1 to 2")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"format": 1}', '{"format": 1, "regions_shape": 3}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[" * 100_000, "[]", '{"format": 2}', '{"format": 1}', '{"format": 1, "regions_shape": 3}']
+)
 def test_bad_meta(animals, text):
     (animals / "meta.json").write_text(text)
     rejected(animals, "meta.json")
@@ -153,6 +155,11 @@ def test_bad_meta(animals, text):
 BAD_TABLES = {  # what is replaced in a table, by what, and the message
     "fewer images than rows": ("owl\t640\t480\towl.jpg\n", "", ["images.tsv: 2 images", "have 3"]),
     "repeated image id": ("owl\t", "cat\t", ["images.tsv: line 4", "'cat'", "line 2"]),
+    "size of too many digits": (
+        "dog\t640",
+        "dog\t" + "9" * 5000,
+        ["images.tsv: line 3", "in whole pixels, found '999"],
+    ),
     "size not a number": ("dog\t640", "dog\twide", ["images.tsv: line 3", "'wide'"]),
     "caption of an unknown image": ("train\tcat", "train\tcow", ["captions.tsv: line 4", "'cow'"]),
     "two fields": (

@@ -200,27 +200,6 @@ def use(run):
     read_training(checkpoint.directory)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["config.yaml", "files.json", "model.safetensors", "state.json", "train.safetensors", "vocab.txt"]
-)
-def test_every_flipped_bit_and_cut_is_noticed(run, name):
-    path = run / "last" / name
-    whole = path.read_bytes()
-    for place in range(0, len(whole), max(1, len(whole) // 25)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
-        with pytest.raises(InputError, match=name) as caught:
-            use(run)
-        assert "\n" not in str(caught.value)
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=name):
-        use(run)
-    path.unlink()
-    if name != "files.json":  # removed by whoever edits a checkpoint
-        with pytest.raises(InputError, match=name):
-            use(run)
-
-
 def test_whole_checkpoint_of_the_run_is_offered(run, model, tiny_config):
     write_checkpoint(
         run / "step-000002", model, tiny_config(), VOCABULARY, {"step": 2}, {"optimizer": {}, "scaler": {}}

@@ -47,7 +47,18 @@ def test_seconds_of_a_run_of_an_earlier_version_go_on(tmp_path, clock):
     assert read_status(tmp_path) == Status(4, 6, 32.0)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"step": 1}', '{"step": "x", "steps": 2, "seconds": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        "[" * 100_000,
+        '{"step": Infinity, "steps": 2, "seconds": 3}',
+        '{"step": 1}',
+        '{"step": "x", "steps": 2, "seconds": 3}',
+    ],
+)
 def test_damaged_status(tmp_path, text):
     (tmp_path / "status.json").write_text(text)
     assert read_status(tmp_path) is None

@@ -1,4 +1,4 @@
-"""A run that is stopped at any moment and resumed ends with the weights of one that was not: through the tools."""
+"""A run that is interrupted and resumed ends with the weights of one that was not: through the tools. Killed: tests/faults."""
 
 import json
 import os
@@ -94,20 +94,6 @@ def resume(runs, run):
     assert code == 0, stderr
     assert_same_end(run, runs.directory / "whole")
     return stdout
-
-
-@pytest.mark.parametrize("step", [1, 20])
-def test_killed_while_saving_after_every_update(runs, step):
-    run, code, _ = runs.stop(f"killed-{step}", signal.SIGKILL, lambda run: last_step(run) >= step)
-    assert code == -signal.SIGKILL
-    saved = last_step(run)
-    assert saved >= step and f"resuming {run} at update {saved} of {UPDATES}" in resume(runs, run)
-
-
-def test_killed_before_the_first_checkpoint(runs):
-    run, code, _ = runs.stop("killed-early", signal.SIGKILL, lambda run: (run / "train.log").exists())
-    assert code == -signal.SIGKILL
-    resume(runs, run)
 
 
 def test_interrupted_run_saves_and_says_how_to_go_on(runs):

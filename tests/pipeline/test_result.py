@@ -46,3 +46,19 @@ def test_a_run_without_a_result(tmp_path):
     assert finished_result(tmp_path) is None
     with pytest.raises(InputError, match="cannot be read as JSON"):
         read_result(tmp_path / RESULT)
+    (tmp_path / RESULT).write_text("[" * 100_000)
+    with pytest.raises(InputError, match="cannot be read as JSON: maximum recursion"):
+        read_result(tmp_path / RESULT)
+
+
+def test_a_result_of_before_there_were_fragments_or_with_an_endless_number(result_of, tmp_path):
+    values = result_of(Config())
+    del values["fragments"]
+    (tmp_path / RESULT).write_text(json.dumps(values))
+    with pytest.raises(InputError, match="'fragments' must be a number, found null"):
+        read_result(tmp_path / RESULT)
+    values = result_of(Config())
+    values["evaluations"]["full"]["images"] = 10**400
+    (tmp_path / RESULT).write_text(json.dumps(values))
+    with pytest.raises(InputError, match="'evaluations.full.images' must be a number of 0 or more"):
+        read_result(tmp_path / RESULT)

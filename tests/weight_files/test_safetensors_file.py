@@ -71,6 +71,11 @@ def test_damaged_header(tmp_path, header, length, message, peak_memory):
     assert "\n" not in str(caught.value)
 
 
+def test_metadata_that_is_null_is_none(tmp_path):
+    write_raw(tmp_path / "file", {"__metadata__": None, "a": entry([1], 4)}, b"abcd", None)
+    assert read_safetensors(tmp_path / "file")[1] == {}
+
+
 def test_every_cut_is_noticed(tmp_path):
     write_safetensors(tmp_path / "file", {"a": np.ones(3)})
     whole = (tmp_path / "file").read_bytes()

@@ -52,7 +52,7 @@ def is_built(directory: str | os.PathLike, seed: int = 0, spec: DemoSpec = DemoS
     try:
         meta = json.loads((Path(directory) / "meta.json").read_text(encoding="utf-8"))
         found = [meta[key] for key in ("name", "seed", "demo")]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return found == ["demo", seed, json.loads(json.dumps(asdict(spec)))]  # tuples are lists in JSON
 

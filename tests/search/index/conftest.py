@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from index_changes import SETTINGS, change
 
+from index_changes import SETTINGS, change
 from inflate_shrink.search.index import IndexWriter, create_index
 
 

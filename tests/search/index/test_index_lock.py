@@ -7,8 +7,8 @@ import threading
 import time
 
 import pytest
-from index_changes import SETTINGS, change, content, snapshot
 
+from index_changes import SETTINGS, change, content, snapshot
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.index import IndexWriter, create_index, open_index
 

@@ -3,10 +3,10 @@
 import subprocess
 import sys
 
-import index_changes
 import pytest
-from index_changes import SETTINGS, change, content, files_in, snapshot
 
+import index_changes
+from index_changes import SETTINGS, change, content, files_in, snapshot
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.index import (
     IndexWriter,
@@ -119,7 +119,7 @@ def test_readers_beside_a_writer_that_commits(make_index):
     directory = make_index(1)
     first, moving, seen = open_index(directory), open_index(directory), set()
     with subprocess.Popen(
-        [sys.executable, index_changes.__file__, "change", directory, "21"], stdout=subprocess.DEVNULL
+        [sys.executable, index_changes.__file__, directory, "21"], stdout=subprocess.DEVNULL
     ) as writer:
         while writer.poll() is None:
             moving.refresh()

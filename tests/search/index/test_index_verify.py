@@ -5,8 +5,8 @@ import os
 import zlib
 
 import pytest
-from index_changes import files_in
 
+from index_changes import files_in
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.index import IndexWriter, open_index, verify_index
 from inflate_shrink.search.index.manifest import _END

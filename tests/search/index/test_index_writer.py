@@ -6,8 +6,8 @@ import resource
 
 import numpy as np
 import pytest
-from index_changes import SETTINGS, add, change, content, fields_of, files_in, named_in, rows_of, snapshot
 
+from index_changes import SETTINGS, add, change, content, fields_of, files_in, named_in, rows_of, snapshot
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel import decode_rows, encode_rows
 from inflate_shrink.search.index import (

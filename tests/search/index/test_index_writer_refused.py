@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from index_changes import SETTINGS, add, change, content, fields_of, files_in, rows_of, snapshot
 
+from index_changes import SETTINGS, add, change, content, fields_of, files_in, rows_of, snapshot
 from inflate_shrink.errors import InputError
 from inflate_shrink.search.index import UINT16, FieldSettings, IndexSettings, IndexWriter, create_index, open_index
 

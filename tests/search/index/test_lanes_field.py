@@ -5,8 +5,8 @@ import zlib
 
 import numpy as np
 import pytest
-from index_changes import files_in, named_in
 
+from index_changes import files_in, named_in
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel.lanes import decode_lanes
 from inflate_shrink.search.index import (

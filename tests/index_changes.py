@@ -1,18 +1,14 @@
-"""Commits whose content is known by their number. As a script: one after another, until killed, or crashed at every step."""
+"""Commits whose content is known by their number. As a script: one after another, until killed."""
 
-import itertools
 import os
-import shutil
-import signal
 import sys
 from pathlib import Path
 
 import numpy as np
 
 import inflate_shrink  # noqa: F401  first, as everywhere
-from inflate_shrink.checked_files import FileWriter
 from inflate_shrink.kernel import decode_rows
-from inflate_shrink.search.index import UINT16, FieldSettings, IndexSettings, IndexWriter, open_index, verify_index
+from inflate_shrink.search.index import UINT16, FieldSettings, IndexSettings, IndexWriter, open_index
 from inflate_shrink.search.index.manifest import read_manifest
 
 SETTINGS = IndexSettings(
@@ -98,78 +94,9 @@ def named_in(directory):
     return files | parents | {"manifest.json", "segments", "deleted"}
 
 
-def before_each_step(act):
-    """Call ``act(number from 1)`` before every step of a writer that changes the disk. Returns a function that undoes that."""
-    numbers = itertools.count(1)
-
-    def wrap(function):
-        def wrapped(*arguments, **named):
-            act(next(numbers))
-            return function(*arguments, **named)
-
-        return wrapped
-
-    steps = [(os, name) for name in ("fsync", "replace", "mkdir", "unlink", "rmdir", "ftruncate")] + [
-        (FileWriter, "write")
-    ]
-    before = [getattr(owner, name) for owner, name in steps]
-    for (owner, name), function in zip(steps, before):
-        setattr(owner, name, wrap(function))
-    return lambda: [setattr(owner, name, function) for (owner, name), function in zip(steps, before)]
-
-
-def in_child(work):
-    """Run ``work`` in a forked process; returns whether it ended by itself."""
-    pid = os.fork()
-    if not pid:
-        try:
-            work()
-            os._exit(0)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            os._exit(1)
-    status = os.waitpid(pid, 0)[1]
-    assert status in (0, signal.SIGKILL), status
-    return status == 0
-
-
-def crash_at_every_step(directory, number):
-    """Kill a writer before its first, second, ... step; yields the commit that each crash leaves."""
-    for step in itertools.count(1):
-        copy = Path(f"{directory}-{step}")
-        shutil.copytree(directory, copy, copy_function=os.link)  # no file is ever changed
-
-        def write(writer=None):
-            with IndexWriter(copy, wait=0) as writer:
-                change(writer, open_index(copy).commit + 1)
-
-        def crash():
-            before_each_step(lambda n: n == step and os.kill(os.getpid(), signal.SIGKILL))
-            write()
-
-        def check():
-            verify_index(copy)
-            index = open_index(copy)
-            assert snapshot(index) == content(index.commit)
-            return index.commit
-
-        done = in_child(crash)
-        left = check()
-        assert left in (number - 1, number)
-        assert in_child(write) and check() == left + 1 and files_in(copy) == named_in(copy)
-        shutil.rmtree(copy)
-        yield left
-        if done:
-            return
-
-
 if __name__ == "__main__":
     os.fsync = lambda descriptor: None  # as in conftest.py
-    if sys.argv[1] == "crash":
-        for commit in crash_at_every_step(Path(sys.argv[2]), int(sys.argv[3])):
+    with IndexWriter(sys.argv[1]) as forever:
+        for commit in range(open_index(sys.argv[1]).commit + 1, int(sys.argv[2]) + 1):
+            change(forever, commit)
             print(commit, flush=True)
-    else:
-        with IndexWriter(sys.argv[2]) as forever:
-            for commit in range(open_index(sys.argv[2]).commit + 1, int(sys.argv[3]) + 1):
-                change(forever, commit)
-                print(commit, flush=True)
