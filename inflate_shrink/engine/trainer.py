@@ -152,7 +152,7 @@ def fit(
             # 5.2 Updates, with a checkpoint now and then.
             while state.step < end:
                 lr = learning_rate(config.optim, state.step, updates_per_epoch)
-                update = _update(model, optimizer, objective, execution, config, batches, state.step, lr)
+                update = make_update(model, optimizer, objective, execution, config, batches, state.step, lr)
                 state.step += 1
                 state.skipped += update.skipped
                 divergence.add(state.step, update.loss, update.captions, precision.loss_scale)
@@ -190,7 +190,7 @@ def _validations(config: Config, state: RunState, updates_per_epoch: int) -> int
     return sum(epoch % every == 0 or epoch == epochs for epoch in range(done + 1, epochs + 1))
 
 
-def _update(
+def make_update(
     model: DualEncoder,
     optimizer,
     objective: Objective,

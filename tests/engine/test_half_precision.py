@@ -100,9 +100,9 @@ def test_o2_trains_validates_saves_float32_and_goes_on(gpu, tiny_config, tmp_pat
             raise Stopped
         return update(*arguments)
 
-    update = trainer._update
+    update = trainer.make_update
     with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(trainer, "_update", stopping)
+        patch.setattr(trainer, "make_update", stopping)
         train(tiny_config(*overrides, f"run.dir={run}"))
     train(tiny_config(*overrides, f"run.dir={run}"), resume=True)
     assert open_checkpoint(run / "last").state == state

@@ -163,12 +163,12 @@ def stopped_at(step, ranks, directory, tiny_config):
             raise Stopped
         return update(*arguments)
 
-    update, trainer._update = trainer._update, stopping
+    update, trainer.make_update = trainer.make_update, stopping
     try:
         with pytest.raises(Stopped):
             train(config)
     finally:
-        trainer._update = update
+        trainer.make_update = update
     state = json.loads((directory / "last" / "state.json").read_text())
     assert (state["step"], state["ranks"]) == (step, 1)
     (directory / "last" / "state.json").write_text(json.dumps({**state, "ranks": ranks}))

@@ -72,7 +72,7 @@ def test_accumulated_update_is_the_mean_over_batches(tiny_config):
 
     def update(config, batches):
         optimizer = RecordingOptimizer(model.parameters())
-        done = trainer._update(model, optimizer, objective, execution, config, iter(batches), step=0, lr=0.5)
+        done = trainer.make_update(model, optimizer, objective, execution, config, iter(batches), step=0, lr=0.5)
         squares = sum(float((gradient.astype("float64") ** 2).sum()) for gradient in optimizer.gradients)
         assert float(done.gradient_norm) == pytest.approx(squares**0.5, rel=1e-5) and squares > 1e-6
         assert optimizer.lr == 0.5 and all(p.grad is None or not p.grad.numpy().any() for p in optimizer.parameters)

@@ -27,15 +27,15 @@ def stop_after(monkeypatch):
     """A function: let the next run fail in the update after ``step`` updates."""
 
     def stop(step):
-        update = trainer._update
+        update = trainer.make_update
 
         def failing(*arguments):
             if arguments[6] == step:
-                monkeypatch.setattr(trainer, "_update", update)
+                monkeypatch.setattr(trainer, "make_update", update)
                 raise Stopped
             return update(*arguments)
 
-        monkeypatch.setattr(trainer, "_update", failing)
+        monkeypatch.setattr(trainer, "make_update", failing)
 
     return stop
 

@@ -19,7 +19,7 @@ from inflate_shrink.engine.checkpoint import open_newest
 from inflate_shrink.engine.checkpoint_files import read_weights
 from inflate_shrink.search.index import IndexWriter, open_index, verify_index
 
-DEADLINE = 240  # seconds
+DEADLINE = 600  # seconds
 BY_EPOCHS = "optim.epochs=3", "optim.batch_size=16", "run.save_steps=1", "optim.warmup_steps=4", "optim.schedule=cosine"
 TIMES = {"distill": 3, "prepare_data": 1, "index add": 1}  # of the short run; train.py has the same loop
 LONG = {

@@ -91,7 +91,7 @@ def test_killed_at_any_step(name, count, given, tmp_path, tally, no_waiting_for_
         here = cases.copy()
         process = FORKS.Process(target=crash, args=(name, str(here), given, int(step)))
         process.start()
-        process.join(120)
+        process.join(600)
         assert process.exitcode in (-signal.SIGKILL, 0)
         counts["right"] += 1
         cases.check(here, must_be_done=process.exitcode == 0)
