@@ -34,12 +34,12 @@ def test_the_cpu_has_no_half_precision_and_the_page_says_so(tmp_path, capsys, mo
     monkeypatch.setattr(check, "SHAPES", {"odd": check.SHAPES["odd, d = 33"]})
     with pytest.raises(InputError, match=f"4 of 5 trainings failed, see {out}"):
         main(["--device", "cpu", "--small", "--updates", "1", "--cases", "F", "--out", str(out)])
-    page = out.read_text()
+    page, said = out.read_text(), capsys.readouterr().out
     assert re.search(r"\| F \| O0 \| [\d,.]+ \| [\d.]+ \|  \| 0.0e\+00 \| 0.0e\+00 \| 0.0e\+00 \| yes \| ok \|", page)
     assert page.count("FAILED: amp O1 float16 needs a GPU: training in float32 |") == 1
     assert page.count("FAILED: amp O2 bfloat16 needs a GPU, and Paddle finds none") == 1
     assert "## Search" in page and "| int8 | float32" in page and "Paddle" in page
-    assert all(line in capsys.readouterr().out for line in page.splitlines() if line.startswith("| F"))
+    assert all(line in said for line in page.splitlines() if line.startswith("| F"))
 
 
 def test_a_case_that_fails_is_written_down_and_the_others_go_on(tmp_path, monkeypatch):
