@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from collections import Counter
-from importlib.metadata import version
 
 import pytest
 from mutations import SEED
@@ -14,16 +13,14 @@ from inflate_shrink.cpu import processor_and_cores
 KEY = "fault"
 
 
-class Tally(Counter):
-    """What one test tried: how often a fault was ``refused`` in one line, and how often the answer was ``right``."""
-
-
 @pytest.fixture
 def tally(request, record_property):
-    """A function: the fault and what it befell -> a Counter of "refused" and "right" for the table."""
+    """A function: the fault and what it befell -> a Counter for the table: how often it was "refused" in one line, and how
+    often the answer was "right".
+    """
 
     def start(fault, what):
-        counts = Tally()
+        counts = Counter()
         request.addfinalizer(lambda: record_property(KEY, [fault, what, counts["refused"], counts["right"]]))
         return counts
 
@@ -47,23 +44,25 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_terminal_summary(terminalreporter):
     """Print what was tried and what held, as the table of docs/reliability.md."""
+    failed = {report.nodeid for report in terminalreporter.stats.get("failed", [])}
     rows = {}
     for report in terminalreporter.stats.get("", []):  # among them what is reported when a test is torn down
         for key, value in report.user_properties if report.when == "teardown" else ():
             if key == KEY:
                 fault, what, refused, right = value
-                rows.setdefault((fault, what), Counter()).update(refused=refused, right=right)
-    failed = [report.nodeid for report in terminalreporter.stats.get("failed", []) if "/faults/" in report.nodeid]
+                counts = rows.setdefault((fault, what), Counter())
+                counts.update(refused=refused, right=right, failed=report.nodeid in failed)
     if not rows:
         return
     write = terminalreporter.write_line
     terminalreporter.section("faults")
-    where = f"{processor_and_cores()}; Python {sys.version.split()[0]}, Paddle {version('paddlepaddle')}"
+    import paddle
+
+    where = f"{processor_and_cores()}; Python {sys.version.split()[0]}, Paddle {paddle.__version__}"
     write(f"seed {SEED}; {where}; {time.strftime('%Y-%m-%d')}\n")
     write("| fault | of | tried | refused in one line | right | failed |")
     write("|---|---|--:|--:|--:|--:|")
     for (fault, what), counts in sorted(rows.items()):
-        tried = counts["refused"] + counts["right"]
-        write(f"| {fault} | {what} | {tried:,} | {counts['refused']:,} | {counts['right']:,} | 0 |")
-    for test in failed:
-        write(f"| FAILED: {test} | | | | | 1 |")
+        write(
+            f"| {fault} | {what} | {sum(counts.values()):,} | {counts['refused']:,} | {counts['right']:,} | {counts['failed']} |"
+        )

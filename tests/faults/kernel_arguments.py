@@ -14,7 +14,6 @@ from inflate_shrink.kernel import (
     decode_rows,
     encode_rows,
     nearest_centroids,
-    paths,
     scores,
 )
 from inflate_shrink.kernel.cascade import Budget, Cascade, CascadePart, VectorMaker
@@ -110,10 +109,8 @@ def _scores(draw):
     rows = draw.stored(dim, items)
     queries = [draw.vectors(draw.whole(0, 40), dim) for _ in range(draw.whole(0, 5))]
     stored = draw.of(("image", "text") if not draw.seldom(30) else ("images", "", None))
-    return lambda path: scores(queries, rows, draw_chosen, stored, threads, path), (
-        draw_chosen := draw.chosen(items),
-        threads := draw.threads(),
-    )
+    chosen, threads = draw.chosen(items), draw.threads()
+    return lambda path: scores(queries, rows, chosen, stored, threads, path)
 
 
 def _encode(draw):
@@ -122,12 +119,12 @@ def _encode(draw):
     finite = np.asarray(vectors).dtype.kind == "f" and not np.isfinite(np.asarray(vectors)).all()
     if finite:
         vectors = np.nan_to_num(vectors, nan=1, posinf=2, neginf=-2)  # rounding of what is no number is no promise
-    return lambda path: encode_rows(vectors, precision, threads), ()
+    return lambda path: encode_rows(vectors, precision, threads)
 
 
 def _decode(draw):
     rows = draw.stored(draw.whole(1, 70), draw.whole(0, 12))
-    return lambda path: decode_rows(rows.values, rows.scales, rows.precision, rows.dim, rows.center), ()
+    return lambda path: decode_rows(rows.values, rows.scales, rows.precision, rows.dim, rows.center)
 
 
 def _nearest(draw):
@@ -137,7 +134,7 @@ def _nearest(draw):
         draw.vectors(draw.whole(0, 30), dim),
         draw.threads(),
     )
-    return lambda path: nearest_centroids(vectors, centroids, threads), ()
+    return lambda path: nearest_centroids(vectors, centroids, threads)
 
 
 def _centroids(draw):
@@ -154,7 +151,7 @@ def _centroids(draw):
         found = centroid_scores(table, nearest, offsets, chosen, threads, path)
         return (found - np.float32(table.offset)) / np.float32(table.step)  # a sum of bytes
 
-    return run, ()
+    return run
 
 
 def _best(draw):
@@ -163,7 +160,7 @@ def _best(draw):
     if isinstance(found, np.ndarray) and found.dtype == np.float32:
         found = np.where(np.isnan(found), 0, np.round(found * draw.of((1, 1000))))  # many are equal
     count = draw.of(ODD) if draw.seldom() else draw.whole(0, 40)
-    return lambda path: best_positions(found, count), ()
+    return lambda path: best_positions(found, count)
 
 
 def _cascade(draw):
@@ -199,7 +196,7 @@ def _cascade(draw):
             found = np.empty(0, np.float32)  # whether it meets an item whose rows are not there is its luck
         return found if budget.spreads == np.inf and not pooled and first >= 60 and whole else found[:0]
 
-    return run, ()
+    return run
 
 
 def _whole(stored):
@@ -233,7 +230,7 @@ def case(number, name=None):
     """A function of the path to compute by, and the name of what it calls."""
     draw = Draw(number)
     name = name or draw.of(list(ANY))
-    return ANY[name](draw)[0], name
+    return ANY[name](draw), name
 
 
 def tried(run, name, path=""):
@@ -262,6 +259,3 @@ def same(found, expected, number, off=1e-4):
         none = np.isnan(theirs)
         assert not np.isfinite(ours[none]).any(), f"case {number}"
         np.testing.assert_allclose(ours[~none], theirs[~none], rtol=1e-4, atol=off, err_msg=f"case {number}")
-
-
-PATHS = paths()

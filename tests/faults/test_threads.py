@@ -3,8 +3,8 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
+from kernel_arguments import case, same, tried
 
 import index_changes
 from inflate_shrink.search.index import IndexWriter, create_index, open_index, verify_index
@@ -44,8 +44,6 @@ def test_readers_see_whole_commits_while_a_writer_goes_on(commits, tmp_path, tal
 @pytest.mark.parametrize("times", [4, pytest.param(200, marks=pytest.mark.long)])
 def test_threads_share_the_kernel(times, tally):
     """Every function at once, from many threads, each with its own numbers."""
-    from kernel_arguments import ANY, case, same, tried
-
     counts = tally("threads", "the kernel")
     expected = {number: tried(*case(number)) for number in range(READERS * times)}
 
@@ -57,4 +55,3 @@ def test_threads_share_the_kernel(times, tally):
             for number, outcome in found.items():
                 same(outcome, expected[number], number)
                 counts["right"] += 1
-    assert len(ANY) > 5 and isinstance(np.random.default_rng(0), np.random.Generator)
