@@ -51,7 +51,7 @@ def pytest_terminal_summary(terminalreporter):
             if key == KEY:
                 fault, what, refused, right = value
                 counts = rows.setdefault((fault, what), Counter())
-                counts.update(refused=refused, right=right, failed=report.nodeid in failed)
+                counts.update(refused=refused, right=right, failed=int(report.nodeid in failed))
     if not rows:
         return
     write = terminalreporter.write_line
