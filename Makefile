@@ -55,7 +55,7 @@ demo: env
 	$(PY) tools/demo.py
 
 test: env
-	$(TEST)
+	$(TEST) $(TEST_OPTIONS)
 
 test-fast: env
 	$(TEST) -m 'not slow'

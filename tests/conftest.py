@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 if (
     "PYTEST_XDIST_WORKER" in os.environ
@@ -24,6 +25,30 @@ prepare_for_paddle()  # before a test imports Paddle
 sys.path.append(str(TOOLS))  # holds the package benchmark
 # A shell starts background jobs with Ctrl-C ignored, and so would ours be.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TESTS = Path(__file__).parent
+# What passes where Paddle cannot be imported says nothing of its version: .ci/run tests it once, with tests/no_paddle
+# in Paddle's place, and all else under each version.
+WITHOUT_PADDLE = {TESTS / name for name in ("config", "data", "fitted", "kernel", "report", "search/index")}
+WITH_PADDLE = {
+    *(TESTS / "data" / f"test_{name}.py" for name in ("demo_build", "text", "vocabulary")),
+    TESTS / "report" / "test_hub.py",
+}
+
+
+def pytest_addoption(parser):
+    """Add the choice between tests that do without Paddle and all others."""
+    parser.addoption("--paddle", choices=("with", "without"), help="only tests that need Paddle, or do without it")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out what --paddle has not chosen; a folder that holds some of both kinds is entered."""
+    chosen, within = config.getoption("paddle"), {collection_path, *collection_path.parents}
+    mixed = any(collection_path in path.parents for path in WITHOUT_PADDLE | WITH_PADDLE)
+    if chosen is None or mixed or collection_path == TESTS or TESTS not in within:
+        return None
+    without = bool(within & WITHOUT_PADDLE) and not within & WITH_PADDLE
+    return without != (chosen == "without") or None
 
 
 @pytest.fixture(scope="session")

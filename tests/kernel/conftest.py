@@ -1,22 +1,10 @@
 """The kernel with and without its library."""
 
 import ctypes
-from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
 from inflate_shrink.kernel import compiled
-
-
-@pytest.fixture(scope="session")
-def built_once():
-    """Skip under Paddle 2: what a test builds of the kernel's sources alone takes a minute and is the same under every Paddle."""
-    try:
-        old = version("paddlepaddle").startswith("2.")
-    except PackageNotFoundError:  # a build for GPUs
-        old = False
-    if old:
-        pytest.skip("the kernel's sources are the same under every Paddle: built under Paddle 3")
 
 
 @pytest.fixture

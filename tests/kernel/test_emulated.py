@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("built_once")]
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).resolve().parent
 CSRC = HERE.parents[1] / "inflate_shrink" / "kernel" / "csrc"

@@ -10,7 +10,7 @@ import pytest
 
 from inflate_shrink.kernel import paths
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("built_once")]
+pytestmark = pytest.mark.slow
 
 CSRC = Path(__file__).resolve().parents[2] / "inflate_shrink" / "kernel" / "csrc"
 HERE = Path(__file__).resolve().parent

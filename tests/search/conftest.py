@@ -6,7 +6,6 @@ import pytest
 from faiss_items import DIM, FIRST, GONE, SECOND, add
 
 import inflate_shrink  # noqa: F401  first, as everywhere
-from inflate_shrink.engine.checkpoint import open_checkpoint
 from inflate_shrink.search.index import UINT16, FieldSettings, IndexSettings, IndexWriter, create_index
 
 SHAPES = {"B": (), "F": ("model.fragments=1",), "I": ("model.codes=3", "model.fragments=all")}  # B: four fragments
@@ -15,6 +14,8 @@ SHAPES = {"B": (), "F": ("model.fragments=1",), "I": ("model.codes=3", "model.fr
 @pytest.fixture(scope="session")
 def checkpoint(trained):
     """A function: B, F or I and its score_padding, or "weighed" -> its checkpoint."""
+    from inflate_shrink.engine.checkpoint import open_checkpoint
+
     settings = {
         "counted": [],
         "masked": ["model.score_padding=masked"],
