@@ -1,5 +1,6 @@
 """Bytes, changed at random by Hypothesis, which finds the smallest change that is one too many."""
 
+import copy
 import json
 import os
 import random
@@ -112,9 +113,9 @@ def mutate_json(text, edits):
         elif way < 5 and type(part[key]) in (int, float):
             part[key] += (-1, 1, 2, 8, 100_000, -100_000)[number % 6]
         elif way == 5 and isinstance(part, list):
-            part.insert(number % (len(part) + 1), part[key])
+            part.insert(number % (len(part) + 1), copy.deepcopy(part[key]))
         else:
-            part[key] = OTHERS[number % len(OTHERS)]
+            part[key] = copy.deepcopy(OTHERS[number % len(OTHERS)])
     return json.dumps(value).encode()
 
 

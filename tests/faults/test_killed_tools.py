@@ -21,7 +21,7 @@ from inflate_shrink.search.index import IndexWriter, open_index, verify_index
 
 DEADLINE = 600  # seconds
 BY_EPOCHS = "optim.epochs=3", "optim.batch_size=16", "run.save_steps=1", "optim.warmup_steps=4", "optim.schedule=cosine"
-TIMES = {"distill": 3, "prepare_data": 1, "index add": 1}  # of the short run; train.py has the same loop
+TIMES = {"distill": 2, "prepare_data": 1, "index add": 1}  # of the short run; train.py has the same loop
 LONG = {
     **{"train": 14, "distill": 14, "prepare_data": 14, "index build": 10, "index add": 10, "index compact": 10},
     "pipeline": 6,
