@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Collection
 
 import numpy as np
 
@@ -44,12 +44,24 @@ def sample_queries(checkpoint: Checkpoint, store: Store, chosen: np.ndarray, see
     return np.split(fragments, np.cumsum(counts)[:-1])
 
 
-def sample_captions(store: Store, seed: int = 0) -> list[str]:
-    """Return captions of the training split, or of any split where there is none, in a random order."""
-    splits = np.array(store.caption_splits)
-    captions = np.flatnonzero(splits == "train") if (splits == "train").any() else np.arange(len(splits))
-    chosen = np.random.default_rng(seed).permutation(captions)[: CAPTIONS + HELD]
-    return [store.captions[caption] for caption in chosen]
+def sample_captions(store: Store, seed: int = 0, without: Collection[str] = ()) -> list[str]:
+    """Return captions in a random order: HELD to measure budgets with, then CAPTIONS to learn of.
+
+    The latter are of the training split, or of any where there is none. The former are of no split that a model was
+    trained or is tested on, where there is another one: a first stage comes nearer for texts that the model knows.
+
+    Args:
+        without: captions to leave out.
+    """
+    splits, random = np.array(store.caption_splits), np.random.default_rng(seed)
+    wanted = np.array([caption not in without for caption in store.captions], bool)
+    learned = random.permutation(np.flatnonzero(wanted & (splits == "train")))
+    if not len(learned):
+        learned = random.permutation(np.flatnonzero(wanted))
+    held = random.permutation(np.flatnonzero(wanted & (splits != "train") & (splits != "test")))[:HELD]
+    if len(held) < HELD or not (splits == "train").any():
+        held, learned = learned[:HELD], learned[HELD:]
+    return [store.captions[caption] for caption in (*held, *learned[:CAPTIONS])]
 
 
 def rows_of(batches) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """A first stage that is fitted when an index is built: files, searches, budgets, additions, and what is damaged."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from index_items import QUERY, ids_of
 
 from inflate_shrink.errors import InputError
 from inflate_shrink.kernel.cascade import Budget
+from inflate_shrink.search import fit_stage as fit_module
 from inflate_shrink.search.build import Models, add_to_index
 from inflate_shrink.search.describe import describe_index
 from inflate_shrink.search.index import IndexWriter, open_index, verify_index
@@ -62,6 +64,22 @@ def test_the_cheapest_budget_that_reaches_a_recall():
     budgets = Budgets(64, 2, 1.0, tuple(rows))
     assert budgets.choose(1, 0.97) == Budget(3, spreads=np.inf) and budgets.choose(2, 0.5) is None
     assert Budgets(9, 1, 1.0, (BudgetRow(10, 0.9, 12, 2.0, 0.9, 12),)).choose(5, 0.9) == Budget(12, spreads=2.0)
+
+
+def test_budgets_are_measured_on_captions_that_no_model_was_trained_on(monkeypatch):
+    monkeypatch.setattr(fit_module, "HELD", 2)
+    monkeypatch.setattr(fit_module, "CAPTIONS", 3)
+
+    def sampled(splits, without=()):
+        store = SimpleNamespace(caption_splits=splits, captions=[f"{split} {i}" for i, split in enumerate(splits)])
+        return [caption.split()[0] for caption in fit_module.sample_captions(store, without=without)]
+
+    splits = ["train"] * 5 + ["val"] * 3 + ["test"] * 4
+    assert sampled(splits) == ["val", "val", "train", "train", "train"]
+    assert sampled(splits, {"val 5", "val 6"}) == ["train"] * 5  # too few are left
+    assert sampled(["train"] * 4 + ["test"] * 9) == ["train"] * 4
+    assert sampled(["own"] * 9) == ["own"] * 5
+    assert sampled([]) == []
 
 
 def test_additions_get_vectors_and_budgets_of_their_own(index, checkpoint, tiny_data):

@@ -109,7 +109,7 @@ def embed(amount: CascadeBenchmark, checkpoint: Checkpoint, first: Checkpoint | 
     captions = [split.captions[number] for number in chosen]
     models = [checkpoint, *([first] if first else [])]
     encoded = [_images(model, store, photos, made, amount.seed) for model in models]
-    sampled = sample_captions(store, amount.seed)
+    sampled = sample_captions(store, amount.seed, set(captions))
     queries, sample = (
         Texts(fragments[0], np.concatenate(fragments[1]) if first else None)
         for fragments in ([_texts(model, texts) for model in models] for texts in (captions, sampled))
