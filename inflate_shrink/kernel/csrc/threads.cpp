@@ -49,8 +49,9 @@ class Together : public Team {
   void each(int64_t count, int64_t part, const Work& work) override {
     const int64_t parts = (count + part - 1) / part;
     if (parts <= 0) return;
-    work_ = &work, count_ = count, part_ = part, done_ = 0;
     const uint64_t round = (ticket_ >> PARTS) + 1;
+    ticket_ |= NONE;  // before the work changes: who still asks for a part of the round before must not be given one of this
+    work_ = &work, count_ = count, part_ = part, done_ = 0;
     ticket_ = round << PARTS;
     take_parts(round, 0);
     for (Wait wait; done_ < parts;) wait.once();
@@ -74,16 +75,17 @@ class Together : public Team {
 
  private:
   static constexpr int PARTS = 40;  // bits of the ticket that count parts; the others count rounds
+  static constexpr uint64_t NONE = (1ull << PARTS) - 1;  // of a round's parts are left
 
   // What a round is was read before its part is taken: a part of that round is only there while the round is.
   void take_parts(uint64_t round, int member) {
     for (uint64_t ticket = ticket_;;) {
       const Work* const work = work_;
-      const int64_t count = count_, part = part_, begin = static_cast<int64_t>(ticket & ((1ull << PARTS) - 1)) * part;
-      if (ticket >> PARTS != round || begin >= count) return;
+      const int64_t count = count_, part = part_, taken = ticket & NONE;
+      if (ticket >> PARTS != round || ticket == (ticket | NONE) || taken * part >= count) return;
       if (!ticket_.compare_exchange_weak(ticket, ticket + 1)) continue;
       try {
-        if (!failed_) (*work)(begin, std::min(begin + part, count), member);
+        if (!failed_) (*work)(taken * part, std::min(taken * part + part, count), member);
       } catch (...) {  // ends the round, not the process
         std::lock_guard<std::mutex> lock(mutex_);
         if (!failed_) failure_ = std::current_exception(), failed_ = true;
