@@ -1,13 +1,15 @@
 """Measure speed and memory on this machine.
 
   python tools/benchmark.py data
-  python tools/benchmark.py data --images photos --backbone resnet50.onnx --json data.json
+  python tools/benchmark.py data --images photos --backbone resnet50 --json data.json
+  python tools/benchmark.py extraction --images photos --backbone resnet50 mobilenet_v2
   python tools/benchmark.py search --markdown search.md
   python tools/benchmark.py cascade --checkpoint runs/flickr8k/B --first runs/flickr8k/B-F --split val
   python tools/benchmark.py latency --candidates 1000 10000 100000
   python tools/benchmark.py validation --images 5000 --captions 25000 --codes 32 96
 
 data: clustering, loading of batches, memory of tools/prepare_data.py, extraction of regions.
+extraction: backbones beside each other, by photos at once and threads.
 search: the kernel beside the machine's limit, exact peers and faiss; pip install -e .[bench] installs those.
 cascade: speed against agreement on a data set's own photos, with collages of them as distractors, or without.
 latency: the paper's Tables 3 and 4, encoding a query and scoring candidates by it.
@@ -37,14 +39,14 @@ from .search.latency import LatencyBenchmark, measure_latency
 from .search.latency_report import latency_markdown
 from .search.measure import SECTIONS, SearchBenchmark, measure_search
 from .search.report import search_markdown
-from .validation import ValidationBenchmark, measure_validation
+from .subcommands import extraction, validation
 
 
 def main(argv):
     """Run tools/benchmark.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_data, _add_search, _add_cascade, _add_latency, _add_validation):
+    for add in (_add_data, extraction.add, _add_search, _add_cascade, _add_latency, validation.add):
         add(commands)
     arguments = parser.parse_args(argv)
     result = arguments.run(arguments)
@@ -311,30 +313,6 @@ def _latency(arguments):
         tuple(arguments.models), arguments.cross, candidates, arguments.pairs, arguments.threads, arguments.seed
     )
     return measure_latency(amount, _show, _progress)
-
-
-def _add_validation(commands):
-    amount = ValidationBenchmark
-    parser = _add_benchmark(commands, "validation", "peak memory of an evaluation; some minutes and 5 GB", _validation)
-    helps = {
-        "images": "of the drawn split",
-        "captions": "of the drawn split",
-        "hidden": "width of the model",
-        "scored": "only so many captions of each of the last two batches are scored",
-        "seed": "seed of everything that is drawn",
-    }
-    for name, help in helps.items():
-        default = getattr(amount, name)
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{help} (default: %(default)s)")
-    parser.add_argument(
-        "--codes", type=int, nargs="+", default=amount.codes, metavar="N", help="models measured (default: 32 96)"
-    )
-
-
-def _validation(arguments):
-    names = ("images", "captions", "hidden", "scored", "seed")
-    values = {name: getattr(arguments, name) for name in names}
-    return measure_validation(ValidationBenchmark(codes=tuple(arguments.codes), **values), _show)
 
 
 def _show(text):
