@@ -101,6 +101,8 @@ setup(
         "pillow",
         # Runs the networks that describe users' own photos.
         "onnxruntime",
+        # Reads texts for networks of others, of photos without captions.
+        "tokenizers",
         # Draws the figures and the attention pictures.
         "matplotlib",
         "tqdm",
@@ -164,9 +166,6 @@ setup(
             "httpx",
             # Requests made up from the service's own description.
             "schemathesis>=4",
-            # The page is tested in a browser, and asked whether those who cannot see or point can use it.
-            "selenium",
-            "axe-core-python",
         ],
     },
 )

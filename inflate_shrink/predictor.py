@@ -12,11 +12,14 @@ import numpy as np
 class Graph(NamedTuple):
     """An opened graph. Threads may share it: those of Paddle take turns, those of onnxruntime run at once.
 
-    run: the inputs in the graph's order -> its outputs; inputs: the shape of each by its name.
+    run: the inputs in the graph's order -> its outputs; inputs: the shape of each by its name; of an ONNX file also
+    types: of its inputs, as onnxruntime has them; outputs: their names.
     """
 
     run: Callable[..., list[np.ndarray]]
     inputs: dict[str, list]
+    types: dict[str, str] = {}
+    outputs: tuple[str, ...] = ()
 
 
 def one_line(error: Exception) -> str:
@@ -43,7 +46,9 @@ def open_onnx(path: Path, threads: int, spin: bool = True) -> Graph:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs = {node.name: node.shape for node in session.get_inputs()}
-    return Graph(lambda *arrays: session.run(None, dict(zip(inputs, arrays))), inputs)
+    types = {node.name: node.type for node in session.get_inputs()}
+    outputs = tuple(node.name for node in session.get_outputs())
+    return Graph(lambda *arrays: session.run(None, dict(zip(inputs, arrays))), inputs, types, outputs)
 
 
 def open_paddle(path: Path, weights: Path, threads: int, gpu: bool = False, onednn: bool = True) -> Graph:

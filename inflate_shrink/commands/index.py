@@ -2,18 +2,21 @@
 
   python tools/index.py build --checkpoint runs/demo/I-B --centroids -1 --data data/demo --split test --out indexes/demo
   python tools/index.py build --checkpoint runs/demo/I-B --first runs/demo/I-B-F --photos --out indexes/demo-first
+  python tools/index.py build --clip clip-vit-base-patch32 --images photos --out indexes/photos
   python tools/index.py add indexes/demo --data data/demo --split val
   python tools/index.py delete indexes/demo test-00003 test-00004
   python tools/index.py info indexes/demo --verify
 
 build: the fragments of every image, or caption, with the encoder of queries; of a VisualSparta checkpoint
-an inverted index, which is not changed afterwards. docs/search.md tells what to choose.
+an inverted index, which is not changed afterwards. docs/search.md tells what to choose. With --clip, of photos
+without captions and without a model of one's own (docs/clip.md).
 """
 
 from ..cli import add_any_extractor, add_command, run_tool, tool_parser
 from ..errors import InputError
 from ..kernel import PRECISIONS
 from ..search.describe import describe_index
+from ..search.encoders import CLIP
 from ..search.faiss_build import build_faiss
 from ..search.faiss_vectors import KINDS, verify_faiss
 from ..search.id_list import read_ids
@@ -34,9 +37,7 @@ def main(argv):
 
 def _add_build(commands):
     parser = add_command(commands, "build", "index a data set with a checkpoint", _build)
-    parser.add_argument(
-        "--checkpoint", required=True, metavar="DIR", help="checkpoint or run directory of a bi-encoder"
-    )
+    parser.add_argument("--checkpoint", default="", metavar="DIR", help="checkpoint or run directory of a bi-encoder")
     parser.add_argument(
         "--first", metavar="DIR", help="an F for the first stage of a cascade, such as I-B-F beside I-B"
     )
@@ -78,6 +79,16 @@ def _add_build(commands):
     )
     photos = "keep the encoder of images too, so that images are also found by a photo (search.py --image)"
     parser.add_argument("--photos", action="store_true", help=photos)
+    clip = parser.add_argument_group("photos without captions, in place of --checkpoint and --data")
+    clip.add_argument("--clip", default="", metavar="DIR", help="a CLIP exported to ONNX as on the Hugging Face hub")
+    _add_images(clip)
+    clip.add_argument(
+        "--tokens",
+        default="",
+        metavar="OUTPUT",
+        help="late interaction over this output of both networks, a vector for each token in their one space "
+        "(default: one vector, text_embeds and image_embeds)",
+    )
     inverted = parser.add_argument_group("options of an inverted index")
     inverted.add_argument(
         "--top",
@@ -104,6 +115,7 @@ def _add_add(commands):
         "--first", metavar="DIR", help="the F that the index was built with (default: where it was then)"
     )
     _add_data_options(parser)
+    _add_images(parser.add_argument_group("photos, to an index of a CLIP"))
     parser.add_argument("--replace", action="store_true", help="encode those anew that are in the index")
 
 
@@ -149,7 +161,17 @@ def _add_data_options(parser):
     add_any_extractor(parser)
 
 
+def _add_images(parser):
+    parser.add_argument("--images", default="", metavar="DIR", help="photos: a folder with its subfolders, or a .zip")
+    parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photo or is damaged")
+
+
 def _build(arguments):
+    if arguments.clip or arguments.images or arguments.tokens:
+        _build_clip(arguments)
+        return
+    if not arguments.checkpoint:
+        raise InputError("give --checkpoint DIR, or --clip DIR with --images DIR")
     from ..engine.checkpoint import open_checkpoint
 
     checkpoint = open_checkpoint(arguments.checkpoint, arguments.any_extractor)
@@ -172,11 +194,51 @@ def _build(arguments):
     say(describe_index(open_index(arguments.out)))
 
 
+def _build_clip(arguments):
+    from ..extract.photos import PhotoFolder
+    from ..search.clip.build import ClipSettings, build_clip_index
+
+    if not (arguments.clip and arguments.images):
+        raise InputError("an index of photos without captions takes both --clip DIR and --images DIR")
+    names = ("checkpoint", "first", "centroids", "stages", "data", "split", "onnx", "photos", "any_extractor")
+    for name in names:
+        if getattr(arguments, name):
+            raise InputError(f"--{name.replace('_', '-')} is not for an index of a CLIP; leave it out")
+    if arguments.items != "images":
+        raise InputError("a CLIP indexes photos, which have no captions; leave out --items captions")
+    settings = ClipSettings(arguments.precision, arguments.tokens)
+    build_clip_index(arguments.out, arguments.clip, PhotoFolder(arguments.images), settings, bad=_bad(arguments))
+    say(describe_index(open_index(arguments.out)))
+
+
+def _bad(arguments):
+    from ..data.bad_records import BadRecords
+
+    return BadRecords(skip=not arguments.strict, hint="without --strict such files are left out")
+
+
+def _add_photos(arguments):
+    from ..extract.photos import PhotoFolder
+    from ..search.clip.build import add_photos
+
+    for name in ("checkpoint", "first", "data", "split", "any_extractor"):
+        if getattr(arguments, name):
+            raise InputError(f"--{name.replace('_', '-')} is for data sets, and --images for photos; leave one out")
+    folder = PhotoFolder(arguments.images)
+    added = add_photos(arguments.index, folder, arguments.replace, bad=_bad(arguments))
+    _report(arguments.index, "added", added)
+
+
 def _add(arguments):
+    if arguments.images:
+        _add_photos(arguments)
+        return
+    index = open_index(arguments.index)
+    if CLIP in index.origin:
+        raise InputError(f"{arguments.index}: an index of photos by a CLIP; give --images DIR, a folder of photos")
     from ..engine.checkpoint import open_checkpoint
     from ..search.build import Models, add_to_index
 
-    index = open_index(arguments.index)
     given = {"model": arguments.checkpoint, "first": arguments.first}
     paths = [
         given[name] or index.origin.mapping(name).text("checkpoint")

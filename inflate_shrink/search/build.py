@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Iterator, Sequence
 
 import numpy as np
 import paddle
-from tqdm import tqdm
 
 from ..atomic import require_new
-from ..data.partial import partial_path
 from ..data.store import Store
 from ..engine.checkpoint import Checkpoint
 from ..engine.encode import image_batches, text_batches
@@ -23,11 +20,13 @@ from ..model.encoder import DualEncoder
 from .centroids import SAMPLE, centroid_count, read_centroids, spherical_kmeans
 from .encoder.export import add_onnx, export_encoder
 from .encoder.files import META, ONNX
+from .encoders import ENCODER, FIRST_ENCODER, FIRST_IMAGE_ENCODER, IMAGE_ENCODER
+from .filling import add_items, whole_index
 from .fit_stage import fit_stage, rows_that_count
 from .index import LANES, UINT16, FieldSettings, Index, IndexSettings, IndexWriter, create_index, open_index
 from .items import chosen_items, item_name
 from .photos import recorded
-from .searcher import CENTROIDS, ENCODER, FIRST_ENCODER, FIRST_IMAGE_ENCODER, IMAGE_ENCODER, NEAREST, VECTOR
+from .searcher import CENTROIDS, NEAREST, VECTOR
 from .stages import FITTED, FRAGMENTS, StageFit, fitted_vectors, read_fit, update_budgets, write_fit
 
 _SIDES = {"images": "text", "captions": "image"}  # the queries of an index of each kind
@@ -137,7 +136,7 @@ def build_index(
         settings = replace(settings, centroids=centroid_count(fragments))
     data = _describe(store, settings.holds, split)
     made_of = {**models.describe(), "data": data, "paddle": paddle.__version__, **asdict(settings)}
-    with _whole(directory, made_of) as partial:
+    with whole_index(directory, made_of) as partial:
         if not any(partial.iterdir()):
             partial.rmdir()
             stage = fit_stage(models.exact, store, chosen, settings) if settings.stage_bits else None
@@ -145,23 +144,6 @@ def build_index(
         _add(partial, models, store, split)
         if settings.stage_bits:
             update_budgets(partial)
-
-
-@contextmanager
-def _whole(directory: Path, made_of: dict):
-    """Yield an index in the making, or an empty directory for it, that appears as ``directory`` when it is whole.
-
-    Messages name that directory.
-    """
-    with partial_path(directory, made_of) as partial:
-        try:
-            yield partial
-        except InputError as error:
-            if str(partial) not in str(error):
-                raise
-            if isinstance(error.__cause__, OSError):
-                raise error.__cause__ from None
-            raise InputError(str(error).replace(str(partial), str(directory))) from None
 
 
 def create_empty(
@@ -255,51 +237,29 @@ def add_onnx_encoders(directory: str | os.PathLike) -> list[str]:
 
 
 def _add(directory: Path, models: Models, store: Store, split: str, replace: bool = False) -> int:
-    with IndexWriter(directory) as writer:
-        index = open_index(directory)
-        holds = index.settings.holds
-        chosen, data = chosen_items(store, holds, split), _describe(store, holds, split)
+    holds = open_index(directory).settings.holds
+    chosen, data = chosen_items(store, holds, split), _describe(store, holds, split)
+
+    def items(index: Index) -> list[tuple[str, str]]:
         outside = data["image_root"] if data["image_root"] != index.image_root else ""
-        names = [item_name(store, holds, item, outside) for item in chosen]
-        known = index.contains([name for name, _ in names])
-        if not replace:
-            _require_the_same(index, [name for name, there in zip(names, known) if there])
-            names = [name for name, there in zip(names, known) if not there]
-            chosen, known = chosen[~known], known[~known]
-        fields = index.settings.fields
+        return [item_name(store, holds, item, outside) for item in chosen]
+
+    def batches(index: Index, numbers: np.ndarray) -> Iterator[tuple[np.ndarray, dict]]:
+        fields, done = index.settings.fields, 0
         centroids = read_centroids(directory / CENTROIDS, fields[FRAGMENTS].dim) if NEAREST in fields else None
-        stage, done = read_fit(index) if FITTED in fields else None, 0
-        with tqdm(total=len(chosen), desc="index", unit=holds[:-1], disable=None, leave=False) as bar:
-            for batch in models.batches(store, holds, chosen):
-                rows = dict(zip((FRAGMENTS, VECTOR), batch))
-                if centroids is not None:
-                    rows[NEAREST] = nearest_centroids(batch[0][0], centroids), batch[0][1]
-                if stage is not None:
-                    vectors = fitted_vectors(stage, fields[FRAGMENTS], *batch[0])
-                    rows[FITTED] = vectors, np.ones(len(vectors), np.int64)
-                count = len(batch[0][1])
-                ids, files = zip(*names[done : done + count])
-                writer.delete([name for name, there in zip(ids, known[done:]) if there])
-                writer.add(ids, files, rows)
-                if done // _COMMIT_ITEMS != (done + count) // _COMMIT_ITEMS:
-                    writer.commit(data)
-                done += count
-                bar.update(count)
-        writer.commit(data)
-    return done
+        stage = read_fit(index) if FITTED in fields else None
+        for batch in models.batches(store, holds, chosen[numbers]):
+            rows = dict(zip((FRAGMENTS, VECTOR), batch))
+            if centroids is not None:
+                rows[NEAREST] = nearest_centroids(batch[0][0], centroids), batch[0][1]
+            if stage is not None:
+                vectors = fitted_vectors(stage, fields[FRAGMENTS], *batch[0])
+                rows[FITTED] = vectors, np.ones(len(vectors), np.int64)
+            count = len(batch[0][1])
+            yield numbers[done : done + count], rows
+            done += count
 
-
-def _require_the_same(index: Index, names: list[tuple[str, str]]) -> None:
-    """Raise InputError if an id of the index is of another file, or another caption, there."""
-    for (name, file), (segment, row) in zip(names, index.find([name for name, _ in names])):
-        there = index.segments[segment].files[row]
-        if there != file:
-            root = index.image_root
-            there, file = (os.path.join(root, part) if part else "" for part in (there, file))
-            raise InputError(
-                f"{index.directory}: {name!r} is of {there!r} there, and of {file!r} in the data to add;"
-                " give it another id, or replace it with --replace"
-            )
+    return add_items(directory, items, batches, data, replace, _COMMIT_ITEMS)
 
 
 def _describe(store: Store, holds: str, split: str) -> dict:

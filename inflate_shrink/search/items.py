@@ -8,6 +8,8 @@ import numpy as np
 
 from ..data.store import Store
 
+PHOTOS = "photos"  # key of what an index says of its data where they are a folder of photos and no data set
+
 
 def chosen_items(store: Store, holds: str, split: str) -> np.ndarray:
     """Return the rows of a split's images in the data set, or the numbers of its captions."""

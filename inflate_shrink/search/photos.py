@@ -15,6 +15,11 @@ def recorded(store: Store) -> dict:
     return {key: store.meta[key] for key in ("extractor", EXTRACTION)} if EXTRACTION in store.meta else {}
 
 
+def is_recorded(index: Index) -> bool:
+    """Return whether an index says how its photos were described."""
+    return any(EXTRACTION in part for part in index.manifest.data)
+
+
 def open_describer(index: Index, backbone: str = "", detector: str = "") -> PhotoDescriber:
     """Return what describes a photo as those of the index's data were.
 

@@ -15,7 +15,7 @@ import copy
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 
@@ -26,19 +26,14 @@ from ..kernel.cascade import Budget
 from .centroids import read_centroids
 from .commit import Commit
 from .describe import describe_index
-from .encoder.encoders import ImageEncoder, QueryEncoder
-from .encoder.files import ONNX
+from .encoders import open_encoders
 from .index import Index, open_index
 from .ranking import Hit, best
 from .searchable import Searchable
 from .stages import FITTED, FRAGMENTS, STAGES, read_maker
 
-if TYPE_CHECKING:
-    from ..extract.record import PhotoDescriber
-
 VECTOR, NEAREST = "vector", "codes"  # further fields of an index; NEAREST: numbers of centroids
-ENCODER, FIRST_ENCODER, CENTROIDS = "encoder", "first_encoder", "centroids.npy"  # its constant files
-IMAGE_ENCODER, FIRST_IMAGE_ENCODER = "image_encoder", "first_image_encoder"  # where photos are to find images
+CENTROIDS = "centroids.npy"  # its constant file
 CANDIDATES, RERANKED, RECALL = 500, 20, 0.99
 DEVICES = ("cpu", "gpu")
 Rerank = Callable[[list[Hit]], list[Hit]]
@@ -90,10 +85,8 @@ class Searcher(Searchable):
         if FRAGMENTS not in fields:
             raise InputError(f"{self.directory}: has no field {FRAGMENTS}; it has {', '.join(fields)}")
         self._has_centroids, self._vectors = NEAREST in fields, VECTOR if VECTOR in fields else FRAGMENTS
-        self._lock = threading.Lock()  # guards what is opened at the first use, and refresh
-        self._encoders: dict[str, QueryEncoder | ImageEncoder] = {}
-        # The keys are the paths of the networks that were given.
-        self._describers: dict[tuple[str, str], PhotoDescriber] = {}
+        self._lock = threading.Lock()  # guards refresh
+        self._encoders = open_encoders(index, threads, backend)
         self._maker = read_maker(index) if stages and FITTED in fields and device == "cpu" else None
         self._commit = Commit(index, self._vectors, threads, device, self._maker)
         self._centroids = None
@@ -192,15 +185,17 @@ class Searcher(Searchable):
                 the file is no photo.
         """
         from ..extract.record import read_photo  # imports Pillow, which other searches do without
-        from .photos import open_describer
 
-        self._require_image_encoder()
-        data = read_photo(file)  # is read first: it may be an id, given without --data
-        with self._lock:
-            if (backbone, detector) not in self._describers:
-                self._describers[backbone, detector] = open_describer(self.index, backbone, detector)
-            describer = self._describers[backbone, detector]
-        return describer(data, str(file))
+        return self._encoders.describe(read_photo(file), str(file), backbone, detector)
+
+    def describe_photo_data(self, data: bytes, where: str) -> np.ndarray:
+        """Return the regions of a photo's bytes, as :meth:`describe_photo`; ``where``: what messages call it."""
+        return self._encoders.describe(data, where)
+
+    @property
+    def takes_photos(self) -> bool:
+        """Return whether it may be searched by a new photo: it records what describes one and keeps what encodes it."""
+        return self._encoders.takes_photos
 
     def search_like(
         self, item: str, k: int = 10, mode: str = "", candidates: int | None = None, only: Sequence[str] | None = None
@@ -220,7 +215,7 @@ class Searcher(Searchable):
         self._require("images", "the like of an item is found in an index of images")
         commit = self._commit
         (number,) = commit.sweep.numbers([item])
-        vector = commit.sweep.fragments(VECTOR, number)[0] if self._vectors == VECTOR and mode != "exact" else None
+        vector = commit.sweep.fragments(VECTOR, number)[0] if self._needs_vector(mode) else None
         # the image itself, which is usually the first, is one more
         fragments, recall = commit.sweep.fragments(FRAGMENTS, number), 1.0 if self._maker else None
         hits = self._search(commit, fragments, vector, k + 1 if k > 0 else k, mode, candidates, only, recall)
@@ -231,15 +226,15 @@ class Searcher(Searchable):
         """Return a text's fragments (l, d) float32, and F's vector (d,) where the index has such a field and the mode
         needs it.
         """
-        return self._encoded(lambda name: self._encoder(QueryEncoder, name)([query]), mode)
+        self._require("images", "search it with an image")
+        return self._encoders.text(query, self._needs_vector(mode))
 
     def encode_image(self, regions: np.ndarray, mode: str = "") -> tuple[np.ndarray, np.ndarray | None]:
         """Return the same of an image, given its regions (m, region_dim); raises InputError as :meth:`search_image`."""
-        self._require_image_encoder()
-        names = (IMAGE_ENCODER, FIRST_IMAGE_ENCODER) if self.holds == "images" else (ENCODER, FIRST_ENCODER)
-        return self._encoded(
-            lambda name: self._encoder(ImageEncoder, name)(regions[None], np.array([len(regions)])), mode, names
-        )
+        return self._encoders.image(regions, self._needs_vector(mode))
+
+    def _needs_vector(self, mode: str) -> bool:
+        return self._vectors == VECTOR and mode != "exact"
 
     @property
     def holds(self) -> str:
@@ -250,7 +245,7 @@ class Searcher(Searchable):
     def tokenizer(self) -> CaptionTokenizer:
         """Return the tokenizer of the encoder of queries; raises InputError if the index holds captions."""
         self._require("images", "search it with an image")
-        return self._encoder(QueryEncoder, ENCODER).tokenizer
+        return self._encoders.tokenizer
 
     def describe(self) -> str:
         """Return the index's items, fields, models and data, a line each."""
@@ -319,30 +314,6 @@ class Searcher(Searchable):
     def _modes(self, commit: Commit) -> tuple[str, ...]:
         has_first = self._maker or self._has_centroids or self._vectors == VECTOR or commit.faiss
         return ("cascade", "exact") if has_first else ("exact",)
-
-    def _encoded(
-        self, encode: Callable[[str], list[np.ndarray]], mode: str, names: tuple[str, str] = (ENCODER, FIRST_ENCODER)
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        (fragments,) = encode(names[0])
-        return fragments, encode(names[1])[0][0] if self._vectors == VECTOR and mode != "exact" else None
-
-    def _encoder(self, kind: type, name: str) -> QueryEncoder | ImageEncoder:
-        with self._lock:
-            if name not in self._encoders:
-                backend = self._backend or ("onnx" if f"{name}/{ONNX}" in self.index.manifest.files else "paddle")
-                encoder = kind(self.directory / name, self._threads, backend)
-                if name in (IMAGE_ENCODER, FIRST_IMAGE_ENCODER):  # tools/export.py may have put it there
-                    model = self.index.origin.mapping("model" if name == IMAGE_ENCODER else "first")
-                    encoder.require_weights(model.text("fingerprint"))
-                self._encoders[name] = encoder
-            return self._encoders[name]
-
-    def _require_image_encoder(self) -> None:
-        if self.holds == "images" and not (self.directory / IMAGE_ENCODER).is_dir():
-            raise InputError(
-                f"{self.directory}: an index of images; search it with a text, "
-                "or build it with --photos to search it by a photo too"
-            )
 
     def _require(self, held: str, instead: str) -> None:
         if self.holds != held:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..search.encoders import CLIP
 from .collection import OpenIndex
 from .refusal import Refusal
 
@@ -20,9 +21,9 @@ _SCALE = 1000
 
 
 def has_checkpoint(index: OpenIndex) -> bool:
-    """Return whether the checkpoint that an index names is still there."""
+    """Return whether the checkpoint that an index names is still there; an index of a CLIP has none."""
     checkpoint = index.model.get("checkpoint")
-    return isinstance(checkpoint, str) and Path(checkpoint).is_dir()
+    return isinstance(checkpoint, str) and CLIP not in index.searcher.index.origin and Path(checkpoint).is_dir()
 
 
 class Attentions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,13 +11,12 @@ from typing import Sequence
 
 import numpy as np
 
-from ..data.extractors import EXTRACTION
 from ..data.store import Store, open_store
 from ..errors import InputError
 from ..json_values import JsonMapping
-from ..search.photos import open_describer
+from ..search.items import PHOTOS
 from ..search.searchable import open_searchable
-from ..search.searcher import IMAGE_ENCODER, NEAREST, VECTOR, Searcher
+from ..search.searcher import NEAREST, VECTOR, Searcher
 from ..search.stages import FITTED
 from .refusal import Refusal
 
@@ -81,7 +79,6 @@ class OpenIndex:
         self.notes: list[str] = []
         self.data_sets = self._open_data(data)
         self._chosen = lru_cache(_FILTERS)(self._choose)
-        self._lock, self._describer = threading.Lock(), None
 
     def __len__(self) -> int:
         return len(self.searcher)
@@ -103,16 +100,12 @@ class OpenIndex:
     @property
     def describes_photos(self) -> bool:
         """Return whether it may be searched by a new photo."""
-        has_encoder = self.holds == "captions" or (self.directory / IMAGE_ENCODER).is_dir()
-        return has_encoder and any(EXTRACTION in part for part in self.searcher.index.manifest.data)
+        return self.searcher.takes_photos
 
     def describe(self, data: bytes) -> np.ndarray:
         """Return the regions (m, region_dim) of a photo's bytes; raises InputError if its networks have gone, or it is
         no photo."""
-        with self._lock:
-            if self._describer is None:
-                self._describer = open_describer(self.searcher.index)
-        return self._describer(data, "the photo")
+        return self.searcher.describe_photo_data(data, "the photo")
 
     def file_of(self, item: str) -> str | None:
         """Return the file of an item as the index has it, or a caption's text; None if it holds no such item."""
@@ -162,6 +155,8 @@ class OpenIndex:
     def _open_data(self, data: str) -> list[DataSet]:
         opened = []
         for part in self.recorded_data:
+            if PHOTOS in part:  # a folder of photos, which is no data set
+                continue
             try:
                 directory = data or part.text("directory")
                 store = open_store(directory)
@@ -232,7 +227,7 @@ class Collection:
         """Open the encoders, so that the first who asks does not wait for that."""
         for way in self.ways.values():
             if way.index.holds == "images":
-                way.index.searcher.search(way.index.searcher.tokenizer.pieces[-1], 1, way.mode)
+                way.index.searcher.search("a photo", 1, way.mode)
 
     def refresh(self) -> list[str]:
         """Move to the latest commits; returns a line for each index that could not."""

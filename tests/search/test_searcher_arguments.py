@@ -10,7 +10,7 @@ import pytest
 from index_items import QUERY
 
 from inflate_shrink.errors import InputError
-from inflate_shrink.search import searcher as searcher_module
+from inflate_shrink.search import encoders as encoders_module
 from inflate_shrink.search.searcher import Searcher
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -34,12 +34,12 @@ def test_the_readmes_example(built, trained, tiny_data, tmp_path, monkeypatch, c
 def test_threads_open_an_encoder_once(built, monkeypatch):
     made = []
 
-    class Encoder(searcher_module.QueryEncoder):
+    class Encoder(encoders_module.QueryEncoder):
         def __init__(self, directory, *arguments):
             made.append(directory.name)
             super().__init__(directory, *arguments)
 
-    monkeypatch.setattr(searcher_module, "QueryEncoder", Encoder)
+    monkeypatch.setattr(encoders_module, "QueryEncoder", Encoder)
     searcher = Searcher(built("B", first=True))
     with ThreadPoolExecutor(8) as threads:
         answers = [*threads.map(searcher.search, [QUERY, "box"] * 20)]

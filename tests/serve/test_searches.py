@@ -96,10 +96,10 @@ def test_a_photo_is_described_and_searched_with(client, collection, tiny_data, m
 
     captions = collection.indexes[1]
     monkeypatch.setattr(type(captions), "describes_photos", True)
-    monkeypatch.setattr("inflate_shrink.serve.collection.open_describer", lambda index: describe)
+    monkeypatch.setattr("inflate_shrink.search.photos.open_describer", lambda index, *networks: describe)
     photo = {"photo": ("dog.png", store.image_path(7).read_bytes(), "image/png")}
     for number, way in enumerate(("0:exact", "1:exact")):
-        monkeypatch.setattr(collection.indexes[number], "_describer", None)
+        monkeypatch.setattr(collection.indexes[number].searcher._encoders, "_describers", {})
         answer = client.post("/search/image", files=photo, data={"way": way, "k": 3}).json()
         assert ids(answer) == [hit.id for hit in collection.indexes[number].searcher.search_image(regions, 3, "exact")]
     refused = client.post("/search/image", files={"photo": b"no photo"}, data={"way": "1:exact"})
