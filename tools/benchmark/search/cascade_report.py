@@ -13,7 +13,7 @@ _NAMES = {
     "fitted": "fitted vector",
     "fitted-4-bits": "fitted vector, 4 bits",
     "pooled": "pooled fragments",
-    "three": "three stages: fitted vector, pooled fragments, all",
+    "three": "three stages",
 }
 _MARKERS = {
     "centroids": ("s", "#5f5f5f"),
@@ -22,6 +22,9 @@ _MARKERS = {
     "fitted-4-bits": ("v", "#009e73"),
     "three": ("D", "#e69f00"),
 }
+# Beside which points of a line numbers stand: where no other line is.
+_LABELS = {"centroids": ((-6, 0), "right"), "vector": ((6, 0), "left")}
+_MEET = 0.985  # a share that all lines reach
 _BUDGETS, _ALONE = ("*", "#cc79a7"), ("x", "#000000")  # what the index chooses; one stage
 
 
@@ -170,10 +173,7 @@ def _distractors(result: dict) -> str:
 
 
 def draw_cascade(result: dict, path: str | os.PathLike) -> None:
-    """Draw speed against agreement for each cascade, as a picture of the type that the name ends with.
-
-    Labels stand left of a line where the one before it is on the right, so that none overlap.
-    """
+    """Draw speed against agreement for each cascade, as a picture of the type that the name ends with."""
     from matplotlib.figure import Figure  # takes a second
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -186,8 +186,8 @@ def draw_cascade(result: dict, path: str | os.PathLike) -> None:
         marker, colour = _MARKERS[stage]
         points = [(row["speedup"], row["agreement"]) for row in rows]
         axes.plot(*zip(*points), marker=marker, color=colour, label=_NAMES[stage], markersize=5)
-        if stage in ("centroids", "vector", "fitted"):
-            _annotate(axes, points, [f"{row['candidates']:,}" for row in rows], colour, stage == "fitted")
+        if stage in _LABELS:
+            _annotate(axes, points, [f"{row['candidates']:,}" for row in rows], colour, *_LABELS[stage])
     if "fitted" in result["budgets"] and result["budgets"]["fitted"]:
         chosen = [(row["speedup"], row["agreement"]) for row in result["budgets"]["fitted"]]
         axes.plot(*zip(*chosen), marker=_BUDGETS[0], color=_BUDGETS[1], markersize=8, label="fitted vector, --recall")
@@ -206,14 +206,10 @@ def draw_cascade(result: dict, path: str | os.PathLike) -> None:
         figure.savefig(temporary, dpi=150, format=str(path).rpartition(".")[2])
 
 
-def _annotate(axes, points: list[tuple[float, float]], texts: list[str], colour: str, right: bool) -> None:
-    """Write a text beside each point of a line, but where it would lie on the one before."""
-    offset, horizontal, vertical = ((5, 2), "left", "bottom") if right else ((-4, -4), "right", "top")
-    before = None
+def _annotate(axes, points: list[tuple[float, float]], texts: list[str], colour: str, offset: tuple, side: str) -> None:
+    """Write a text beside each point of a line, but those at the top, where all lines meet."""
     for point, text in zip(points, texts):
-        if before and abs(point[1] - before[1]) < 0.02 and point[0] / before[0] > 0.9:
-            continue
-        before = point
-        axes.annotate(
-            text, point, offset, textcoords="offset points", ha=horizontal, va=vertical, fontsize=7, color=colour
-        )
+        if point[1] < _MEET:
+            axes.annotate(
+                text, point, offset, textcoords="offset points", ha=side, va="center", fontsize=7, color=colour
+            )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from typing import Callable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from inflate_shrink.search.encoder.encoders import QueryEncoder
 from inflate_shrink.search.ranking import Hit
 from inflate_shrink.search.searcher import RECALL, Searcher
 from inflate_shrink.search.stages import FITTED, FRAGMENTS, read_maker
+
+from .timing import milliseconds
 
 POOLED = 8  # fragments of an image
 _ROUNDS = 5  # of clustering
@@ -82,17 +84,14 @@ def parts_of_a_query(
     ``fixed`` (what is neither: the packing of the query, Python, names), and ``scored`` items, the mean."""
     commit = searcher._commit
     budget = commit.budget(k, RECALL) or Budget(len(searcher))
-    rows = []
-    for caption, query in zip(captions, fragments):
-        times = [time.perf_counter()]
-        encoder([caption])
-        times.append(time.perf_counter())
-        searcher.search_fragments(query, k=k)
-        times.append(time.perf_counter())
-        found = commit._cascade.search(query, k, budget)
-        first, second, exact = found.seconds
-        encode, whole = np.diff(times)
-        rows.append((encode, first, exact, whole - first - second - exact, found.counted[2]))
-    medians = np.median(rows, axis=0)
-    names = ("encode", "first", "exact", "fixed")
-    return {**dict(zip(names, (1000 * medians[:4]).tolist())), "scored": float(np.mean([row[-1] for row in rows]))}
+    stages = [commit._cascade.search(query, k, budget) for query in fragments]
+    first, _, exact = (1000 * np.median([found.seconds for found in stages], axis=0)).tolist()
+    encode = _median(lambda caption: encoder([caption]), captions)
+    whole = _median(lambda query: searcher.search_fragments(query, k=k), fragments)
+    scored = float(np.mean([found.counted[2] for found in stages]))
+    return {"encode": encode, "first": first, "exact": exact, "fixed": whole - first - exact, "scored": scored}
+
+
+def _median(call: Callable, arguments: Sequence) -> float:
+    """Return the median milliseconds of a call."""
+    return float(np.median([milliseconds(lambda argument=argument: call(argument), 1) for argument in arguments]))
