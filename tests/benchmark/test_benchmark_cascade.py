@@ -161,9 +161,13 @@ def test_measure(trained, tiny_data, tmp_path, with_first, monkeypatch):
 
 
 @pytest.mark.slow
-def test_photos_without_collages(trained, tiny_data):
+def test_photos_without_collages_and_projected_ones(trained, tiny_data):
     checkpoint = open_checkpoint(trained("model.fragments=all"))
     settings = dict(queries=6, candidates=(5,), centroids=8, threads=1, stages=("centroids",))
+    projected = CascadeBenchmark("test", 0, dim=24, **{**settings, "stages": ("fitted",)})
+    projected = measure_cascade(projected, checkpoint, None, tiny_data, lambda text: None)
+    assert projected["dim"] == 24 and projected["quality"]["stages"]["fitted"]["rho"] > 0.5
+    assert "24 dimensions, to which they were projected" in cascade_markdown(projected, "")
     found = [
         measure_cascade(CascadeBenchmark("test", n, **settings), checkpoint, None, tiny_data, lambda text: None)
         for n in (0, 10)

@@ -176,7 +176,10 @@ def _measure(directory: Path, made: dict, amount: CascadeBenchmark, say) -> dict
         encoder = QueryEncoder(directory / ENCODER, amount.threads)
         result["times"][stage] = parts_of_a_query(searcher, encoder, made["captions"], fragments, K)
         if stage == "fitted":
-            result["throughput"] = measure_throughput(searcher, encoder, made["captions"], fragments, K, amount.callers)
+            if not made["projected"]:  # or the encoder's fragments are others
+                result["throughput"] = measure_throughput(
+                    searcher, encoder, made["captions"], fragments, K, amount.callers
+                )
             if made["images"] == made["encoded"]:
                 say("three stages:")
                 added, whole = pooled.build(), len(searcher)
