@@ -166,6 +166,9 @@ setup(
             "httpx",
             # Requests made up from the service's own description.
             "schemathesis>=4",
+            # The page is tested in a browser, and asked whether those who cannot see or point can use it.
+            "selenium",
+            "axe-core-python",
         ],
     },
 )

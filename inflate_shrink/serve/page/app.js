@@ -11,7 +11,8 @@ import { Results } from "./results.js";
 const PAUSE = 120, SLOW = 300, VERY_SLOW = 4000, PAGE = 24; // ms after a key, ms, ms, hits
 
 let about, ways, shown = address.read(), photos = []; // photos: File objects of this visit, by the number in history.state
-let asking = new AbortController(), waiting = 0, retrying = 0, failed = 0, settled = true, holds = "images", more = false;
+let asking = new AbortController(), waiting = 0, retrying = 0, failed = 0, holds = "images", more = false;
+let settled = true; // whether what is typed next is another step for the back button
 
 const results = new Results(element("hits"), {
   open: (hit) => (holds === "captions" ? searchCaption(hit) : openPhoto(hit.id)),
@@ -43,6 +44,7 @@ const question = () => {
 
 function move(change, push, note = null) {
   const before = shown;
+  if (push) settled = true;
   shown = { ...shown, ...change };
   address.go(shown, push, note);
   render(before);
@@ -85,7 +87,7 @@ async function ask(offset) {
   asking = new AbortController();
   const { signal } = asking, asked = question(), list = element("hits");
   if (!asked) return welcome();
-  const slow = [setTimeout(() => busy("Searching…"), SLOW), setTimeout(() => busy("Still searching: the first search of an index reads its encoder…"), VERY_SLOW)];
+  const slow = [setTimeout(() => busy("Searching…"), SLOW), setTimeout(() => busy("Still searching: the service has much to do…"), VERY_SLOW)];
   function busy(text) {
     document.body.classList.add("searching");
     if (!offset) list.classList.add("old");
@@ -121,7 +123,7 @@ function showAnswer(answer, offset) {
 
 function sentence(answer) {
   const what = holds === "captions" ? "caption" : "photo", found = results.hits.length, { encode_ms: encode, search_ms: search } = answer.times;
-  if (!found) return shown.contains ? `No ${what} has “${shown.contains}” in its name.` : `No ${what} found.`;
+  if (!found) return shown.contains ? `No ${what} here contains “${shown.contains}”.` : `No ${what} found.`;
   const times = `${!encode ? "" : `encoded in ${milliseconds(encode)} ms, `}searched in ${milliseconds(search)} ms`;
   return `${answer.more ? `The best ${found}` : found} of ${count(answer.items, what)}, ${times}`;
 }
@@ -164,10 +166,10 @@ function welcome() {
   const hint = !photo ? "" : photo.holds === "captions" ? "Drop a photo anywhere on the page to find captions that fit it." : "Drop a photo anywhere on the page to find photos like it.";
   box.hidden = false;
   box.replaceChildren(
-    make("h2", { text: text ? "Describe what the photo shows." : "Drop a photo." }),
-    make("p", { class: "soft", text: [text && "Photos are ranked while you type.", hint].filter(Boolean).join(" ") }));
+    make("h2", { text: text ? "Describe what the photo shows." : photo ? "Drop a photo." : "These captions are found by a photo of their data set." }),
+    make("p", { class: "soft", text: [text && "Photos are ranked while you type.", hint || (!text && "Its id goes into the address of this page: ?like=ID")].filter(Boolean).join(" ") }));
   if (text && about.examples.length) box.append(make("ul", { "aria-label": "Examples" }, ...about.examples.slice(0, 5).map((example) =>
-    make("li", {}, make("a", { href: address.write({ ...shown, query: example }), text: example, click: (event) => { event.preventDefault(); settled = true; type(example, true); } })))));
+    make("li", {}, make("a", { href: address.write({ ...shown, query: example }), text: example, click: (event) => { event.preventDefault(); type(example, true); settled = true; } })))));
 }
 
 // --- what a person does
@@ -175,12 +177,11 @@ function welcome() {
 function type(query, push = settled) {
   const change = { query, like: "" };
   if (!way().by_text && wayFor("by_text")) change.way = wayFor("by_text").way;
-  settled = false;
   move(change, push || Boolean(shown.like || photoGiven()));
+  settled = false;
 }
 
 function openPhoto(id) {
-  settled = true;
   move({ photo: id }, true, { ...history.state, opened: true });
 }
 
@@ -196,7 +197,6 @@ function searchCaption(hit) {
 
 function givePhoto(file) {
   photos.push(file);
-  settled = true;
   move({ query: "", like: "", photo: "", view: "", way: wayFor("by_photo").way }, true, { photo: photos.length - 1 });
 }
 
@@ -223,7 +223,6 @@ function renderDetail() {
 function listen() {
   const query = element("query"), contains = element("contains");
   const later = (act) => { clearTimeout(waiting); waiting = setTimeout(act, PAUSE); };
-  query.maxLength = about.limits.query_characters;
   query.addEventListener("input", () => later(() => type(query.value)));
   query.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") { event.preventDefault(); results.focus(0); }
@@ -233,7 +232,7 @@ function listen() {
     event.preventDefault();
     clearTimeout(waiting);
     if (query.value !== shown.query) type(query.value);
-    settled = true; // what is typed next is another step for the back button
+    settled = true;
   });
   contains.addEventListener("input", () => later(() => move({ contains: contains.value.trim() }, false, history.state)));
   element("more").addEventListener("click", () => ask(results.hits.length));
@@ -261,9 +260,9 @@ async function start() {
     return showFailure(error, start);
   }
   quiet();
-  const items = [...new Map(about.ways.map((one) => [one.holds, one.items]))].map(([what, number]) => count(number, what.slice(0, -1)));
+  const most = new Map(about.ways.toSorted((one, other) => one.items - other.items).map((one) => [one.holds, one.items]));
   element("home").textContent = about.title;
-  element("about").textContent = items.join(", ");
+  element("about").textContent = [...most].map(([what, number]) => count(number, what.slice(0, -1))).join(", ");
   element("choose").hidden = !about.ways.some((one) => one.by_photo);
   ways = new Ways(about.ways, (name) => move({ way: name }, true, history.state));
   recalls((recall) => move({ recall }, true, history.state));

@@ -114,7 +114,8 @@ export function showAttention(found, panel, reading) {
     const place = { side, index };
     const button = make("button", {
       type: "button", text: label, title: label, tabindex: index ? -1 : 0, // the arrow keys reach the others
-      mouseenter: () => point(place), focus: () => point(place), mouseleave: () => point(null), blur: () => point(null),
+      mouseenter: () => point(place), focus: () => point(place),
+      mouseleave: () => point(pointed === place ? null : pointed), blur: () => point(pointed === place ? null : pointed), // the mouse may lie still elsewhere
       click: () => { kept = kept && kept.side === side && kept.index === index ? null : place; draw(); },
       keydown: (event) => {
         const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], across = { ArrowLeft: "from", ArrowRight: "to" }[event.key];

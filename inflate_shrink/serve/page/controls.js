@@ -22,6 +22,8 @@ export class Ways {
 
   choose(way) {
     for (const [name, input] of this.inputs) input.checked = name === way;
+    const { parentNode: label } = this.inputs.get(way), set = element("ways"); // which on a phone is narrower than they are
+    if (label.offsetLeft < set.scrollLeft || label.offsetLeft + label.offsetWidth > set.scrollLeft + set.clientWidth) set.scrollLeft = label.offsetLeft - 12;
   }
 
   // Writes the times of a way's search into its button.

@@ -60,7 +60,7 @@ export class Detail {
     this.previous = button("Photo before", "m12 4-6 6 6 6", () => this.asks.step(-1));
     this.next = button("Next photo", "m8 4 6 6-6 6", () => this.asks.step(1));
     this.photo = make("img", { alt: "" });
-    this.overlay = shape("svg", { role: "group", "aria-label": "Regions that words chose" });
+    this.overlay = shape("svg", { preserveAspectRatio: "xMidYMin meet", role: "group", "aria-label": "Regions that words chose" });
     this.moved = make("p", { class: "moved", hidden: true });
     this.stage = make("div", { class: "stage" }, this.photo, this.moved, this.overlay);
     this.photo.addEventListener("load", () => this.stage.classList.toggle("coarse", this.photo.naturalWidth < 300));

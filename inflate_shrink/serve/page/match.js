@@ -7,12 +7,12 @@ const OPEN_CODES = 8; // more codes than this are folded away
 
 // Draws the boxes into `overlay` (an svg on the photo) and the list into `panel`; returns how to stop.
 export function showMatch(found, overlay, panel, reading) {
-  const choices = [...found.words.map((choice) => ({ ...choice, word: true })), ...found.codes];
+  const choices = [...found.words, ...found.codes], words = new Set(found.words);
   const coloured = colours(found.words), boxed = (choice) => choice.region !== null && Boolean(box(found, choice.region));
   const boxes = new Map(), rows = [];
   let pointed = null, kept = null; // {choice} or {region}
 
-  const touches = (pick, choice) => (pick.choice ? pick.choice === choice : choice.word && choice.region === pick.region);
+  const touches = (pick, choice) => (pick.choice ? pick.choice === choice : words.has(choice) && choice.region === pick.region);
   const same = (one, other) => one && other && one.choice === other.choice && one.region === other.region;
   function draw() {
     const pick = pointed || kept, region = pick && (pick.choice ? pick.choice.region : pick.region);
@@ -30,7 +30,7 @@ export function showMatch(found, overlay, panel, reading) {
   function listen(part, pick) {
     part.addEventListener("mouseenter", () => { pointed = pick; draw(); });
     part.addEventListener("focus", () => { pointed = pick; draw(); });
-    for (const kind of ["mouseleave", "blur"]) part.addEventListener(kind, () => { pointed = null; draw(); });
+    for (const kind of ["mouseleave", "blur"]) part.addEventListener(kind, () => { if (pointed === pick) pointed = null; draw(); }); // the mouse may lie still elsewhere
     part.addEventListener("click", () => { kept = same(kept, pick) ? null : pick; draw(); });
     return part;
   }
@@ -51,13 +51,13 @@ export function showMatch(found, overlay, panel, reading) {
   const largestFirst = [...new Set(choices.filter(boxed).map((choice) => choice.region))].sort((a, b) => area(found, b) - area(found, a));
   for (const region of largestFirst) {
     const [x, y, right, bottom] = box(found, region), place = { x, y, width: right - x, height: bottom - y };
-    const shade = coloured.get(region), words = naming(found, region);
+    const shade = coloured.get(region), named = naming(found, region);
     const drawn = shape("g", { class: shade ? "region" : "region unseen" },
       shape("path", { class: "veil", d: `M0 0H${found.width}V${found.height}H0ZM${x} ${y}V${bottom}H${right}V${y}Z` }),
       shape("rect", { ...place, class: "halo" }), shape("rect", { ...place, class: "box", stroke: shade || UNSEEN }));
     if (shade) {
-      Object.entries({ tabindex: 0, role: "button", "aria-label": `region ${region + 1}: ${words}` }).forEach(([key, value]) => drawn.setAttribute(key, value));
-      drawn.append(shape("g", { class: "label" }, shape("rect", { fill: shade }), shape("text", { fill: inkOn(shade), text: words })));
+      Object.entries({ tabindex: 0, role: "button", "aria-label": `region ${region + 1}: ${named}` }).forEach(([key, value]) => drawn.setAttribute(key, value));
+      drawn.append(shape("g", { class: "label" }, shape("rect", { fill: shade }), shape("text", { fill: inkOn(shade), text: named })));
       listen(drawn, { region });
       drawn.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); drawn.dispatchEvent(new Event("click")); } });
     }
