@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from inflate_shrink.config import load_config
+from inflate_shrink.config import Config, load_config
 from inflate_shrink.data.demo.build import draw_scene
 from inflate_shrink.data.demo.spec import DemoSpec
 from inflate_shrink.errors import InputError
@@ -147,6 +147,16 @@ def made_by_demo():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_of_a_page(page, parse, made_by_demo):
     assert not wrong_commands(page.read_text(encoding="utf-8"), parse, made_by_demo)
+
+
+def test_commands_of_a_model_card(parse):
+    from inflate_shrink.engine.checkpoint import Checkpoint
+    from inflate_shrink.report.card import card
+
+    checkpoint = Checkpoint(Path("hub/B"), Config(), {"step": 1, "vocab_size": 9, "region_dim": 4})
+    text = card(checkpoint, "hub/B", "mit", [], None)
+    assert [command.tool for command in printed_commands(text)] == ["index", "search"]
+    assert wrong_commands(text, parse) == []
 
 
 @pytest.mark.parametrize("tool", sorted(path.stem for path in (ROOT / "tools").glob("*.py")))

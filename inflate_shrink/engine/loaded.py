@@ -86,7 +86,8 @@ class LoadedModel:
 
         Args:
             files: photos, of any kind and size that tools/extract_regions.py takes.
-            backbone, detector: files of the networks, where they have moved since; opened at the first use.
+            backbone, detector: files of the networks, where they have moved since, or of a backbone by name its
+                weights; opened at the first use.
 
         Raises:
             InputError: there is no photo, a file is none, a network is missing or another one, or the checkpoint does
