@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A page that is in none of them comes under "More", so that a new one is never lost.
 MENU = {
     "Start": ["index.md", "tutorial.md", "troubleshooting.md"],
-    "Your photos": ["own_data.md", "data.md", "search.md", "serve.md", "page.md", "clip.md", "visualize.md"],
+    "Your photos": ["own_data.md", "data.md", "clip.md", "search.md", "serve.md", "page.md", "visualize.md"],
     "The paper": ["reproduction.md", "flickr30k_coco.md", "pipelines.md", "training.md"],
     "Results": ["results/*.md"],
     "The code": ["method.md", "library.md", "api.md", "commands.md"],
