@@ -79,8 +79,9 @@ class Extractor:
 
     def __init__(self, settings: ExtractorSettings, threads: int = 1):
         self.settings = settings
-        self.backbone = Network(settings.backbone, threads, settings.backbone_weights)
+        # First: a file that is not there is said before a backbone's weights are downloaded.
         self.detector = Network(settings.detector, threads) if settings.detector else None
+        self.backbone = Network(settings.backbone, threads, settings.backbone_weights)
 
     def check(self) -> str:
         """Describe a grey image, so that a network that does not fit is found before the first photo.
