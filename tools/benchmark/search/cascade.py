@@ -22,8 +22,9 @@ from inflate_shrink.kernel import StoredFragments, encode_rows, scores
 from inflate_shrink.kernel.compiled import thread_count
 from inflate_shrink.search.encoder.encoders import QueryEncoder
 from inflate_shrink.search.encoder.export import export_encoder
+from inflate_shrink.search.encoders import ENCODER
 from inflate_shrink.search.ranking import best
-from inflate_shrink.search.searcher import ENCODER, Searcher
+from inflate_shrink.search.searcher import Searcher
 from inflate_shrink.search.stages import read_budgets
 
 from ..environment import environment, workspace
