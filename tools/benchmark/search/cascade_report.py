@@ -127,8 +127,8 @@ def _fitted_markdown(result: dict, stage: str) -> list[str]:
         for row in result["budgets"][stage]
     ]
     return [
-        f"Fitted, made and measured in {built['seconds']:.0f} s, fragments given. By the budgets that the index measured on captions of the "
-        "training split:", "",
+        f"Fitted, made and measured in {built['seconds']:.0f} s, fragments given. By the budgets that the index measured on "
+        "captions that nothing was learned of:", "",
         markdown_table(("asked for", "candidates", "scored exactly", *_HEADER), cells), "",
         f"Of a query at recall 0.99 the encoder takes {split['encode']:.2f} ms, and then: the first stage, with the query's vector, "
         f"{split['first']:.3f} ms; {split['scored']:.0f} exact scores, {split['exact']:.3f} ms; the rest, Python and names, "
