@@ -11,7 +11,7 @@ import { Results } from "./results.js";
 const PAUSE = 120, SLOW = 300, VERY_SLOW = 4000, PAGE = 24; // ms after a key, ms, ms, hits
 
 let about, ways, shown = address.read(), photos = []; // photos: File objects of this visit, by the number in history.state
-let asking = new AbortController(), waiting = 0, retrying = 0, failed = 0, holds = "images", more = false;
+let asking = new AbortController(), retrying = 0, failed = 0, holds = "images", more = false;
 let settled = true; // whether what is typed next is another step for the back button
 
 const results = new Results(element("hits"), {
@@ -81,7 +81,6 @@ function renderAsked() {
 // --- asking
 
 async function ask(offset) {
-  clearTimeout(waiting);
   clearTimeout(retrying);
   asking.abort(); // an older answer is never shown
   asking = new AbortController();
@@ -94,7 +93,7 @@ async function ask(offset) {
     element("status").textContent = text;
   }
   try {
-    const settings = { way: way().way, k: PAGE, offset, contains: shown.contains };
+    const settings = { way: way().way, k: PAGE, offset, contains: shown.contains.trim() };
     if (shown.recall && way().recall) settings.recall = Number(shown.recall);
     const answer = await api.search({ ...asked, ...settings }, signal);
     showAnswer(answer, offset);
@@ -123,7 +122,7 @@ function showAnswer(answer, offset) {
 
 function sentence(answer) {
   const what = holds === "captions" ? "caption" : "photo", found = results.hits.length, { encode_ms: encode, search_ms: search } = answer.times;
-  if (!found) return shown.contains ? `No ${what} here contains “${shown.contains}”.` : `No ${what} found.`;
+  if (!found) return shown.contains ? `No ${what} here contains “${shown.contains.trim()}”.` : `No ${what} found.`;
   const times = `${!encode ? "" : `encoded in ${milliseconds(encode)} ms, `}searched in ${milliseconds(search)} ms`;
   return `${answer.more ? `The best ${found}` : found} of ${count(answer.items, what)}, ${times}`;
 }
@@ -144,7 +143,7 @@ function showFailure(error, again) {
   box.hidden = false;
   if (error.kind === "refused") return box.replaceChildren(make("p", { text: error.message }));
   failed += 1;
-  let left = Math.max(error.wait, Math.min(30, 2 ** failed));
+  let left = Math.min(30, (error.wait || 2) * 2 ** (failed - 1));
   const timer = make("span", { "aria-hidden": "true" });
   box.replaceChildren(make("p", { text: error.message }), make("p", {}, make("button", { type: "button", text: "Try now", click: again }), timer));
   const tick = () => {
@@ -175,7 +174,7 @@ function welcome() {
 // --- what a person does
 
 function type(query, push = settled) {
-  const change = { query, like: "" };
+  const change = { query, contains: element("contains").value, like: "" };
   if (!way().by_text && wayFor("by_text")) change.way = wayFor("by_text").way;
   move(change, push || Boolean(shown.like || photoGiven()));
   settled = false;
@@ -222,19 +221,22 @@ function renderDetail() {
 
 function listen() {
   const query = element("query"), contains = element("contains");
-  const later = (act) => { clearTimeout(waiting); waiting = setTimeout(act, PAUSE); };
-  query.addEventListener("input", () => later(() => type(query.value)));
+  let waiting = 0;
+  const typed = () => {
+    clearTimeout(waiting);
+    if (query.value !== shown.query) type(query.value);
+    else if (contains.value !== shown.contains) move({ contains: contains.value }, false, history.state);
+  };
+  for (const field of [query, contains]) field.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(typed, PAUSE); });
   query.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") { event.preventDefault(); results.focus(0); }
     if (event.key === "Escape" && query.value) { event.preventDefault(); query.value = ""; type(""); }
   });
   element("form").addEventListener("submit", (event) => {
     event.preventDefault();
-    clearTimeout(waiting);
-    if (query.value !== shown.query) type(query.value);
+    typed();
     settled = true;
   });
-  contains.addEventListener("input", () => later(() => move({ contains: contains.value.trim() }, false, history.state)));
   element("more").addEventListener("click", () => ask(results.hits.length));
   element("home").addEventListener("click", (event) => { event.preventDefault(); move({ query: "", like: "", photo: "", view: "", contains: "" }, true); query.focus(); });
   document.addEventListener("keydown", (event) => {
@@ -260,7 +262,7 @@ async function start() {
     return showFailure(error, start);
   }
   quiet();
-  const most = new Map(about.ways.toSorted((one, other) => one.items - other.items).map((one) => [one.holds, one.items]));
+  const most = new Map([...about.ways].sort((one, other) => one.items - other.items).map((one) => [one.holds, one.items]));
   element("home").textContent = about.title;
   element("about").textContent = [...most].map(([what, number]) => count(number, what.slice(0, -1))).join(", ");
   element("choose").hidden = !about.ways.some((one) => one.by_photo);

@@ -45,7 +45,7 @@ def test_a_service_that_is_gone_is_found_again(page):
 def test_a_slow_answer_is_waited_for_visibly(page):
     page.open()
     page.search(QUERY)
-    page.service.delays = [0.8]
+    page.service.delays = [0.5]
     page.find("#query").send_keys(" star")
     page.wait(lambda: page.text("#status") == "Searching…" and page.all("#hits.old"))
     page.settle()
