@@ -1,4 +1,4 @@
-# On a fresh machine `make demo` and `make test` are enough: each installs what it needs first.
+# On a fresh machine `make demo`, `make app` and `make test` are enough: each installs what it needs first.
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
@@ -6,7 +6,7 @@ PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python
 VENV ?= .venv
 
 # Asked only when something is to be installed or run; a version given by hand means the CPU build.
-ifneq ($(filter env demo test test-fast lint docs reproduce-demo,$(MAKECMDGOALS)),)
+ifneq ($(filter env demo app test test-fast lint docs reproduce-demo,$(MAKECMDGOALS)),)
 ifdef PADDLE
 DEVICE ?= cpu
 else
@@ -30,16 +30,21 @@ DEMO_NOTE = Written by `make reproduce-demo`: drawn scenes (docs/data.md), small
 	F, B and what is trained like them start from the captions by linear algebra, inflated models and C from B, students from their teacher; \
 	so an inflated model has had one epoch more than B, and C three in all. One epoch is too little for the hardest negative of VSE++, for the joint model and for a student of C, which stay near chance.
 
-.PHONY: help env demo test test-fast lint docs reproduce-demo clean
+PHOTOS_NAME = $(patsubst %.zip,%,$(notdir $(patsubst %/,%,$(PHOTOS))))
+BACKBONE ?= resnet50
+
+.PHONY: help env demo app test test-fast lint docs reproduce-demo clean
 
 help:
 	@echo 'make demo    install, then run the whole method on a small synthetic data set'
+	@echo 'make app     install, then open a page that searches that data set; or your photos, with'
+	@echo '             PHOTOS=folder MODEL=run and BACKBONE=, EXTRACT= that described what it was trained on'
 	@echo 'make test    install, then run the tests'
 	@echo 'make test-fast    those that take less than a minute together'
 	@echo 'make lint    what ruff finds wrong in the sources'
 	@echo 'make docs    this documentation as a site, site/index.html'
 	@echo 'make env     install only'
-	@echo 'make clean   remove the demo data and the runs on it'
+	@echo 'make clean   remove the demo data, the runs on it and their indexes'
 	@echo
 	@echo 'make reproduce-demo    every table and figure of the paper and its neighbours, on the demo data:'
 	@echo '                       writes docs/results/demo.md; half an hour on two cores'
@@ -53,6 +58,23 @@ env: $(STAMP)
 
 demo: env
 	$(PY) tools/demo.py
+
+# What is there already is taken as it is.
+ifdef PHOTOS
+app: env
+	@test -n '$(MODEL)' || { echo 'MODEL=runs/own/I-B: name the run whose model is to find your photos (docs/serve.md)'; exit 2; }
+	test -d 'data/photos/$(PHOTOS_NAME)' || $(PY) tools/extract_regions.py --images '$(PHOTOS)' --backbone '$(BACKBONE)' $(EXTRACT) --out 'data/photos/$(PHOTOS_NAME)'
+	test -d 'indexes/photos/$(PHOTOS_NAME)' || $(PY) tools/index.py build --checkpoint '$(MODEL)' --photos --data 'data/photos/$(PHOTOS_NAME)' --out 'indexes/photos/$(PHOTOS_NAME)'
+	$(PY) tools/serve.py --index 'indexes/photos/$(PHOTOS_NAME)' --open
+else
+app: env
+	test -e runs/demo/results.json || $(PY) tools/demo.py
+	test -d indexes/demo || $(PY) tools/index.py build --checkpoint runs/demo/I-B --first runs/demo/I-B-F --out indexes/demo
+	test -d indexes/demo-I || $(PY) tools/index.py build --checkpoint runs/demo/I --out indexes/demo-I
+	test -d indexes/demo-F || $(PY) tools/index.py build --checkpoint runs/demo/I-B-F --out indexes/demo-F
+	test -d indexes/demo-captions || $(PY) tools/index.py build --checkpoint runs/demo/I-B --items captions --split test --out indexes/demo-captions
+	$(PY) tools/serve.py --index indexes/demo indexes/demo-I indexes/demo-F indexes/demo-captions --title 'Drawn scenes' --open
+endif
 
 test: env
 	$(TEST) $(TEST_OPTIONS)
@@ -74,7 +96,7 @@ reproduce-demo: env
 
 clean:
 	for run in runs/demo/*; do target=$$(readlink -f $$run); rm -rf $$target $$target.yaml; done
-	rm -rf runs/demo data/demo
+	rm -rf runs/demo data/demo indexes/demo indexes/demo-I indexes/demo-F indexes/demo-captions
 
 # The stamp goes first and comes back last, so an interrupted install is repeated. As a variable
 # the constraints also hold for the isolated environments in which pip builds source packages.

@@ -1,14 +1,16 @@
 """Serve a page to search and look at photos, and the same over HTTP for programs.
 
-    python tools/serve.py --index indexes/demo --open
-    python tools/serve.py --index indexes/I-B indexes/I indexes/captions --port 8080
+  python tools/serve.py --index indexes/demo --open
+  python tools/serve.py --index indexes/I-B indexes/I indexes/captions --port 8080
 
 It listens on this machine alone unless --host says otherwise; docs/serve.md tells more. Ctrl-C or SIGTERM ends it when
 what is being answered has been.
 """
 
 import sys
+import webbrowser
 from dataclasses import replace
+from threading import Thread
 
 from ..cli import at_once, run_tool, tool_parser
 from ..cpu import prepare_for_paddle
@@ -56,6 +58,7 @@ def main(argv=None):
         from ..serve.server import is_loopback, open_socket, serve
     except ImportError as error:
         raise InputError(f"serving needs more packages ({error}): pip install inflate-shrink[serve]") from None
+    from ..serve.attentions import prepare
     from ..serve.collection import open_collection
 
     if arguments.concurrent < 1 or arguments.waiting < 0:
@@ -71,6 +74,7 @@ def main(argv=None):
     collection = open_collection(
         arguments.index, arguments.data, arguments.photos_root, arguments.threads, arguments.backend
     )
+    prepare(collection)
     collection.warm_up()
     load = replace(Load(), concurrent=arguments.concurrent, waiting=arguments.waiting)
     app = build_app(collection, arguments.title, load, hosts)
@@ -81,9 +85,7 @@ def main(argv=None):
         say(f"{address} serves {collection.items:,} items of {', '.join(arguments.index)}; Ctrl-C ends it")
         sys.stdout.flush()
         if arguments.open:
-            import webbrowser
-
-            webbrowser.open(address)
+            Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some wait until it is closed
 
     serve(app, listening, load.connections, started)
     say("ended")

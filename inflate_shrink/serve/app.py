@@ -121,8 +121,6 @@ def build_app(
         fresh.cancel()
         with suppress(asyncio.CancelledError):
             await fresh
-        service.searches.close()
-        service.decoding.close()
 
     app = FastAPI(
         title="Inflate and Shrink: search",
@@ -246,7 +244,7 @@ def _add_images(app: FastAPI, service: Service) -> None:
 
 def _add_state(app: FastAPI, service: Service) -> None:
     @app.get("/about", summary="What is served, and its limits")
-    def about() -> messages.About:
+    async def about() -> messages.About:
         limits = {
             "query_characters": QUERY_CHARACTERS,
             "photo_bytes": PHOTO_BYTES,
@@ -257,13 +255,13 @@ def _add_state(app: FastAPI, service: Service) -> None:
         return messages.About(title=service.title, ways=ways, limits=limits, examples=service.collection.examples())
 
     @app.get("/health", summary="Whether it answers")
-    def health() -> messages.Health:
+    async def health() -> messages.Health:
         collection = service.collection
         status = "stopping" if service.stopping else "ok"
         return messages.Health(status=status, items=collection.items, indexes=len(collection.indexes))
 
     @app.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
-    def metrics() -> Response:
+    async def metrics() -> Response:
         return Response(service.metrics.text(), media_type=MEDIA_TYPE)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..search.encoders import CLIP
-from .collection import OpenIndex
+from .collection import Collection, OpenIndex
 from .refusal import Refusal
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ def has_checkpoint(index: OpenIndex) -> bool:
     """Return whether the checkpoint that an index names is still there; an index of a CLIP has none."""
     checkpoint = index.model.get("checkpoint")
     return isinstance(checkpoint, str) and CLIP not in index.searcher.index.origin and Path(checkpoint).is_dir()
+
+
+def prepare(collection: Collection) -> None:
+    """Import Paddle now, if attention may be asked for: in a thread it could not leave SIGTERM to this process."""
+    if any(map(has_checkpoint, collection.indexes)):
+        import paddle  # noqa: F401
 
 
 class Attentions:

@@ -21,7 +21,7 @@ from ..search.stages import FITTED
 from .refusal import Refusal
 
 _EXAMPLES = 8
-_FILTERS = 32  # of which the chosen ids are kept
+_FILTERS = 4  # of which the chosen ids are kept
 
 
 class DataSet:
@@ -76,8 +76,8 @@ class OpenIndex:
         self.model, self._first = self._origin("model"), self._origin("first")
         self.name = str(self.model.get("name") or self.directory.name)
         self.photos_root = photos_root
-        self.notes: list[str] = []
-        self.data_sets = self._open_data(data)
+        self._data, self.notes = data, []
+        self.data_sets = self._open_data()
         self._chosen = lru_cache(_FILTERS)(self._choose)
 
     def __len__(self) -> int:
@@ -101,6 +101,11 @@ class OpenIndex:
     def describes_photos(self) -> bool:
         """Return whether it may be searched by a new photo."""
         return self.searcher.takes_photos
+
+    def refresh(self) -> None:
+        """Move to the index's latest commit, which may be of more data sets; raises InputError if it cannot."""
+        if self.searcher.refresh():
+            self.data_sets = self._open_data()
 
     def describe(self, data: bytes) -> np.ndarray:
         """Return the regions (m, region_dim) of a photo's bytes; raises InputError if its networks have gone, or it is
@@ -152,13 +157,13 @@ class OpenIndex:
             how = f", first {self._first.get('name') or 'F'}" if VECTOR in fields else ", faiss first"
         return f"{self.name}{how}{', captions' if self.holds == 'captions' else ''}"
 
-    def _open_data(self, data: str) -> list[DataSet]:
-        opened = []
+    def _open_data(self) -> list[DataSet]:
+        opened, self.notes = [], []
         for part in self.recorded_data:
             if PHOTOS in part:  # a folder of photos, which is no data set
                 continue
             try:
-                directory = data or part.text("directory")
+                directory = self._data or part.text("directory")
                 store = open_store(directory)
                 if store.fingerprint() != part.text("fingerprint"):
                     raise InputError(
@@ -234,7 +239,7 @@ class Collection:
         failed = []
         for index in self.indexes:
             try:
-                index.searcher.refresh()
+                index.refresh()
             except InputError as error:
                 failed.append(str(error))
         return failed

@@ -46,10 +46,6 @@ class Gate:
         future.add_done_callback(lambda _: _call_in(loop, self._leave))
         return await asyncio.wrap_future(future)
 
-    def close(self) -> None:
-        """Let what runs end, begin nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
     async def _enter(self) -> None:
         if self._free.locked() and self.waiting >= self._most:
             raise busy()

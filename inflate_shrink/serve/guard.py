@@ -65,10 +65,11 @@ class Guard:
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         room = SMALL_BODY + (PHOTO_BYTES if scope["path"] == PHOTO_PATH else 0)
-        upload = scope["path"] == PHOTO_PATH
+        length = int(headers.get(b"content-length", b"0"))
+        upload = room > SMALL_BODY and (length > SMALL_BODY or b"transfer-encoding" in headers)
         try:
             self._check_host(headers.get(b"host", b"").decode("latin-1"))
-            if int(headers.get(b"content-length", b"0")) > room:
+            if length > room:
                 raise _too_large(room)
             if upload and self._uploads >= self._load.uploads:
                 raise busy()

@@ -49,15 +49,15 @@ class Pictures:
             Refusal: the index has no such item, it has no photo, or that cannot be read where the index has it.
         """
         root, name = _place(index, item)
-        data = self._read(root, name, item) if os.path.isfile(root) else None
-        path = Path(root, name)
-        state = self._state(Path(root) if data is not None else path, item)
-        etag = hex_digest([f"{path}\0{state.st_mtime_ns}\0{state.st_size}\0{size}".encode()])
+        path, packed = Path(root, name), os.path.isfile(root)
+        state = _state(root if packed else path, item)
+        etag = hex_digest([f"{path}\0{state.st_mtime_ns}\0{state.st_size}\0{size}".encode("utf-8", "surrogatepass")])
         with self._lock:
             if etag in self._cache:
                 self._cache.move_to_end(etag)
                 return self._cache[etag]
-        picture = Picture(_encoded(_read_file(path, item) if data is None else data, item, SIDES[size]), etag)
+        data = self._read(root, name, item) if packed else _read_file(path, item)
+        picture = Picture(_encoded(data, item, SIDES[size]), etag)
         with self._lock:
             if etag not in self._cache:
                 self._cache[etag] = picture
@@ -70,12 +70,6 @@ class Pictures:
         try:
             return self._archive(archive).read(name)
         except InputError:
-            raise _gone(item) from None
-
-    def _state(self, path: Path, item: str) -> os.stat_result:
-        try:
-            return os.stat(path)
-        except (OSError, ValueError):
             raise _gone(item) from None
 
 
@@ -110,6 +104,13 @@ def _place(index: OpenIndex, item: str) -> tuple[str, str]:
         if os.path.commonpath([root, path]) == root and path != root:
             return root, os.path.relpath(path, root)
     raise Refusal(404, f"the photo of {item!r} lies outside the folder of the index's photos and is not shown")
+
+
+def _state(path: str | Path, item: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        raise _gone(item) from None
 
 
 def _read_file(path: Path, item: str) -> bytes:

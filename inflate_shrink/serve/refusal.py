@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ..errors import InputError
+from ..terminal import printable
 from .limits import QUERY_CHARACTERS
 
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,'\"]+/)+")  # all of an absolute path but its last part
@@ -23,12 +24,12 @@ class Refusal(HTTPException):
 
     Args:
         status: of HTTP.
-        sentence: for whoever asked; names no folder of this machine.
+        sentence: for whoever asked; names no folder of this machine. What could not be written is escaped.
         retry_after: seconds after which it may be asked again, where that helps.
     """
 
     def __init__(self, status: int, sentence: str, retry_after: int | None = None):
-        super().__init__(status, sentence, {"Retry-After": str(retry_after)} if retry_after else None)
+        super().__init__(status, printable(sentence), {"Retry-After": str(retry_after)} if retry_after else None)
 
     @property
     def response(self) -> JSONResponse:

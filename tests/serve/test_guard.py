@@ -100,8 +100,11 @@ def test_a_body_that_does_not_arrive_is_given_up():
 
 
 def test_too_many_photos_at_once(asked):
-    answer = asked(load=Load(uploads=0)).post("/search/image", data={"like": "val-00001"})
+    client = asked(load=Load(uploads=0))
+    answer = client.post("/search/image", files={"photo": b"x" * (SMALL_BODY + 1)})
     assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
+    assert client.post("/search/image", content=iter([b"no length"])).status_code == 503
+    assert client.post("/search/image", data={"like": "val-00001"}).status_code == 200  # is none
 
 
 class Here:
@@ -137,7 +140,6 @@ def test_a_gate_lets_so_many_run_and_so_many_wait():
         assert await asyncio.gather(*running, waits) == [0, 1, 2]
         await asyncio.sleep(0.01)
         assert (gate.running, gate.waiting) == (0, 0)
-        gate.close()
 
     asyncio.run(main())
     assert sorted(order) == [0, 1, 2]
@@ -161,7 +163,6 @@ def test_a_gate_forgets_who_has_gone_or_waits_too_long():
         with pytest.raises(Refusal, match="has gone"):
             await gate.run(Here(gone=True), pytest.fail)
         assert await gate.run(Here(), int, "7") == 7
-        gate.close()
 
     asyncio.run(main())
 
@@ -174,6 +175,11 @@ def test_a_fault_is_one_sentence(asked, collection, monkeypatch):
     answer = asked().post("/search", json={"query": "a"})
     assert answer.status_code == 500
     assert answer.json() == {"error": "a fault of the service, which its log tells of; report it"}
+
+
+def test_what_cannot_be_written_is_escaped():
+    """As a file's name may hold that is not UTF-8."""
+    assert Refusal(404, "no photo \udcff\n").response.body == rb'{"error":"no photo \\udcff\\n"}'
 
 
 def test_folders_of_the_machine_stay_unsaid():

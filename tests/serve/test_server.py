@@ -145,6 +145,14 @@ def test_what_cannot_be_served_is_one_line(tool, indexes, tmp_path):
         assert code == 2 and said in line and line.count("\n") == 1
 
 
+def test_no_answer_waits_for_an_acknowledgement():
+    """40 ms each, else."""
+    with serving.open_socket("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
 def test_hosts_of_this_machine():
     assert all(map(serving.is_loopback, ["127.0.0.1", "127.1.2.3", "::1", "localhost"]))
     assert not any(map(serving.is_loopback, ["0.0.0.0", "::", "192.168.0.1", "example.org"]))

@@ -7,6 +7,7 @@
   python tools/benchmark.py cascade --checkpoint runs/flickr8k/B --first runs/flickr8k/B-F --split val
   python tools/benchmark.py latency --candidates 1000 10000 100000
   python tools/benchmark.py validation --images 5000 --captions 25000 --codes 32 96
+  python tools/benchmark.py serve --index indexes/demo indexes/demo-I
 
 data: clustering, loading of batches, memory of tools/prepare_data.py, extraction of regions.
 extraction: backbones beside each other, by photos at once and threads.
@@ -14,6 +15,7 @@ search: the kernel beside the machine's limit, exact peers and faiss; pip instal
 cascade: speed against agreement on a data set's own photos, with collages of them as distractors, or without.
 latency: the paper's Tables 3 and 4, encoding a query and scoring candidates by it.
 validation: peak memory of an evaluation of many images and captions.
+serve: tools/serve.py asked by 200 clients for a minute, every answer compared (extra serve).
 Nothing else should run meanwhile. Temporary files are removed; TMPDIR says where they are.
 """
 
@@ -39,14 +41,14 @@ from .search.latency import LatencyBenchmark, measure_latency
 from .search.latency_report import latency_markdown
 from .search.measure import SECTIONS, SearchBenchmark, measure_search
 from .search.report import search_markdown
-from .subcommands import extraction, validation
+from .subcommands import extraction, serve, validation
 
 
 def main(argv):
     """Run tools/benchmark.py with the arguments ``argv``."""
     parser = tool_parser(__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_data, extraction.add, _add_search, _add_cascade, _add_latency, validation.add):
+    for add in (_add_data, extraction.add, _add_search, _add_cascade, _add_latency, validation.add, serve.add):
         add(commands)
     arguments = parser.parse_args(argv)
     result = arguments.run(arguments)
