@@ -12,7 +12,7 @@ from inflate_shrink.engine.checkpoint_files import read_weights
 
 pytestmark = pytest.mark.slow
 
-UPDATES = 45  # 15 an epoch
+UPDATES = 30  # 15 an epoch
 DEADLINE = 240  # seconds
 
 
@@ -74,7 +74,6 @@ def assert_same_end(run, whole):
 def runs(request, tmp_path_factory, tiny_yaml, trained, start_tool):
     """Runs of train.py and of distill.py; "whole" is one that was never stopped."""
     overrides = [
-        "optim.epochs=3",
         "run.save_steps=1",
         "model.dropout=0.1",
         "optim.warmup_steps=4",

@@ -54,15 +54,16 @@ def never_stopped(tiny_config, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step, accumulate", [(0, 1), (3, 1), (11, 1), (15, 1), (22, 1), (3, 3), (7, 3)])
+@pytest.mark.parametrize("steps, accumulate", [((0, 3, 11, 15, 22), 1), ((3, 7), 3)])
 def test_resumed_in_a_process_that_has_trained_before(
-    tiny_config, tmp_path, stop_after, never_stopped, step, accumulate
+    tiny_config, tmp_path, stop_after, never_stopped, steps, accumulate
 ):
     overrides = ["run.save_steps=2", "optim.schedule=cosine", "optim.warmup_steps=5", f"optim.accumulate={accumulate}"]
     whole, config = never_stopped(*overrides), tiny_config(*overrides, f"run.dir={tmp_path / 'run'}")
-    stop_after(step)
-    with pytest.raises(Stopped):
-        train(config)
+    for number, step in enumerate(steps):
+        stop_after(step)
+        with pytest.raises(Stopped):
+            train(config, resume=number > 0)
     train(config, resume=True)
     assert_equal(weights(tmp_path / "run" / "last"), weights(whole / "last"))
     states = [open_checkpoint(run / "last").state for run in (tmp_path / "run", whole)]
@@ -146,12 +147,11 @@ def test_the_loss_scaler_and_the_scalars_go_on_where_they_were(tiny_config, tmp_
     (21, {"last": "train.safetensors", "previous": "train.safetensors"}, "last/train.safetensors: its checksum"),
 ])  # fmt: skip
 def test_damaged_last_is_replaced_by_the_newest_whole_one(
-    tiny_config, tmp_path, stop_after, capsys, steps, damaged, says
+    tiny_config, tmp_path, stop_after, never_stopped, capsys, steps, damaged, says
 ):
     """After 21 updates RUN/last is at 20, RUN/previous at 18 and RUN/best at 15; after 30 all but RUN/previous, at 28, are at 30."""
     overrides = ["run.save_steps=2", "optim.epochs=3"]
-    train(tiny_config(*overrides, f"run.dir={tmp_path / 'whole'}"))
-    run = tmp_path / "run"
+    whole, run = never_stopped(*overrides), tmp_path / "run"
     config = tiny_config(*overrides, f"run.dir={run}")
     stop_after(steps)
     with pytest.raises(Stopped):
@@ -168,8 +168,8 @@ def test_damaged_last_is_replaced_by_the_newest_whole_one(
         and f": going on from {run / ('best' if len(damaged) == 2 else 'previous')} instead" in lines[0]
     )
     for link in ("last", "previous", "best"):
-        assert_equal(weights(run / link), weights(tmp_path / "whole" / link))
-        assert open_checkpoint(run / link).state == open_checkpoint(tmp_path / "whole" / link).state
+        assert_equal(weights(run / link), weights(whole / link))
+        assert open_checkpoint(run / link).state == open_checkpoint(whole / link).state
 
 
 def test_run_whose_checkpoints_are_all_damaged(tiny_config, tmp_path, stop_after):

@@ -11,7 +11,6 @@ import yaml
 pytestmark = pytest.mark.slow
 
 ROWS = {
-    "B": {"model": {"fragments": 8}},
     "I": {"model": {"codes": 4}},
     "I-B": {"model": {"fragments": 8}, "distill": {"teacher": "runs/x/I"}},
     "joint": {"model": {"fragments": 1, "joint": True}, "loss": {"candidates": 2}},
@@ -51,7 +50,7 @@ def run(run_tool, *arguments):
     return stdout
 
 
-def test_a_chain_its_results_and_what_another_pipeline_reuses(work, run_tool):
+def test_a_chain_its_results_what_another_pipeline_reuses_and_a_failed_branch(work, run_tool):
     said = run(run_tool, work("I", "I-B"))
     assert said.index("commands.train -c") < said.index("commands.distill -c")
     result = json.loads(Path("runs/tiny/I-B/result.json").read_text())
@@ -77,14 +76,12 @@ def test_a_chain_its_results_and_what_another_pipeline_reuses(work, run_tool):
         Path("runs/steps") / os.readlink("runs/tiny/I").rpartition("/")[2]
     )
 
-    again = run(run_tool, work("B", "I-B", "I"))
+    again = run(run_tool, work("joint", "I-B", "I"))
     assert again.count("commands.train") == 1 and "commands.distill" not in again
     assert run(run_tool, work("I", "I-B"), "--dry-run").count("finished:") == 2
     changed = run(run_tool, work("I", "I-B"), "--dry-run", "-o", "optim.lr=1e-3")
     assert changed.count("to run:") == 2
 
-
-def test_reranking_and_a_failed_branch(work, run_tool):
     file = work("joint", "I", "I-B", rerank=[["joint", "joint"]])
     broken = Path("rows/I.yaml")
     broken.write_text(broken.read_text() + "optim: {batch_size: 8000}\n")
