@@ -31,7 +31,7 @@ kernel = Extension(
     "inflate_shrink.kernel._kernel",
     sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.cpp")),
     depends=["setup.py", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL / "csrc").glob("*.h"))],
-    extra_compile_args=["-std=c++17", "-O3", "-g0", "-pthread", "-Wno-psabi"],
+    extra_compile_args=["-std=c++17", "-O3", "-g0", "-pthread", "-Wno-psabi", "-fno-math-errno", "-fno-trapping-math"],
     extra_link_args=["-pthread"],
     optional=True,
 )
@@ -137,7 +137,7 @@ setup(
         "docs": DOCS,
         # The page and the service.
         "serve": SERVE,
-        # Peers of tools/benchmark.py search; torch's CPU build is to be installed first. Later pylate releases pin
+        # Peers of tools/benchmark.py search and train; torch's CPU build is to be installed first. Later pylate releases pin
         # another torch.
         "bench": [
             "torch==2.13.0",

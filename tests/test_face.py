@@ -16,7 +16,7 @@ import inflate_shrink as ins
 PACKAGE = Path(ins.__file__).parent
 LOSSES, SCORES = (
     ("ranking", "distillation", "matching"),
-    ("blocks", "late_interaction", "fragments", "visual_sparta", "scan"),
+    ("blocks", "by_kernel", "late_interaction", "fragments", "visual_sparta", "scan"),
 )
 PURE = (
     *("formatting", "metrics", "scoring"),

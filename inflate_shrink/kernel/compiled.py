@@ -16,7 +16,7 @@ NUMPY = "numpy"  # the path that needs no library
 VARIABLE = "INFLATE_SHRINK_PATH"
 MOST_THREADS = 1024
 _SHORT_OF_MEMORY, _NOT_STORED = -1, -2
-_INTERFACE = 4  # is_interface of csrc/library.h
+_INTERFACE = 5  # is_interface of csrc/library.h
 
 
 def library() -> ctypes.CDLL | None:

@@ -11,6 +11,7 @@ from paddle import nn
 from ..config import ModelConfig
 from ..data.vocabulary import PAD_ID
 from ..scoring import Fragments
+from . import fused
 from .transformer import LAYER_NORM_EPSILON, Dropout, Linear
 
 WEIGHT = 2.0  # of a text's codes together, at first, where its words' fragments have a sum of length 1
@@ -46,12 +47,15 @@ class TextEmbedding(nn.Layer):
 
     def forward(self, ids) -> Embedded:
         """Embed texts; ids: (B, n) int."""
-        words = self.word(ids)
+        words, filled = self.word(ids), (ids != PAD_ID).astype("float32")
+        positions, token_type = paddle.arange(ids.shape[1]), paddle.zeros([1], "int64")
+        position, token_type = self.position(positions), self.token_type(token_type)
+        if fused.applies(words, position):
+            vectors = fused.add_rows(words, filled, position + token_type)
+            return Embedded(self.dropout(fused.normalise(vectors, self.norm)), filled)
         # the row of [PAD] gets no gradient, as in PyTorch's BERT; Paddle's padding_idx would read zeros there
         words = paddle.where((ids == PAD_ID).unsqueeze(-1), words.detach(), words)
-        positions, token_type = paddle.arange(ids.shape[1]), paddle.zeros([1], "int64")
-        vectors = self.dropout(self.norm(words + self.position(positions) + self.token_type(token_type)))
-        return Embedded(vectors, (ids != PAD_ID).astype("float32"))
+        return Embedded(self.dropout(self.norm(words + position + token_type)), filled)
 
     def lengths(self, ids):
         """Return the length of each word's row in the table, (B, n)."""
@@ -81,7 +85,7 @@ class RegionEmbedding(nn.Layer):
         """Embed images; regions: (B, m, region_dim) float32; counts: (B,) int, valid regions."""
         positions = paddle.arange(regions.shape[1], dtype=counts.dtype)
         mask = (positions.unsqueeze(0) < counts.unsqueeze(1)).astype("float32")
-        return Embedded(self.norm(self.projection(regions)), mask)
+        return Embedded(fused.normalise(self.projection(regions), self.norm), mask)
 
 
 class InflatingCodes(nn.Layer):

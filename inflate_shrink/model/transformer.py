@@ -9,18 +9,18 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from . import fused
+
 LAYER_NORM_EPSILON = 1e-12  # BERT's; Paddle's default is 1e-5
 _MASKED = -1e4  # added to attention logits; fits fp16
 
 
 class Linear(nn.Linear):
-    """``nn.Linear`` whose bias is added by a product with ones.
-
-    The bias' gradient is then a product too; Paddle's CPU kernel for that sum takes
-    longer than both products of the layer.
-    """
+    """``nn.Linear`` whose bias has a fast gradient on the CPU: Paddle's takes longer than both products of the layer."""
 
     def forward(self, x):
+        if fused.applies(x, self.weight):
+            return fused.linear(x, self.weight, self.bias)
         if not paddle.in_dynamic_mode() or x.place.is_gpu_place():  # a graph that is exported has no gradient
             return F.linear(x, self.weight, self.bias)  # Paddle 2 exports no super()
         ones = paddle.ones([*x.shape[:-1], 1], x.dtype)
@@ -36,10 +36,17 @@ class Dropout(nn.Dropout):
     def forward(self, x):
         if not (self.training and self.p and paddle.in_dynamic_mode()) or x.place.is_gpu_place():
             return F.dropout(x, self.p, training=self.training)  # Paddle 2 exports no super()
-        seed = paddle.randint(0, 2**31 - 1, [1]).item()
-        drawn = np.random.SFC64(seed).random_raw((x.size + 3) // 4).view(np.uint16)[: x.size]
-        kept = (drawn >= round(self.p * 2**16)) * np.float32(1 / (1 - self.p))
+        drawn, least, scale = self.draw(x.size)
+        kept = (drawn >= least) * np.float32(scale)
         return x * paddle.to_tensor(kept.reshape(x.shape)).astype(x.dtype)
+
+    def draw(self, size: int) -> fused.Dropout | None:
+        """Draw which of so many numbers are kept; None where all are."""
+        if not (self.training and self.p):
+            return None
+        seed = paddle.randint(0, 2**31 - 1, [1]).item()
+        drawn = np.random.SFC64(seed).random_raw((size + 3) // 4).view(np.uint16)[:size]
+        return fused.Dropout(drawn, round(self.p * 2**16), 1 / (1 - self.p))
 
 
 class TransformerLayer(nn.Layer):
@@ -60,10 +67,22 @@ class TransformerLayer(nn.Layer):
 
     def forward(self, x, attention_bias, first=None):
         """Return the ``first`` outputs, or all, of x: (B, L, D). attention_bias: (B, 1, 1, L), added to the logits."""
+        if fused.applies(x, attention_bias, self.query.weight):
+            return self._forward_fused(x, attention_bias, first)
         probabilities = self.dropout(self.attention(x, attention_bias, first))
         attended = self._merge_heads(paddle.matmul(probabilities, self._split_heads(self.value(x))))
         x = self.attention_norm(x[:, :first] + self.dropout(self.attention_output(attended)))
         return self.output_norm(x + self.dropout(self.output(F.gelu(self.intermediate(x)))))
+
+    def _forward_fused(self, x, attention_bias, first):
+        query = self._split_heads(self.query(x[:, :first]))
+        key, value = self._split_heads(self.key(x)), self._split_heads(self.value(x))
+        drawn = self.dropout.draw(query.size // self.head_size * x.shape[1])
+        attended = self._merge_heads(fused.attend(query, key, value, attention_bias.squeeze([1, 2]), drawn))
+        branch = self.attention_output(attended)
+        x = fused.add_and_normalise(x[:, :first], branch, self.dropout.draw(branch.size), self.attention_norm)
+        branch = self.output(fused.linear_gelu(x, self.intermediate.weight, self.intermediate.bias))
+        return fused.add_and_normalise(x, branch, self.dropout.draw(branch.size), self.output_norm)
 
     def attention(self, x, attention_bias, first=None):
         """Return attention probabilities (B, heads, L, L) of x: (B, L, D), or those of its ``first`` positions."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 import paddle
 from paddle.autograd import PyLayer
 
+from ..kernel import training as kernel
+from .by_kernel import by_kernel
 from .fragments import BLOCK_ELEMENTS, Fragments, as_rows, in_blocks
 
 _NEVER_BEST = -2.0  # added to a masked fragment's cosines; below -1, and fine in fp16
@@ -57,6 +59,8 @@ def best_match(text: Fragments, image: Fragments, never_best: float = _NEVER_BES
     bias = None if image.mask is None else (1 - image.mask) * never_best
     if paddle.is_grad_enabled() and not (text.vectors.stop_gradient and image.vectors.stop_gradient):
         return _BestMatch.apply(text.vectors, image.vectors, bias)
+    if by_kernel(text.vectors, image.vectors):
+        return _best(text.vectors, image.vectors, bias)[0]
     return _products(text.vectors, image.vectors, bias).max(-1)
 
 
@@ -72,21 +76,41 @@ def _products(text, image, bias):
     return products if bias is None else products + bias
 
 
+def _best(text, image, bias):
+    """Return the greatest products (t, l, i), and which of the image's fragments have them, int32."""
+    products = _products(text, image, None)
+    best, choice = paddle.empty(products.shape[:3]), paddle.empty(products.shape[:3], "int32")
+    kernel.best(products, bias, best, choice)
+    return best, choice
+
+
 class _BestMatch(PyLayer):
-    """The maximum with a gradient of its own: Paddle's would keep all products, and is slow."""
+    """The maximum with a gradient of its own: Paddle's would keep all products, and is slow.
+
+    On the CPU the kernel finds the maxima, and its gradient reads the chosen fragments alone.
+    """
 
     @staticmethod
     def forward(ctx, text, image, bias):
-        products = _products(text, image, bias)
-        choice = products.argmax(-1)
+        ctx.by_kernel = by_kernel(text, image)
+        if ctx.by_kernel:
+            best, choice = _best(text, image, bias)
+        else:
+            products = _products(text, image, bias)
+            choice = products.argmax(-1)
+            best = paddle.take_along_axis(products, choice.unsqueeze(-1), -1).squeeze(-1)
         ctx.wanted = [not side.stop_gradient for side in (text, image)]
         ctx.no_gradient = () if bias is None else (None,)  # one for each tensor that needs none
         ctx.save_for_backward(text, image, choice)
-        return paddle.take_along_axis(products, choice.unsqueeze(-1), -1).squeeze(-1)
+        return best
 
     @staticmethod
     def backward(ctx, gradient):
         text, image, choice = ctx.saved_tensor()
+        if ctx.by_kernel:
+            found = [paddle.empty_like(side) if wanted else None for side, wanted in zip((text, image), ctx.wanted)]
+            kernel.best_gradient(gradient, choice, text, image, *found)
+            return (*found, *ctx.no_gradient)
         zeros = paddle.zeros([*choice.shape, image.shape[1]], image.dtype)
         # d best / d product is 1 at the chosen image fragment, 0 elsewhere
         weights = paddle.put_along_axis(zeros, choice.unsqueeze(-1), gradient.unsqueeze(-1), axis=-1)

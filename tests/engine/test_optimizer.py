@@ -59,3 +59,52 @@ def test_clip_bounds_the_global_norm(clip, expected):
     ]
     # After one step, 1 - beta1 of the gradient.
     np.testing.assert_allclose([m.item() / 0.1 for m in moments], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("clip", [0.5, 0])
+def test_updates_are_those_of_paddle_and_so_is_the_state(clip):
+    def run(make):
+        paddle.seed(0)
+        with paddle.utils.unique_name.guard():
+            layers = paddle.nn.Linear(30, 40), paddle.nn.Linear(40, 3)
+            parameters = [each for layer in layers for each in layer.parameters()]
+            optimizer = make(parameters)
+            for step in range(5):
+                optimizer.set_lr(0.1 / (step + 1))
+                x = paddle.randn([8, 30])
+                (layers[1](layers[0](x)) ** 2).sum().backward()
+                optimizer.step()
+                optimizer.clear_grad()
+        state = {name: value for name, value in optimizer.state_dict().items() if hasattr(value, "numpy")}
+        return [*parameters, *(state[name] for name in sorted(state))], sorted(state)
+
+    def paddles(parameters):
+        bound = paddle.nn.ClipGradByGlobalNorm(clip) if clip else None
+        return paddle.optimizer.AdamW(0.1, parameters=parameters, weight_decay=0.1, grad_clip=bound)
+
+    (ours, names), (expected, others) = (
+        run(lambda p: build_optimizer(OptimConfig(weight_decay=0.1, clip=clip), p)),
+        run(paddles),
+    )
+    assert names == others and len(names) == 16
+    for found, value in zip(ours, expected):
+        np.testing.assert_allclose(found.numpy(), value.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_gradient_that_is_not_finite_is_not_clipped_away():
+    parameter = paddle.create_parameter([2], "float32")
+    optimizer = build_optimizer(OptimConfig(clip=1.0), [parameter])
+    (parameter * paddle.to_tensor([float("nan"), 1.0])).sum().backward()
+    optimizer.step()
+    assert np.isnan(parameter.numpy()).all()
+
+
+def test_what_an_update_does_not_use_stays(tmp_path):
+    used, unused = (paddle.create_parameter([1], "float32") for _ in range(2))
+    optimizer = build_optimizer(OptimConfig(lr=0.1, clip=1.0), [used, unused])
+    for parameters in ([used, unused], [used]):
+        before = unused.numpy()
+        sum(parameters).sum().backward()
+        optimizer.step()
+        optimizer.clear_grad()
+    np.testing.assert_array_equal(unused.numpy(), before)  # as in a run that is resumed between the two

@@ -20,11 +20,6 @@ namespace {
 constexpr int64_t PART_BYTES = 256 << 10;          // of rows: half a core's cache, so that they are still there for the next query
 constexpr int64_t ONE_QUERY_PART_BYTES = 2 << 20;  // the first item of a part is the only one that is not fetched in time
 
-const std::vector<const Path*>& paths() {
-  static const auto* const found = new std::vector<const Path*>(supported_paths());  // never destroyed: a thread may outlive main
-  return *found;
-}
-
 // Queries as blocks of vectors of lanes, in memory of their own.
 class PackedQueries {
  public:
@@ -115,7 +110,7 @@ int guarded(Call call) {
 
 }  // namespace
 
-int is_interface() { return 4; }
+int is_interface() { return 5; }
 
 const char* is_path_name(int path) { return path < static_cast<int>(paths().size()) ? paths()[path]->name : nullptr; }
 

@@ -91,6 +91,57 @@ int is_cascade(int path, const is_collection* collection, const is_cascade_query
 // Rounds (rows, dim) numbers to a precision, (rows, row_bytes) with padding; scales for int8.
 int is_encode_rows(int precision, const float* vectors, int64_t rows, int64_t dim, void* out, int64_t row_bytes, float* scales, int threads);
 
+// What a training update does between its products, all in float32. Numbers of 16 bits drawn at random say what dropout keeps:
+// those of at least `least`, times `scale`; a null dropout keeps all.
+struct is_dropout {
+  const uint16_t* drawn;
+  int64_t least;
+  float scale;
+};
+
+// GOMP_parallel of the OpenMP runtime whose threads shall do this, or null: those of the library itself.
+typedef void (*is_parallel)(void (*)(void*), void*, unsigned, unsigned);
+int is_lend_threads(is_parallel parallel);
+
+// x (rows, dim) += bias (dim,).
+int is_add_bias(int path, float* x, const float* bias, int64_t rows, int64_t dim, int threads);
+
+// out = GELU(x + bias), all (rows, dim); x becomes the derivative there.
+int is_gelu(int path, float* x, const float* bias, float* out, int64_t rows, int64_t dim, int threads);
+
+// sums (dim,) over rows of g (rows, dim), or of its products with the factor (rows, dim), which go to `products` unless that is null.
+int is_column_sums(int path, const float* g, const float* factor, float* products, float* sums, int64_t rows, int64_t dim, int threads);
+
+// out = weight * normal + bias, where `normal` (rows, dim) is LayerNorm of x + dropout(branch) without them, and `inverse` (rows,) what it
+// multiplied by. branch null: of x.
+int is_add_and_normalise(int path, const float* x, const float* branch, const is_dropout* dropout, const float* weight, const float* bias, float epsilon,
+                         float* normal, float* inverse, float* out, int64_t rows, int64_t dim, int threads);
+
+// The gradients of x and of the branch (null: it is that of x) from that of `out`, g.
+int is_normalise_gradient(int path, const float* g, const float* normal, const float* inverse, const is_dropout* dropout, const float* weight, float* of_x,
+                          float* of_branch, int64_t rows, int64_t dim, int threads);
+
+// x (items, rows_of_item, length) becomes softmax(scale * x + bias), bias (items, length); with dropout, `dropped` what is left of it.
+int is_softmax(int path, float* x, const float* bias, float scale, const is_dropout* dropout, float* dropped, int64_t items, int64_t rows_of_item,
+               int64_t length, int threads);
+
+// g (rows, length), the gradient of what is_softmax leaves of the `shares`, becomes that of x.
+int is_softmax_gradient(int path, float* g, const float* shares, float scale, const is_dropout* dropout, int64_t rows, int64_t length, int threads);
+
+// The greatest of products (rows, images, length) + bias (images, length; null: 0) over the last axis, and where it is first.
+int is_best(int path, const float* products, const float* bias, int64_t rows, int64_t images, int64_t length, float* greatest, int32_t* choice, int threads);
+
+// The gradients of text (rows, dim) and image (images, length, dim) from g (rows, images), that of the greatest products; null: not wanted.
+int is_best_gradient(int path, const float* g, const int32_t* choice, const float* text, const float* image, int64_t rows, int64_t images, int64_t length,
+                     int64_t dim, float* of_text, float* of_image, int threads);
+
+// The sum of the squares of so many numbers.
+int is_square_sum(int path, const float* g, int64_t count, double* sum, int threads);
+
+// One update of AdamW in place; rate: with the corrections of both moments, kept: what decay leaves of a weight.
+int is_adamw(int path, float* weight, const float* gradient, float* first, float* second, int64_t count, float rate, float kept, float beta1, float beta2,
+             float epsilon, float gradient_scale, int threads);
+
 // Operations per second of the multiply-add alone, on so many threads for about `seconds`.
 double is_arithmetic_limit(int path, int precision, int threads, double seconds);
 }

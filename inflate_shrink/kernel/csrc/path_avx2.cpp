@@ -8,10 +8,11 @@
 #include "codes.h"
 #include "lanes_avx2.h"
 #include "ops_avx2.h"
+#include "training.h"
 
 namespace inflate_shrink {
 
-const Path AVX2 = {"avx2", {operations<VectorFloat32<Avx2>>(), operations<VectorBfloat16<Avx2>>(), operations<VectorInt8<Avx2>>()}, score_codes, scan_of<LanesAvx2>()};
+const Path AVX2 = {"avx2", {operations<VectorFloat32<Avx2>>(), operations<VectorBfloat16<Avx2>>(), operations<VectorInt8<Avx2>>()}, score_codes, scan_of<LanesAvx2>(), TRAINING};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

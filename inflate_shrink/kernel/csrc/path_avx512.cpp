@@ -8,10 +8,11 @@
 #include "codes.h"
 #include "lanes_avx512.h"
 #include "ops_avx512.h"
+#include "training.h"
 
 namespace inflate_shrink {
 
-const Path AVX512 = {"avx512", {operations<VectorFloat32<Avx512>>(), operations<Avx512Bfloat16>(), operations<VectorInt8<Avx512>>()}, score_codes, scan_of<LanesAvx512>()};
+const Path AVX512 = {"avx512", {operations<VectorFloat32<Avx512>>(), operations<Avx512Bfloat16>(), operations<VectorInt8<Avx512>>()}, score_codes, scan_of<LanesAvx512>(), TRAINING};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

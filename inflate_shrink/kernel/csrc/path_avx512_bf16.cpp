@@ -9,10 +9,11 @@
 #include "lanes_avx512_vnni.h"
 #include "ops_avx512_bf16.h"
 #include "ops_avx512_vnni.h"
+#include "training.h"
 
 namespace inflate_shrink {
 
-const Path AVX512_BF16 = {"avx512_bf16", {operations<VectorFloat32<Avx512>>(), operations<Avx512DotBfloat16>(), operations<Avx512Vnni>()}, score_codes, scan_of<LanesAvx512Vnni>()};
+const Path AVX512_BF16 = {"avx512_bf16", {operations<VectorFloat32<Avx512>>(), operations<Avx512DotBfloat16>(), operations<Avx512Vnni>()}, score_codes, scan_of<LanesAvx512Vnni>(), TRAINING};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

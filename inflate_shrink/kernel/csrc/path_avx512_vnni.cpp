@@ -8,10 +8,11 @@
 #include "codes.h"
 #include "lanes_avx512_vnni.h"
 #include "ops_avx512_vnni.h"
+#include "training.h"
 
 namespace inflate_shrink {
 
-const Path AVX512_VNNI = {"avx512_vnni", {operations<VectorFloat32<Avx512>>(), operations<Avx512Bfloat16>(), operations<Avx512Vnni>()}, score_codes, scan_of<LanesAvx512Vnni>()};
+const Path AVX512_VNNI = {"avx512_vnni", {operations<VectorFloat32<Avx512>>(), operations<Avx512Bfloat16>(), operations<Avx512Vnni>()}, score_codes, scan_of<LanesAvx512Vnni>(), TRAINING};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

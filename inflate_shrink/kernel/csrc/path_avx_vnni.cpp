@@ -9,10 +9,11 @@
 #include "codes.h"
 #include "lanes_avx_vnni.h"
 #include "ops_avx_vnni.h"
+#include "training.h"
 
 namespace inflate_shrink {
 
-const Path AVX_VNNI = {"avx_vnni", {operations<VectorFloat32<Avx2>>(), operations<VectorBfloat16<Avx2>>(), operations<AvxVnni>()}, score_codes, scan_of<LanesAvxVnni>()};
+const Path AVX_VNNI = {"avx_vnni", {operations<VectorFloat32<Avx2>>(), operations<VectorBfloat16<Avx2>>(), operations<AvxVnni>()}, score_codes, scan_of<LanesAvxVnni>(), TRAINING};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

@@ -8,10 +8,11 @@
 #include "codes.h"
 #include "lanes.h"
 #include "ops_neon_dot.h"
+#include "training.h"
 
 namespace inflate_shrink {
 
-const Path NEON_DOT = {"neon_dot", {operations<VectorFloat32<Neon>>(), operations<VectorBfloat16<Neon>>(), operations<NeonDot>()}, score_codes, scan_of<LanesPortable>()};
+const Path NEON_DOT = {"neon_dot", {operations<VectorFloat32<Neon>>(), operations<VectorBfloat16<Neon>>(), operations<NeonDot>()}, score_codes, scan_of<LanesPortable>(), TRAINING};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

@@ -8,10 +8,11 @@
 #include "codes.h"
 #include "lanes.h"
 #include "ops_neon_i8mm.h"
+#include "training.h"
 
 namespace inflate_shrink {
 
-const Path NEON_I8MM = {"neon_i8mm", {operations<VectorFloat32<Neon>>(), operations<NeonDotBfloat16>(), operations<NeonMixedDot>()}, score_codes, scan_of<LanesNeonI8mm>()};
+const Path NEON_I8MM = {"neon_i8mm", {operations<VectorFloat32<Neon>>(), operations<NeonDotBfloat16>(), operations<NeonMixedDot>()}, score_codes, scan_of<LanesNeonI8mm>(), TRAINING};
 
 }  // namespace inflate_shrink
 #if defined(__clang__)

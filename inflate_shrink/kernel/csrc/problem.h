@@ -95,12 +95,53 @@ struct Scan {  // of Lanes
   int64_t (*scan)(const Lanes&, const LaneVector&, int64_t begin, int64_t end, float threshold, Scored* out);
 };
 
+// Numbers of 16 bits; what is at least `least` is kept, times `scale`. drawn null: all, as they are.
+struct Dropout {
+  const uint16_t* drawn;
+  int32_t least;
+  float scale;
+};
+
+struct Norm {
+  const float* weight;  // (dim,)
+  const float* bias;
+  float epsilon;
+  int64_t dim;
+};
+
+struct AdamW {
+  float rate;     // of the update, with the corrections of both moments
+  float kept;     // of a weight, after decay
+  float beta1, beta2, epsilon, gradient_scale;
+};
+
+// See training.h; library.h says what each is for. All work on rows, columns, images or numbers `begin` to `end`.
+struct Training {
+  void (*add_bias)(float* x, const float* bias, int64_t begin, int64_t end, int64_t dim);
+  void (*gelu)(float* x, const float* bias, float* out, int64_t begin, int64_t end, int64_t dim);
+  void (*column_sums)(const float* g, const float* factor, float* products, float* sums, int64_t begin, int64_t end, int64_t rows, int64_t dim);
+  void (*add_and_normalise)(const float* x, const float* branch, const Dropout&, const Norm&, float* normal, float* inverse, float* out, int64_t begin,
+                            int64_t end);
+  void (*normalise_gradient)(const float* g, const float* normal, const float* inverse, const Dropout&, const Norm&, float* of_x, float* of_branch,
+                             int64_t begin, int64_t end);
+  void (*softmax)(float* x, const float* bias, float scale, const Dropout&, float* dropped, int64_t begin, int64_t end, int64_t rows_of_item, int64_t length);
+  void (*softmax_gradient)(float* g, const float* shares, float scale, const Dropout&, int64_t begin, int64_t end, int64_t length);
+  void (*best)(const float* products, const float* bias, int64_t images, int64_t length, float* greatest, int32_t* choice, int64_t begin, int64_t end);
+  void (*best_gradient_of_text)(const float* g, const int32_t* choice, const float* image, int64_t images, int64_t length, int64_t dim, float* of_text,
+                                int64_t begin, int64_t end);
+  void (*best_gradient_of_image)(const float* g, const int32_t* choice, const float* text, int64_t rows, int64_t images, int64_t length, int64_t dim,
+                                 float* of_image, int64_t begin, int64_t end);
+  double (*square_sum)(const float* g, int64_t begin, int64_t end);
+  void (*adamw)(float* weight, const float* gradient, float* first, float* second, const AdamW&, int64_t begin, int64_t end);
+};
+
 struct Path {
   const char* name;
   Operations of[PRECISIONS];
   // Sums over the lanes of the best byte among an item's rows, out[i].
   void (*score_codes)(const Codes&, int64_t begin, int64_t end, float* out);
   Scan scan;
+  Training training;
 };
 
 extern const Path PORTABLE;

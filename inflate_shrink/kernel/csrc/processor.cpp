@@ -35,8 +35,6 @@ bool has_dot() { return false; }
 bool has_i8mm() { return false; }
 #endif
 
-}  // namespace
-
 std::vector<const Path*> supported_paths() {
   std::vector<const Path*> paths;
 #if defined(__x86_64__)
@@ -59,6 +57,13 @@ std::vector<const Path*> supported_paths() {
 #endif
   paths.push_back(&PORTABLE);
   return paths;
+}
+
+}  // namespace
+
+const std::vector<const Path*>& paths() {
+  static const auto* const found = new std::vector<const Path*>(supported_paths());  // never destroyed: a thread may outlive main
+  return *found;
 }
 
 }  // namespace inflate_shrink

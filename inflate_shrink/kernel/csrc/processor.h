@@ -7,6 +7,6 @@
 namespace inflate_shrink {
 
 // The paths that this processor and system can run, the best first.
-std::vector<const Path*> supported_paths();
+const std::vector<const Path*>& paths();
 
 }  // namespace inflate_shrink
