@@ -90,7 +90,7 @@ def test_imports_are_understood():
         "inflate_shrink.commands.*",
         "inflate_shrink.commands.measure",
     }
-    assert set(started(BENCHMARK / "command.py")) == {"inflate_shrink.commands.prepare_data"}
+    assert set(started(BENCHMARK / "subcommands" / "data.py")) == {"inflate_shrink.commands.prepare_data"}
 
 
 def test_every_part_has_a_floor():
