@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..atomic import fsync, fsync_tree, require_new
 from ..errors import InputError
 from ..lock import locked
+
+
+def require_unmade(target: Path) -> None:
+    """Raise InputError if something is at ``target`` already; what its maker, killed at the very end, left beside it is
+    removed."""
+    partial = _beside(target)
+    if os.path.lexists(target) and partial.is_dir() and not (partial / "content").exists():
+        with suppress(OSError, InputError), locked(partial / "lock", target):  # another process may be just about to
+            _clear(partial)
+    require_new(target)
 
 
 @contextmanager
@@ -28,7 +38,7 @@ def partial_path(target: Path, settings: dict):
     Raises:
         InputError: another process fills it now, or an OSError of the body or of this function, which it names.
     """
-    partial = target.with_name(f".{target.name}.partial")
+    partial = _beside(target)
     content = partial / "content"
     try:
         with locked(partial / "lock", target):
@@ -38,18 +48,22 @@ def partial_path(target: Path, settings: dict):
                 yield content
                 fsync_tree(content)
                 os.replace(content, target)
-                fsync(target.parent)
             except InputError as error:
                 if not isinstance(error.__cause__, OSError):
                     _clear(partial)
                 raise
             _clear(partial)
+        fsync(target.parent)
     except OSError as error:
         ours = error.filename is None or str(partial) in str(error.filename)
         raise InputError(
             f"{target}: {'cannot be written' if ours else error.filename}: {error.strerror or error};"
             " what was written so far is kept, the same call goes on from there"
         ) from error
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.partial")
 
 
 def _begin(partial: Path, content: Path, settings: dict) -> None:

@@ -13,7 +13,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Callable, Collection, Iterator, NamedTuple, Sequence
 
-from ..atomic import require_new
 from ..digest import hex_digest
 from ..errors import InputError
 from .bad_records import BadRecords
@@ -21,6 +20,7 @@ from .captions.records import Caption
 from .extractors import EXTRACTION, carried_extraction, whole_first
 from .fill import Reader, fill_store
 from .image_ids import ImageIds
+from .partial import require_unmade
 from .region_files import FORMATS
 from .region_files.records import RegionItem
 from .reporting import reported
@@ -122,7 +122,7 @@ def prepare(
     if regions < 1 + kept:
         beside = ", beside the whole photo" if kept else ""
         raise InputError(f"the number of clusters must be {1 + kept} or more{beside}, found {regions}")
-    require_new(directory)  # StoreWriter says so too, but the first pass may take minutes
+    require_unmade(Path(directory))  # StoreWriter says so too, but the first pass may take minutes
     wanted, without = _match(captions, source, bad, unused)
     learned = {caption.image_id for caption in captions if caption.split == TRAIN}
     extraction = carried_extraction(source.extractions, regions, dtype)

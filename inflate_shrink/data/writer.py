@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..atomic import atomic_path, require_new
+from ..atomic import atomic_path
 from ..errors import InputError
 from .growing import GrowingNpy, GrowingRegions, GrowingTable
 from .npy import read_header
-from .partial import partial_path
+from .partial import partial_path, require_unmade
 from .store import CAPTIONS_HEADER, FORMAT, IMAGES_HEADER, LISTED, MIRRORED
 from .tsv import format_row
 
@@ -172,7 +172,7 @@ class StoreWriter:
 
     @contextmanager
     def _open(self):
-        require_new(self._target)
+        require_unmade(self._target)
         # A name that cannot be written is refused before the work.
         self._json({**self._meta, **self._extra})
         if self._inputs is None:

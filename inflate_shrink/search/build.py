@@ -10,7 +10,7 @@ from typing import Iterator, Sequence
 import numpy as np
 import paddle
 
-from ..atomic import require_new
+from ..data.partial import require_unmade
 from ..data.store import Store
 from ..engine.checkpoint import Checkpoint
 from ..engine.encode import image_batches, text_batches
@@ -116,7 +116,7 @@ def build_index(
         InputError: the directory exists, the data do not fit the models, there is no such split, or the disk is full.
     """
     directory = Path(directory)
-    require_new(directory)
+    require_unmade(directory)
     if settings.centroids and (settings.holds == "captions" or models.first):
         raise InputError(
             "centroids are the first stage of an index of images without an F: leave out --centroids, "

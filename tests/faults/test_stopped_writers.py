@@ -127,7 +127,7 @@ def test_a_small_disk(name, given, tmp_path, tally, no_waiting_for_the_disk, cap
             cases.check(here, must_be_done=not error)
             if not error and room > needed:
                 break
-        assert counts["refused"] and counts["right"]
+        assert counts["right"] and bool(counts["refused"]) != cases.writer.only_saves_time
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
 

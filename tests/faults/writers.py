@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -26,9 +27,11 @@ from inflate_shrink.engine.checkpoint import new_model, open_checkpoint, open_ne
 from inflate_shrink.engine.checkpoint_files import read_weights
 from inflate_shrink.engine.steps import distill, train
 from inflate_shrink.engine.teacher import Teacher
+from inflate_shrink.errors import InputError
 from inflate_shrink.pipeline.result import read_result, write_result
 from inflate_shrink.search.build import BuildSettings, Models, build_index
 from inflate_shrink.search.index import IndexWriter, create_index, open_index, verify_index
+from inflate_shrink.search.index.manifest_values import SEGMENTS
 from inflate_shrink.search.inverted.index import InvertedIndex
 from inflate_shrink.search.inverted.writer import write_inverted_index
 
@@ -60,6 +63,17 @@ class Writer(NamedTuple):
     by_steps: bool = False
     only_saves_time: bool = False
     slow: bool = False
+
+
+@contextmanager
+def once(target):
+    """Do what is refused where the target is there already."""
+    was_there = target.exists()
+    try:
+        yield
+    except InputError as error:
+        if not (was_there and "already exists" in str(error)):
+            raise
 
 
 def contents(directory):
@@ -121,15 +135,14 @@ def _to_be_prepared(place, given):
 
 
 def _prepare(place, given):
-    if (place / "set").exists():
-        return
     captions = [
         Caption(str(number), text, ("train", "val")[number % 2], f"captions.txt: line {number}")
         for number in range(4)
         for text in ("A red ball.", "A ball.")
     ]
     source = region_source([str(place / "regions.tsv")], "tsv", "a detector")
-    prepare(place / "set", captions, source, lambda captions: PIECES, bad=BadRecords())
+    with once(place / "set"):
+        prepare(place / "set", captions, source, lambda captions: PIECES, bad=BadRecords())
 
 
 def _prepared(place):
@@ -204,8 +217,8 @@ def _commit(number):
 
 
 def _build(place, given):
-    if not (place / "index").exists():
-        models = Models(open_checkpoint(given.teacher))
+    models = Models(open_checkpoint(given.teacher))
+    with once(place / "index"):
         build_index(place / "index", models, given.data, "val", BuildSettings(centroids=8))
 
 
@@ -213,7 +226,8 @@ def _built(place):
     if not (place / "index").exists():
         return None
     verify_index(place / "index")
-    return {segment.ids[0]: contents(segment.directory) for segment in open_index(place / "index").segments}
+    index, segments = open_index(place / "index"), place / "index" / SEGMENTS
+    return {segment.ids[0]: contents(segments / segment.entry.name) for segment in index.segments}
 
 
 def _invert(place, given):

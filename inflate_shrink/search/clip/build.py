@@ -10,9 +10,9 @@ from typing import Callable, Iterable, Iterator
 
 import numpy as np
 
-from ...atomic import require_new
 from ...data.bad_records import BadRecords
 from ...data.parallel import ordered_map
+from ...data.partial import require_unmade
 from ...errors import InputError
 from ...extract.decode import open_photo
 from ...extract.photos import PhotoFolder
@@ -66,7 +66,7 @@ def build_clip_index(
         InputError: the directory exists, the CLIP is not whole or does not fit, no file is a photo, or the disk is full.
     """
     directory, clip = Path(directory), Path(clip)
-    require_new(directory)
+    require_unmade(directory)
     made_of = {CLIP: fingerprint(clip), "data": _describe(folder), **asdict(settings)}
     with whole_index(directory, made_of) as partial:
         if not any(partial.iterdir()):

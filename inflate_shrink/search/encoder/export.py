@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 
 import numpy as np
 import paddle
@@ -176,13 +176,28 @@ def _save(encoder: nn.Layer, directory: Path) -> str:
     """Write graph and weights; returns the graph's file name."""
     with TemporaryFile("w+") as log, output_in(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        static = paddle.jit.to_static(encoder, input_spec=encoder.specs(), full_graph=True)
-        paddle.jit.save(static, str(directory / "model"))
+        try:
+            static = paddle.jit.to_static(encoder, input_spec=encoder.specs(), full_graph=True)
+            paddle.jit.save(static, str(directory / "model"))
+        except Exception:
+            _require_room(
+                Path(gettempdir())
+            )  # without it Paddle leaves code as it was, and fails at what it then meets
+            raise
     graph = next(name for name in GRAPHS if (directory / name).is_file())
     for path in directory.iterdir():
         if path.name not in (graph, WEIGHTS):
             path.unlink()  # Paddle 2 writes names for training on
     return graph
+
+
+def _require_room(place: Path) -> None:
+    """Raise OSError where not even a page can be written."""
+    probe = place / f"inflate_shrink-{os.getpid()}"
+    try:
+        probe.write_bytes(bytes(4096))
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _convert(graph: Path, path: Path) -> None:
