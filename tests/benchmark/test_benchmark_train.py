@@ -57,7 +57,8 @@ def test_parts_are_those_of_an_update(directory, step):
 def test_both_sides_have_the_same_losses(directory, step, padding):
     from benchmark.training.torch_side import Torch
 
-    case, found = Case(step, 8, 4, 50, padding), {}
+    # narrower ones have cosines, and so logits, too large for losses of float32 to agree to 1e-5
+    case, found = Case(step, 128, 8, 50, padding), {}
     for name, side in (("ours", Ours(1)), ("torch", Torch(1))):
         side.prepare(case.as_json(), str(directory))
         found[name] = side.losses(3)
