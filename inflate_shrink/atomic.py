@@ -87,21 +87,8 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-@contextmanager
-def _staging(path: Path):
-    """Yield a new directory beside ``path`` for what becomes it; its lock tells whether its process is alive."""
-    _remove_leftovers(path)
-    place = path.with_name(f".{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
-    place.mkdir()
-    try:
-        with locked(place / _LOCK, path, wait=60.0):  # waits only while another process asks whether this is left over
-            yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove the staging directories of ``path`` that nobody uses."""
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left beside ``path``: the staging directories that nobody uses."""
     for place in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
         owner = place.name.rpartition(".tmp-")[2]
         if owner.isdecimal():  # an earlier version wrote a process, and no lock
@@ -115,6 +102,19 @@ def _remove_leftovers(path: Path) -> None:
             lock.release()
         with suppress(OSError):
             place.rmdir()  # if it is empty: its process was killed before it had a lock, or makes it again
+
+
+@contextmanager
+def _staging(path: Path):
+    """Yield a new directory beside ``path`` for what becomes it; its lock tells whether its process is alive."""
+    remove_leftovers(path)
+    place = path.with_name(f".{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
+    place.mkdir()
+    try:
+        with locked(place / _LOCK, path, wait=60.0):  # waits only while another process asks whether this is left over
+            yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _is_running(process: int) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
-from ..atomic import atomic_path
+from ..atomic import atomic_path, remove_leftovers
 from ..checked_files import FileList
 from ..config import DistillConfig, OptimConfig
 from ..data.batches import Batch, batches_per_epoch, epoch_batches
@@ -144,6 +144,7 @@ class _FragmentCache:
         self._mirrored_row = np.zeros(images, np.int64)
         self._mirrored_row[mirrored] = images + np.arange(len(mirrored))
         self.complete, self.why = False, ""
+        remove_leftovers(directory)
         if (directory / _LISTED.name).exists():
             try:
                 self.complete = _LISTED.read(directory).get("key") == key and bool(_LISTED.check_all(directory))

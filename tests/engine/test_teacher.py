@@ -102,7 +102,10 @@ def test_fragments_of_the_same_weights_in_another_model_are_replaced(make, train
     assert np.abs(teacher.scores(batch).numpy()).max() < 1.01  # one cosine
 
 
-def test_leftovers_of_a_killed_writer_are_removed(make, trained, tmp_path):
+@pytest.mark.parametrize("killed", ["before the fragments were whole", "right after"])
+def test_leftovers_of_a_killed_writer_are_removed(make, trained, tmp_path, killed):
+    if killed == "right after":
+        make(trained(*COUNTED))
     leftover = tmp_path / f".{CACHE}.tmp-99999999"
     leftover.mkdir()
     (leftover / "text.npy").write_text("half")
