@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..atomic import atomic_path
+from ..atomic import atomic_path, remove_leftovers
 from ..checked_files import FileList
 from ..config import DataConfig
 from ..errors import InputError
@@ -83,6 +83,7 @@ def tokenize_split(store: Store, name: str, tokenizer: CaptionTokenizer) -> Toke
     """Return a split with its captions as ids, which are kept in the data set's directory where it can be written."""
     split = store.split(name)
     cache = store.directory / ".ids" / f"{name}-{store.fingerprint()}-{tokenizer.key}"
+    remove_leftovers(cache)
     try:
         _LISTED.check_all(cache)
         return TokenizedSplit(
