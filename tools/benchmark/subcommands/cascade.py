@@ -2,7 +2,7 @@
 
 from ..search.cascade_report import cascade_markdown, draw_cascade
 from ..search.cascade_settings import STAGES, CascadeBenchmark
-from .common import add_benchmark, add_page, show
+from .common import add_amounts, add_benchmark, add_page, show
 
 
 def add(commands):
@@ -18,22 +18,14 @@ def add(commands):
         "--split", default=amount.split, metavar="NAME", help="whose captions are the queries (default: %(default)s)"
     )
     numbers = {
-        "images": "photos of the data set, collages, then jittered copies; 0: the photos alone (default: %(default)s)",
-        "encoded": "at most so many photos and collages; the rest are jittered copies of them (default: %(default)s)",
-        "dim": "project fragments to so many dimensions, which keeps all products; 0: as they are (default: %(default)s)",
-        "queries": "captions that are searched for (default: %(default)s)",
-        "callers": "threads that search at once (default: %(default)s)",
+        "images": "photos of the data set, collages, then jittered copies; 0: the photos alone",
+        "encoded": "at most so many photos and collages; the rest are jittered copies of them",
+        "dim": "project fragments to so many dimensions, which keeps all products; 0: as they are",
+        "queries": "captions that are searched for",
+        "callers": "threads that search at once",
+        "candidates": "candidates of the first stage",
     }
-    for name, help in numbers.items():
-        parser.add_argument(f"--{name}", type=int, default=getattr(amount, name), metavar="N", help=help)
-    parser.add_argument(
-        "--candidates",
-        type=int,
-        nargs="+",
-        default=amount.candidates,
-        metavar="N",
-        help="candidates of the first stage (default: several, 50 to 5000)",
-    )
+    add_amounts(parser, amount, numbers)
     parser.add_argument(
         "--stages",
         nargs="+",

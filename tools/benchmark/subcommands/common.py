@@ -13,6 +13,21 @@ def add_benchmark(commands, name, help, measure):
     return parser
 
 
+def add_amounts(parser, amount, helps):
+    """Add an option for each field of the settings ``amount`` that has a help: of several values where it has several."""
+    for name, help in helps.items():
+        default = getattr(amount, name)
+        several = isinstance(default, tuple)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(default[0] if several else default),
+            nargs="+" if several else None,
+            default=default,
+            metavar="N",
+            help=f"{help} (default: {' '.join(map(str, default)) if several else default})",
+        )
+
+
 def add_page(parser, page):
     """Add options that the pages of docs/results share; ``page`` makes one of a result and the command."""
     parser.add_argument("--markdown", metavar="FILE", help="also write the result here, as a page")

@@ -7,7 +7,7 @@ from inflate_shrink.extract.extractor import ExtractorSettings
 from inflate_shrink.extract.presets import BACKBONES, DETECTORS
 
 from ..data import DataBenchmark, measure_data
-from .common import add_benchmark, show
+from .common import add_amounts, add_benchmark, show
 
 
 def add(commands):
@@ -15,19 +15,14 @@ def add(commands):
     amount, settings = DataBenchmark, ExtractorSettings
     help = "clustering, loading, preparing and extracting; one to two minutes and 700 MB of temporary files"
     parser = add_benchmark(commands, "data", help, _measure)
-    parser.add_argument(
-        "--clustered", type=int, default=amount.clustered, metavar="N", help="images clustered (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--steps",
-        type=int,
-        default=amount.steps,
-        metavar="N",
-        help="training updates of each model (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=amount.sizes, metavar="N", help="images prepared (default: 1000 10000)"
-    )
+    numbers = {
+        "clustered": "images clustered",
+        "steps": "training updates of each model",
+        "sizes": "images prepared",
+        "seconds": "of extraction",
+        "seed": "seed of everything that is drawn",
+    }
+    add_amounts(parser, amount, numbers)
     parser.add_argument("--images", default="", metavar="DIR", help="photos for extraction: a folder or a .zip archive")
     parser.add_argument(
         "--backbone", default="", metavar="FILE", help="network that describes them, as of tools/extract_regions.py"
@@ -46,12 +41,6 @@ def add(commands):
         choices=DETECTORS,
         default=settings.detector_preset,
         help="its input and output (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seconds", type=float, default=amount.seconds, help="seconds of extraction (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=amount.seed, help="seed of everything that is drawn (default: %(default)s)"
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..search.latency import LatencyBenchmark, measure_latency
 from ..search.latency_report import latency_markdown
-from .common import add_benchmark, add_page, progress, show
+from .common import add_amounts, add_benchmark, add_page, progress, show
 
 
 def add(commands):
@@ -25,21 +25,11 @@ def add(commands):
         metavar="FILE",
         help="config of a cross-BERT, '' for none (default: coco's C)",
     )
-    parser.add_argument(
-        "--candidates",
-        type=int,
-        nargs="+",
-        default=amount.candidates,
-        metavar="N",
-        help="candidates that are scored (default: 1000 10000 100000 1000000)",
-    )
-    parser.add_argument(
-        "--pairs",
-        type=int,
-        default=amount.pairs,
-        metavar="N",
-        help="scored by the cross-BERT, the rest is extrapolated (default: %(default)s)",
-    )
+    numbers = {
+        "candidates": "candidates that are scored",
+        "pairs": "scored by the cross-BERT, the rest is extrapolated",
+    }
+    add_amounts(parser, amount, numbers)
     add_page(parser, latency_markdown)
 
 

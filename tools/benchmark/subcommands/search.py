@@ -2,7 +2,7 @@
 
 from ..search.measure import SECTIONS, SearchBenchmark, measure_search
 from ..search.report import search_markdown
-from .common import add_benchmark, add_page, progress, show
+from .common import add_amounts, add_benchmark, add_page, progress, show
 
 
 def add(commands):
@@ -13,28 +13,14 @@ def add(commands):
         "about eight minutes and 20 GB of memory, less where there is less"
     )
     parser = add_benchmark(commands, "search", help, _measure)
-    parser.add_argument(
-        "--images",
-        type=int,
-        default=amount.images,
-        metavar="N",
-        help="for the share of the limit (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--peer-images",
-        type=int,
-        default=amount.peer_images,
-        metavar="N",
-        help="beside exact peers (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--dims",
-        type=int,
-        nargs="+",
-        default=amount.dims,
-        metavar="D",
-        help="beside exact peers (default: 768 256 128)",
-    )
+    numbers = {
+        "images": "for the share of the limit",
+        "peer_images": "beside exact peers",
+        "dims": "beside exact peers",
+        "vectors": "beside faiss",
+        "rounds": "turns of every contestant",
+    }
+    add_amounts(parser, amount, numbers)
     parser.add_argument(
         "--peers",
         nargs="+",
@@ -43,22 +29,7 @@ def add(commands):
         help="only these, or MODULE:CLASS of your own (default: all)",
     )
     parser.add_argument(
-        "--vectors",
-        type=int,
-        nargs="+",
-        default=amount.vectors,
-        metavar="N",
-        help="beside faiss (default: 100000 500000)",
-    )
-    parser.add_argument(
         "--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="what is measured (default: all)"
-    )
-    parser.add_argument(
-        "--rounds",
-        type=int,
-        default=amount.rounds,
-        metavar="N",
-        help="turns of every contestant (default: %(default)s)",
     )
     add_page(parser, search_markdown)
 

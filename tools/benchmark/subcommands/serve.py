@@ -1,7 +1,7 @@
 """Add ``tools/benchmark.py serve``."""
 
 from ..serving import ServingBenchmark, measure_serving
-from .common import add_benchmark, show
+from .common import add_amounts, add_benchmark, show
 
 
 def add(commands):
@@ -20,11 +20,7 @@ def add(commands):
         "threads": "cores for a search; 0: all",
         "seed": "seed of everything that is drawn",
     }
-    for name, help in helps.items():
-        default = getattr(amount, name)
-        parser.add_argument(
-            f"--{name}", type=type(default), default=default, metavar="N", help=f"{help} (default: %(default)s)"
-        )
+    add_amounts(parser, amount, helps)
     parser.set_defaults(names=tuple(helps))
 
 

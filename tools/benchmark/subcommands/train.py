@@ -3,7 +3,7 @@
 from ..training.case import STEPS
 from ..training.measure import TrainBenchmark, measure_training
 from ..training.report import training_markdown
-from .common import add_benchmark, add_page, progress, show
+from .common import add_amounts, add_benchmark, add_page, progress, show
 
 
 def add(commands):
@@ -13,27 +13,19 @@ def add(commands):
     parser = add_benchmark(commands, "train", help, _measure)
     steps = dict(nargs="+", choices=STEPS, metavar="NAME")
     parser.add_argument("--models", **steps, default=amount.models, help=f"of {', '.join(STEPS)} (default: all)")
-    for name, what in (
-        ("hidden", "widths (default: 128 384 768)"),
-        ("batches", "pairs of a batch (default: 64)"),
-        ("vocabulary", "entries; BERT has 30522 (default: 8000)"),
-    ):
-        parser.add_argument(f"--{name}", type=int, nargs="+", default=getattr(amount, name), metavar="N", help=what)
+    numbers = {
+        "hidden": "widths",
+        "batches": "pairs of a batch",
+        "vocabulary": "entries; BERT has 30522",
+        "rounds": "updates of a side at least",
+        "seconds": "and for so long a case",
+    }
+    add_amounts(parser, amount, numbers)
     parser.add_argument(
         "--padding",
         choices=("counted", "masked"),
         default=amount.padding,
         help="of texts, as model.score_padding (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--rounds",
-        type=int,
-        default=amount.rounds,
-        metavar="N",
-        help="updates of a side at least (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seconds", type=float, default=amount.seconds, help="and for so long a case (default: %(default)s)"
     )
     add_page(parser, training_markdown)
 

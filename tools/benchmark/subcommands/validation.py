@@ -1,7 +1,7 @@
 """Add ``tools/benchmark.py validation``."""
 
 from ..validation import ValidationBenchmark, measure_validation
-from .common import add_benchmark, show
+from .common import add_amounts, add_benchmark, show
 
 
 def add(commands):
@@ -14,13 +14,9 @@ def add(commands):
         "hidden": "width of the model",
         "scored": "only so many captions of each of the last two batches are scored",
         "seed": "seed of everything that is drawn",
+        "codes": "models measured",
     }
-    for name, help in helps.items():
-        default = getattr(amount, name)
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{help} (default: %(default)s)")
-    parser.add_argument(
-        "--codes", type=int, nargs="+", default=amount.codes, metavar="N", help="models measured (default: 32 96)"
-    )
+    add_amounts(parser, amount, helps)
 
 
 def _measure(arguments):
