@@ -12,7 +12,7 @@ from mutations import SEED
 from numpy.random import default_rng
 from writers import WRITERS, Given, crash
 
-from disk_steps import full_disk
+from disk_steps import before_each_step, full_disk
 from inflate_shrink.errors import InputError
 from tool_process import FORKS, start_server
 
@@ -37,8 +37,8 @@ class Cases:
         os.mkdir(place / "before")
         self.writer.prepare(place / "before", given)
         self.before = self.writer.found(place / "before")
-        whole = self.copy()
-        with full_disk(1_000_000) as met:
+        whole, met = self.copy(), []
+        with before_each_step(met.append):
             self.writer.work(whole, given)
         self.steps, self.after, self.names = len(met), self.writer.found(whole), names(whole)
         assert self.steps > 3
