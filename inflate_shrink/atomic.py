@@ -17,8 +17,12 @@ _LOCK = "lock"
 
 
 def require_new(path: str | os.PathLike) -> None:
-    """Raise InputError if something is at ``path`` already, be it a broken link: nothing is replaced."""
+    """Raise InputError if something is at ``path`` already, be it a broken link: nothing is replaced.
+
+    What a process that was killed right after it had made it left beside is removed.
+    """
     if os.path.lexists(path):
+        remove_leftovers(Path(path))
         raise InputError(f"{path}: already exists and is not replaced; remove it or choose another directory")
 
 

@@ -231,15 +231,15 @@ def _built(place):
 
 
 def _invert(place, given):
-    if not (place / "inverted").exists():
-        scores = np.abs(np.random.default_rng(3).standard_normal((5, len(PIECES)))).astype(np.float32)
-        tokenizer = {"text_length": 6, "first_token": "[CLS]", "last_token": "[SEP]"}
-        origin = {
-            "tokenizer": tokenizer,
-            "model": {"name": "", "fingerprint": "0", "checkpoint": "c"},
-            "data": {"image_root": "photos", "directory": "data", "split": "", "fingerprint": "0"},
-        }
-        images = [(f"{number}", f"{number}.jpg") for number in range(5)]
+    scores = np.abs(np.random.default_rng(3).standard_normal((5, len(PIECES)))).astype(np.float32)
+    tokenizer = {"text_length": 6, "first_token": "[CLS]", "last_token": "[SEP]"}
+    origin = {
+        "tokenizer": tokenizer,
+        "model": {"name": "", "fingerprint": "0", "checkpoint": "c"},
+        "data": {"image_root": "photos", "directory": "data", "split": "", "fingerprint": "0"},
+    }
+    images = [(f"{number}", f"{number}.jpg") for number in range(5)]
+    with once(place / "inverted"):
         write_inverted_index(place / "inverted", [scores], images, "\n".join([*PIECES, ""]).encode(), origin)
 
 
